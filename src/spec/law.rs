@@ -1,0 +1,585 @@
+//! The law as the machinery uses it: every name resolved to an index, every expression compiled.
+//!
+//! Built by [`super::load`] and never changed afterwards. Imports only [`super::file`] and [`super::expr`].
+
+use std::{ops::Index, sync::Arc};
+
+use regex::Regex;
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+
+use super::{
+    expr::Expr,
+    file::{Defect, FieldKind, Level, Protocol, ScalarType, Sent, WireFault},
+};
+
+macro_rules! index_type {
+    ($(#[$doc:meta] $name:ident => $list:ident: $item:ty;)*) => {$(
+        #[$doc]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u32);
+
+        impl Index<$name> for Law {
+            type Output = $item;
+            fn index(&self, index: $name) -> &$item {
+                &self.$list[index.0 as usize]
+            }
+        }
+    )*};
+}
+
+index_type! {
+    /// An operation of a [`Law`].
+    OperationIx => operations: Operation;
+    /// A kind of resource of a [`Law`].
+    KindIx => kinds: Kind;
+    /// A rule of a [`Law`].
+    RuleIx => rules: Rule;
+}
+
+/// A field of a [`Kind`].
+pub type FieldIx = u32;
+/// A parameter of an [`Operation`].
+pub type ParamIx = u32;
+/// A variable of an [`Operation`]: first the references of its parameters, then what its effects create.
+pub type VarIx = u32;
+
+/// The law of one cloud, ready to be applied.
+#[derive(Debug)]
+pub struct Law {
+    /// The short name.
+    pub cloud: Arc<str>,
+    /// The name for people.
+    pub title: String,
+    /// How requests and answers are written.
+    pub wire: WireStyle,
+    /// The region used unless the user names one.
+    pub region: String,
+    /// Titles of the texts that rules come from.
+    pub sources: Vec<(String, super::file::Source)>,
+    /// Answers that say nothing about the law.
+    pub codes: super::file::GeneralCodes,
+    /// The code of a rehearsal that would have worked, if the cloud has rehearsals.
+    pub dry_run_code: Option<Arc<str>>,
+    /// All operations, by name.
+    pub operations: Vec<Operation>,
+    /// All kinds of resource, by name.
+    pub kinds: Vec<Kind>,
+    /// All rules: those written down and those that follow from the tables, by id.
+    pub rules: Vec<Rule>,
+    /// The rules about the form of answers.
+    pub wire_rules: FxHashMap<WireFault, RuleIx>,
+    /// The readings with the choice that is in force.
+    pub readings: Vec<Reading>,
+    /// What is known of the cloud and where the law deals with it.
+    pub facts: Vec<Fact>,
+    /// SHA-256 of the spec files, in hexadecimal: names this law in a report.
+    pub digest: String,
+}
+
+impl Law {
+    /// The operation of this name.
+    pub fn operation(&self, name: &str) -> Option<OperationIx> {
+        self.operations.binary_search_by(|o| (*o.name).cmp(name)).ok().map(|i| OperationIx(i as u32))
+    }
+
+    /// The rule with this id.
+    pub fn rule(&self, id: &str) -> Option<RuleIx> {
+        self.rules.binary_search_by(|r| (*r.id).cmp(id)).ok().map(|i| RuleIx(i as u32))
+    }
+
+    /// The kind of this name.
+    pub fn kind(&self, name: &str) -> Option<KindIx> {
+        self.kinds.binary_search_by(|k| (*k.name).cmp(name)).ok().map(|i| KindIx(i as u32))
+    }
+
+    /// Every rule with its index.
+    pub fn rules(&self) -> impl Iterator<Item = (RuleIx, &Rule)> {
+        self.rules.iter().enumerate().map(|(i, r)| (RuleIx(i as u32), r))
+    }
+
+    /// Every operation with its index.
+    pub fn operations(&self) -> impl Iterator<Item = (OperationIx, &Operation)> {
+        self.operations.iter().enumerate().map(|(i, o)| (OperationIx(i as u32), o))
+    }
+
+    /// Every kind with its index.
+    pub fn kinds(&self) -> impl Iterator<Item = (KindIx, &Kind)> {
+        self.kinds.iter().enumerate().map(|(i, k)| (KindIx(i as u32), k))
+    }
+}
+
+/// What the wire layer must know of a cloud.
+#[derive(Clone, Debug)]
+pub struct WireStyle {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The API version that requests carry.
+    pub version: String,
+    /// The service in the scope of a signature.
+    pub service: String,
+    /// The XML namespace of answers.
+    pub namespace: Option<String>,
+}
+
+/// A reading with its choice.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reading {
+    /// Its name.
+    pub name: String,
+    /// The question.
+    pub question: String,
+    /// Each choice and its meaning.
+    pub choices: Vec<(String, String)>,
+    /// The default choice.
+    pub default: String,
+    /// Why it is the default.
+    pub because: String,
+    /// The choice in force.
+    pub choice: String,
+    /// Where the texts disagree.
+    pub source: SourceAt,
+}
+
+/// A place in a source, with the source's title resolved.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct SourceAt {
+    /// The key of the source.
+    pub text: String,
+    /// Its title.
+    pub title: String,
+    /// The place in it.
+    pub at: String,
+}
+
+/// A fact of the cloud and where the law deals with it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Fact {
+    /// Its id.
+    pub id: String,
+    /// What it is about.
+    pub about: String,
+    /// Ids of the rules and open questions that deal with it.
+    pub rules: Vec<String>,
+    /// The reading that settles it.
+    pub reading: Option<String>,
+    /// Why it is deliberately not checked.
+    pub unchecked: Option<String>,
+}
+
+/// A rule: the unit of judgement.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its id.
+    pub id: Arc<str>,
+    /// How binding it is.
+    pub level: Level,
+    /// The statement.
+    pub says: String,
+    /// Where it is said.
+    pub source: SourceAt,
+    /// The operation that it belongs to; none for rules about every answer or about a kind of resource.
+    pub operation: Option<OperationIx>,
+    /// What the real service has been seen to do, where that differs.
+    pub observed: Option<String>,
+    /// The reading that it depends on, as `name=choice`.
+    pub under: Option<String>,
+    /// What it demands.
+    pub demand: Demand,
+}
+
+/// What a rule demands, for display and for choosing what to break; the machinery finds the details in the operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Demand {
+    /// A refusal.
+    Refuse,
+    /// One of the documented codes in a refusal that another rule demands.
+    Code,
+    /// No refusal.
+    Permit,
+    /// A change of state.
+    Effect,
+    /// No change of state.
+    Keep,
+    /// A rehearsal.
+    DryRun,
+    /// Something in an answer.
+    Answer,
+    /// The form of an answer.
+    Form,
+}
+
+/// A kind of resource.
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name in the specs.
+    pub name: Arc<str>,
+    /// Its name for people.
+    pub title: String,
+    /// The field that names one.
+    pub id: Option<FieldIx>,
+    /// The operations that get rid of one, in order, each with the parameter that names it.
+    pub undo: Vec<(OperationIx, ParamIx)>,
+    /// In which states a deleted one may still be shown.
+    pub lingers: Option<Expr>,
+    /// Its fields.
+    pub fields: Vec<Field>,
+    /// What answers show of it.
+    pub view: Vec<Shown>,
+    /// Filter names with the paths that they compare.
+    pub filters: Vec<(String, Path)>,
+    /// The rule that its ids have the right form and are unique.
+    pub id_rule: Option<RuleIx>,
+}
+
+impl Kind {
+    /// The field of this name.
+    pub fn field(&self, name: &str) -> Option<FieldIx> {
+        self.fields.iter().position(|f| &*f.name == name).map(|i| i as FieldIx)
+    }
+}
+
+/// A field of a resource.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it holds.
+    pub kind: FieldKind,
+    /// The form of a made-up value.
+    pub mint: Option<Mint>,
+    /// The form of every value.
+    pub pattern: Option<Regex>,
+    /// No two live resources share a value.
+    pub unique: bool,
+    /// The values of a state.
+    pub values: Vec<Arc<str>>,
+    /// For references: the kind pointed to. For inverses: the kind whose references point here.
+    pub to: Option<KindIx>,
+    /// For inverses: the field of that kind which points here.
+    pub of: Option<FieldIx>,
+}
+
+/// The template of made-up values.
+#[derive(Clone, Debug)]
+pub struct Mint(pub Vec<MintPart>);
+
+/// A part of a [`Mint`].
+#[derive(Clone, Debug)]
+pub enum MintPart {
+    /// As it stands.
+    Text(String),
+    /// So many hexadecimal digits.
+    Hex(usize),
+    /// A number from 1 to 254.
+    Number,
+}
+
+/// A chain of fields from a resource: every step but the last is a reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Path(pub Vec<FieldIx>);
+
+/// Where the value of an answer's field comes from.
+#[derive(Debug)]
+pub enum ShownFrom {
+    /// The first of these paths, from the resource, that is not null.
+    Paths(Vec<Path>),
+    /// A computed value.
+    Value(Expr),
+    /// A list of other resources: the path ends in an inverse field.
+    List(Path, KindIx),
+    /// Not judged.
+    Nothing,
+}
+
+/// A field of a view.
+#[derive(Debug)]
+pub struct Shown {
+    /// Its name in the documents.
+    pub name: Arc<str>,
+    /// Its element path on the wire.
+    pub wire: Vec<String>,
+    /// Its type.
+    pub kind: ScalarType,
+    /// Where its value comes from.
+    pub from: ShownFrom,
+    /// The values that it may have; empty for any.
+    pub values: Vec<String>,
+    /// May be left out.
+    pub optional: bool,
+    /// The rule that it breaks when it is wrong and nothing more particular is to blame.
+    pub rule: RuleIx,
+}
+
+/// An operation.
+#[derive(Debug)]
+pub struct Operation {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it does.
+    pub summary: String,
+    /// How binding its tables are.
+    pub level: Level,
+    /// Its parameters.
+    pub params: Vec<Param>,
+    /// The parameter that makes it a rehearsal, with the rule about it.
+    pub dry_run: Option<(ParamIx, RuleIx)>,
+    /// The variables that its expressions know.
+    pub vars: Vec<Var>,
+    /// What a successful answer holds.
+    pub output: Vec<Output>,
+    /// Refusals.
+    pub refusals: Vec<RefuseRule>,
+    /// Permissions.
+    pub permits: Vec<(RuleIx, Guard)>,
+    /// Changes, in the order of the file.
+    pub effects: Vec<Effect>,
+    /// What stays as it is.
+    pub keeps: Vec<(RuleIx, Guard)>,
+    /// Where the law is silent.
+    pub open: Vec<Open>,
+    /// The rule that a good request is accepted: its first effect's, or its answer's.
+    pub accepts: RuleIx,
+    /// The refusal of a parameter that it does not have.
+    pub undeclared: Option<Refusal>,
+    /// True if it changes nothing.
+    pub reads: bool,
+}
+
+impl Operation {
+    /// The parameter of this name.
+    pub fn param(&self, name: &str) -> Option<ParamIx> {
+        self.params.iter().position(|p| &*p.name == name).map(|i| i as ParamIx)
+    }
+
+    /// The variable of this name.
+    pub fn var(&self, name: &str) -> Option<VarIx> {
+        self.vars.iter().position(|v| &*v.name == name).map(|i| i as VarIx)
+    }
+}
+
+/// A variable that an operation's expressions know.
+#[derive(Debug)]
+pub struct Var {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What it holds.
+    pub kind: KindIx,
+    /// True for a list.
+    pub list: bool,
+    /// The parameter that it is the reference of; none if an effect creates it.
+    pub param: Option<ParamIx>,
+}
+
+/// A parameter.
+#[derive(Debug)]
+pub struct Param {
+    /// Its name in the documents.
+    pub name: Arc<str>,
+    /// Its name on the wire.
+    pub wire: String,
+    /// Its type.
+    pub kind: ScalarType,
+    /// The type of a list's elements.
+    pub of: Option<ScalarType>,
+    /// The members of a struct, or of a list of structs.
+    pub fields: Vec<Param>,
+    /// The value that an absent one stands for.
+    pub default: Option<super::file::Literal>,
+    /// The smallest number.
+    pub min: Option<i64>,
+    /// The largest number.
+    pub max: Option<i64>,
+    /// The values that it may have.
+    pub values: Vec<Arc<str>>,
+    /// What it names.
+    pub names: Option<Reference>,
+    /// Values to send.
+    pub examples: Vec<String>,
+    /// How often it is sent.
+    pub sent: Sent,
+    /// The members that hold a filter's name and its values.
+    pub filters: Option<(ParamIx, ParamIx)>,
+    /// The refusals that its row demands.
+    pub refusals: Vec<(Defect, Refusal)>,
+}
+
+impl Param {
+    /// The refusal of this defect, if the law demands one.
+    pub fn refusal(&self, defect: Defect) -> Option<&Refusal> {
+        self.refusals.iter().find(|(d, _)| *d == defect).map(|(_, r)| r)
+    }
+
+    /// True if the law demands it.
+    pub fn required(&self) -> bool {
+        self.refusal(Defect::Required).is_some()
+    }
+}
+
+/// What a parameter names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The kind of resource.
+    pub kind: KindIx,
+    /// The field by which it names one.
+    pub by: FieldIx,
+    /// The variable that holds what it names.
+    pub var: VarIx,
+    /// Gone ones are named as well.
+    pub accepts_gone: bool,
+}
+
+/// A refusal: its rule and the codes that it may carry.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The rule that demands the refusal.
+    pub rule: RuleIx,
+    /// Any of these codes; empty for any client error.
+    pub codes: Arc<[Arc<str>]>,
+    /// The rule that demands the codes, if it is not the same (another level or another source).
+    pub code_rule: Option<RuleIx>,
+}
+
+/// An expression and the variables that must have resolved for it to apply.
+#[derive(Debug)]
+pub struct Guard {
+    /// The expression.
+    pub expr: Expr,
+    /// The variables that it reads.
+    pub needs: Vec<VarIx>,
+}
+
+/// A refusal that depends on the state of the world.
+#[derive(Debug)]
+pub struct RefuseRule {
+    /// When.
+    pub guard: Guard,
+    /// With what.
+    pub refusal: Refusal,
+}
+
+/// An open question.
+#[derive(Debug)]
+pub struct Open {
+    /// Its id.
+    pub id: Arc<str>,
+    /// The question.
+    pub says: String,
+    /// Why no answer is demanded.
+    pub because: String,
+    /// The requests that it is about.
+    pub guard: Guard,
+}
+
+/// A change.
+#[derive(Debug)]
+pub struct Effect {
+    /// The rule that says so.
+    pub rule: RuleIx,
+    /// The variables that must have resolved for it to apply.
+    pub needs: Vec<VarIx>,
+    /// Only when this holds.
+    pub when: Option<Expr>,
+    /// Once for each of these.
+    pub each: Option<Expr>,
+    /// What happens.
+    pub change: Change,
+    /// When, if not at once.
+    pub after: Option<After>,
+}
+
+/// What an effect does.
+#[derive(Debug)]
+pub enum Change {
+    /// A new resource.
+    Create {
+        /// Its kind.
+        kind: KindIx,
+        /// The variable that holds it afterwards.
+        var: VarIx,
+        /// Its fields.
+        set: Vec<(FieldIx, Expr)>,
+    },
+    /// A resource goes.
+    Delete(Expr),
+    /// A resource changes.
+    Set {
+        /// Which.
+        on: Expr,
+        /// Its fields.
+        set: Vec<(KindIx, FieldIx, Expr)>,
+    },
+}
+
+/// When a later change happens; the expressions yield whole seconds.
+#[derive(Debug)]
+pub struct After {
+    /// Not before.
+    pub earliest: Option<Expr>,
+    /// Not after.
+    pub latest: Option<Expr>,
+    /// When the reference server does it.
+    pub usually: Option<Expr>,
+    /// It may have happened when the answer is written.
+    pub at_once: bool,
+    /// It does not happen if this no longer holds.
+    pub unless: Option<Expr>,
+}
+
+/// A field of a successful answer.
+#[derive(Debug)]
+pub struct Output {
+    /// Its name in the documents.
+    pub name: Arc<str>,
+    /// Its element path on the wire.
+    pub wire: Vec<String>,
+    /// Its type.
+    pub kind: ScalarType,
+    /// Where its value comes from.
+    pub from: OutputFrom,
+    /// The values that it may have; empty for any.
+    pub values: Vec<String>,
+    /// May be left out.
+    pub optional: bool,
+    /// The rule that it breaks when it is wrong.
+    pub rule: RuleIx,
+}
+
+/// Where the value of an output comes from.
+#[derive(Debug)]
+pub enum OutputFrom {
+    /// The first of these paths from a variable that is not null.
+    Paths(Vec<(VarIx, Path)>),
+    /// A computed value.
+    Value(Guard),
+    /// One resource with its view.
+    One {
+        /// Its kind.
+        kind: KindIx,
+        /// Which.
+        of: Guard,
+        /// Fields of the view that may be left out here.
+        later: Vec<Arc<str>>,
+    },
+    /// Resources with their views.
+    Many {
+        /// Their kind.
+        kind: KindIx,
+        /// Which.
+        of: Guard,
+        /// Fields of the view that may be left out here.
+        later: Vec<Arc<str>>,
+    },
+    /// Everything that a reading request selects.
+    Selected {
+        /// Its kind.
+        kind: KindIx,
+        /// The parameters that select by name.
+        by: Vec<ParamIx>,
+        /// The parameter that filters.
+        filter: Option<ParamIx>,
+    },
+    /// Not judged.
+    Nothing,
+}
