@@ -138,6 +138,12 @@ pub struct GeneralCodes {
     /// The operation does not exist at this target.
     #[serde(default)]
     pub unimplemented: Vec<String>,
+    /// The code that the reference server gives where none is documented.
+    #[serde(default)]
+    pub undocumented: Option<String>,
+    /// The HTTP status of each code that does not come with 400.
+    #[serde(default)]
+    pub status: BTreeMap<String, u16>,
 }
 
 /// A parameter that makes any operation a rehearsal.

@@ -1,0 +1,236 @@
+//! Which rules a request meets in a world: what must refuse it, what forbids refusing it, where the law is silent.
+
+use std::sync::Arc;
+
+use super::{
+    eval::{EvalFailure, Scope},
+    input::{self, Input, InputValue},
+    value::{Handle, Value},
+    world::{Lookup, World},
+};
+use crate::{
+    spec::{
+        file::Defect,
+        law::{Guard, Law, Operation, OperationIx, Param, ParamIx, Refusal, RuleIx, VarIx},
+    },
+    wire::Request,
+};
+
+/// What a reference variable holds for one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// The parameter is absent.
+    Absent,
+    /// The parameter names something that is not there, or is malformed.
+    Failed,
+    /// One resource.
+    One(Handle),
+    /// Several.
+    Many(Vec<Handle>),
+}
+
+/// What the law says of one request in one world.
+#[derive(Clone)]
+pub struct Assessment {
+    /// The operation.
+    pub operation: OperationIx,
+    /// What the expressions see; the reference variables are bound in it.
+    pub scope: Scope,
+    /// What each variable holds.
+    pub bound: Vec<Bound>,
+    /// The refusals that are due, in the order of the specs: arguments first, then states.
+    pub refusals: Vec<Refusal>,
+    /// It depends on something unseen whether a refusal is due.
+    pub undecided: bool,
+    /// Why the law leaves the answer open, if it does.
+    pub open: Option<Arc<str>>,
+    /// The rules that forbid a refusal.
+    pub permits: Vec<RuleIx>,
+    /// The rule about rehearsals, if this is one.
+    pub dry_run: Option<RuleIx>,
+    /// What it names that is gone.
+    pub gone: Vec<Handle>,
+    /// Errors of the law itself; none in a law that has been checked.
+    pub broken: Vec<String>,
+}
+
+impl Assessment {
+    /// True if an accepting answer is right.
+    pub fn may_accept(&self) -> bool {
+        self.dry_run.is_none() && (self.refusals.is_empty() || self.open.is_some())
+    }
+
+    /// True if a refusing answer is right.
+    pub fn may_refuse(&self) -> bool {
+        self.dry_run.is_some() || !self.refusals.is_empty() || self.open.is_some() || self.undecided
+    }
+
+    /// Every resource that the request names.
+    pub fn named(&self) -> Vec<Handle> {
+        let mut named = Vec::new();
+        for bound in &self.bound {
+            match bound {
+                Bound::One(h) => named.push(*h),
+                Bound::Many(list) => named.extend(list),
+                Bound::Absent | Bound::Failed => {}
+            }
+        }
+        named.sort_unstable();
+        named.dedup();
+        named
+    }
+
+    /// True if every one of these variables holds something.
+    pub fn resolves(&self, needs: &[VarIx]) -> bool {
+        needs.iter().all(|v| matches!(self.bound[*v as usize], Bound::One(_) | Bound::Many(_)))
+    }
+}
+
+/// Reads a request and finds the rules that it meets.
+pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessment {
+    let operation = &law[request.operation];
+    let (input, defects) = input::read(law, operation, request);
+    let input = Arc::new(input);
+    let mut found = Assessment {
+        operation: request.operation,
+        scope: Scope { law: law.clone(), world: world.clone(), input: input.clone(), vars: Vec::new() },
+        bound: vec![Bound::Absent; operation.vars.len()],
+        refusals: Vec::new(),
+        undecided: false,
+        open: None,
+        permits: Vec::new(),
+        dry_run: None,
+        gone: Vec::new(),
+        broken: Vec::new(),
+    };
+    for defect in &defects {
+        found.refuse_defect(operation, defect.param, defect.defect);
+    }
+    for (ix, param) in operation.params.iter().enumerate() {
+        let wrong = defects.iter().any(|d| d.param == Some(ix as ParamIx));
+        found.resolve(law, world, &input, param, wrong);
+    }
+    if let Some((ix, rule)) = operation.dry_run
+        && input.get(&operation.params[ix as usize].name) == Some(&InputValue::Bool(true))
+    {
+        found.dry_run = Some(rule);
+    }
+    for rule in &operation.refusals {
+        match found.holds(&rule.guard) {
+            Some(true) => found.refusals.push(rule.refusal.clone()),
+            Some(false) => {}
+            None => found.undecided = true,
+        }
+    }
+    for open in &operation.open {
+        if found.open.is_none() && found.holds(&open.guard) != Some(false) {
+            found.open = Some(open.id.clone());
+        }
+    }
+    for (rule, guard) in &operation.permits {
+        if found.holds(guard) == Some(true) {
+            found.permits.push(*rule);
+        }
+    }
+    found
+}
+
+impl Assessment {
+    /// True or false; none if it cannot be decided. A guard whose references do not resolve does not hold.
+    fn holds(&mut self, guard: &Guard) -> Option<bool> {
+        if !self.resolves(&guard.needs) {
+            return Some(false);
+        }
+        match self.scope.holds(&guard.expr) {
+            Ok(holds) => Some(holds),
+            Err(EvalFailure::Undecided | EvalFailure::Absent) => None,
+            Err(EvalFailure::Broken(why)) => {
+                self.broken.push(format!("{}: {why}", guard.expr.source()));
+                None
+            }
+        }
+    }
+
+    fn refuse_defect(&mut self, operation: &Operation, param: Option<ParamIx>, defect: Defect) {
+        let refusal = match param {
+            Some(ix) => operation.params[ix as usize].refusal(defect),
+            None => operation.undeclared.as_ref(),
+        };
+        match refusal {
+            Some(refusal) => self.refusals.push(refusal.clone()),
+            None => self.leave_open("the law does not say how this argument is answered"),
+        }
+        // A malformed name also names nothing, and nobody says which of the two is noticed first.
+        if defect == Defect::Malformed
+            && let Some(refusal) = param.and_then(|ix| operation.params[ix as usize].refusal(Defect::Unknown))
+        {
+            self.refusals.push(refusal.clone());
+        }
+    }
+
+    fn leave_open(&mut self, why: &str) {
+        self.open.get_or_insert_with(|| why.into());
+    }
+
+    fn resolve(&mut self, law: &Law, world: &World, input: &Input, param: &Param, wrong: bool) {
+        let Some(reference) = param.names else { return };
+        let var = reference.var as usize;
+        let name = law[self.operation].vars[var].name.clone();
+        let list = law[self.operation].vars[var].list;
+        let texts = input.texts(&param.name);
+        if wrong || texts.is_empty() {
+            self.bound[var] = if wrong { Bound::Failed } else { Bound::Absent };
+            self.scope.bind(&name, Value::Null);
+            return;
+        }
+        let mut handles = Vec::with_capacity(texts.len());
+        for text in texts {
+            match world.lookup(law, reference.kind, reference.by, text) {
+                Lookup::Live(handle) => handles.push(handle),
+                Lookup::Gone(handle) if reference.accepts_gone => handles.push(handle),
+                Lookup::Gone(handle) if self.lingers(law, handle, reference.kind) => {
+                    handles.push(handle);
+                    self.leave_open("what is gone may still be known for a while");
+                }
+                Lookup::Gone(handle) => {
+                    self.gone.push(handle);
+                    self.refuse_name(param, Defect::Stale);
+                }
+                Lookup::Nothing => self.refuse_name(param, Defect::Unknown),
+                Lookup::Undecided => {
+                    self.undecided = true;
+                    self.leave_open("the name may be that of something not seen yet");
+                }
+            }
+        }
+        let complete = handles.len() == input.texts(&param.name).len();
+        let (bound, value) = match (complete, list) {
+            (false, _) => (Bound::Failed, Value::Null),
+            (true, true) => {
+                let value = Value::List(handles.iter().map(|h| Value::Ref(*h)).collect());
+                (Bound::Many(handles), value)
+            }
+            (true, false) => (Bound::One(handles[0]), Value::Ref(handles[0])),
+        };
+        self.bound[var] = bound;
+        self.scope.bind(&name, value);
+    }
+
+    fn refuse_name(&mut self, param: &Param, defect: Defect) {
+        match param.refusal(defect) {
+            Some(refusal) => {
+                if !self.refusals.iter().any(|r| r.rule == refusal.rule) {
+                    self.refusals.push(refusal.clone());
+                }
+            }
+            None => self.leave_open("the law does not say how this name is answered"),
+        }
+    }
+
+    fn lingers(&self, law: &Law, handle: Handle, kind: crate::spec::law::KindIx) -> bool {
+        let Some(expr) = &law[kind].lingers else { return false };
+        let mut scope = self.scope.clone();
+        scope.bind(&"self".into(), Value::Ref(handle));
+        scope.holds(expr) != Ok(false)
+    }
+}

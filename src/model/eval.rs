@@ -1,0 +1,310 @@
+//! The specs' expressions, evaluated in a world.
+//!
+//! Resources are handed to CEL as values that look their fields up when an expression asks for them, so that nothing
+//! is copied for a guard that reads one field. A field that nobody has seen yet makes the whole expression *undecided*
+//! unless the rest of it settles the answer; the caller then allows both.
+
+use std::{any::Any, sync::Arc};
+
+use cel::{
+    Context, Env, ExecutionError,
+    common::{
+        traits::Indexer,
+        types::{CelBool, CelInt, CelList, CelNull, CelString, Type},
+        value::{CowVal, StaticVal, Val},
+    },
+    context::VariableResolver,
+    objects::Value as CelValue,
+};
+
+use super::{
+    input::{Input, InputValue},
+    value::{Handle, Value},
+    world::World,
+};
+use crate::spec::{expr::Expr, law::Law};
+
+/// Why an expression has no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EvalFailure {
+    /// It depends on something that nobody has seen.
+    Undecided,
+    /// It reads something that is not there: an absent parameter, a field of nothing.
+    Absent,
+    /// It went wrong in a way that loading the specs should have ruled out.
+    Broken(String),
+}
+
+/// What an expression can see.
+#[derive(Clone)]
+pub struct Scope {
+    /// The law.
+    pub law: Arc<Law>,
+    /// The world.
+    pub world: Arc<World>,
+    /// The request's arguments.
+    pub input: Arc<Input>,
+    /// The names and values of the variables.
+    pub vars: Vec<(Arc<str>, Value)>,
+}
+
+impl Scope {
+    /// Sets a variable.
+    pub fn bind(&mut self, name: &Arc<str>, value: Value) {
+        match self.vars.iter_mut().find(|(n, _)| n == name) {
+            Some((_, v)) => *v = value,
+            None => self.vars.push((name.clone(), value)),
+        }
+    }
+
+    /// Evaluates an expression.
+    pub fn eval(&self, expr: &Expr) -> Result<Value, EvalFailure> {
+        thread_local! {
+            static ENV: Arc<Env> = Arc::new(Env::stdlib());
+        }
+        let mut context = Context::with_env(ENV.with(Arc::clone));
+        context.set_variable_resolver(self);
+        match CelValue::resolve_val(expr.program().expression(), &context) {
+            Ok(value) => from_cel(&*value).ok_or_else(|| EvalFailure::Broken(format!("a value of type {}", value.get_type().name()))),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    /// Evaluates a condition; what it cannot read because it is not there counts as false.
+    pub fn holds(&self, expr: &Expr) -> Result<bool, EvalFailure> {
+        match self.eval(expr) {
+            Ok(Value::Bool(b)) => Ok(b),
+            Ok(other) => Err(EvalFailure::Broken(format!("{other} is not a condition"))),
+            Err(EvalFailure::Absent) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Evaluates an expression that yields a resource or a list of them.
+    pub fn resources(&self, expr: &Expr) -> Result<Vec<Handle>, EvalFailure> {
+        match self.eval(expr)? {
+            Value::Ref(h) => Ok(vec![h]),
+            Value::List(list) => list
+                .iter()
+                .map(|v| match v {
+                    Value::Ref(h) => Ok(*h),
+                    other => Err(EvalFailure::Broken(format!("{other} is not a resource"))),
+                })
+                .collect(),
+            Value::Null => Ok(Vec::new()),
+            other => Err(EvalFailure::Broken(format!("{other} is not a resource"))),
+        }
+    }
+}
+
+const UNDECIDED: &str = "undecided";
+
+fn failure(error: &ExecutionError) -> EvalFailure {
+    match error {
+        ExecutionError::FunctionError { function, .. } if function == UNDECIDED => EvalFailure::Undecided,
+        ExecutionError::NoSuchKey(_) => EvalFailure::Absent,
+        // Selecting from null: the reference points to nothing.
+        ExecutionError::NoSuchOverload(e) if e.argument_types().first().is_some_and(|t| t.starts_with("null")) => {
+            EvalFailure::Absent
+        }
+        other => EvalFailure::Broken(other.to_string()),
+    }
+}
+
+impl VariableResolver for Scope {
+    fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
+        if variable == "input" {
+            return Some(CowVal::owned(InputVal(self.input.clone())));
+        }
+        if variable == "anything" {
+            return Some(CowVal::owned(AnythingVal));
+        }
+        let (_, value) = self.vars.iter().find(|(n, _)| &**n == variable)?;
+        to_cel(value, &self.law, &self.world).ok().map(CowVal::from)
+    }
+}
+
+fn to_cel<'v>(value: &Value, law: &Arc<Law>, world: &Arc<World>) -> Result<Box<dyn Val + 'v>, ExecutionError> {
+    Ok(match value {
+        Value::Null => Box::new(CelNull),
+        Value::Unknown | Value::Anything => return Err(ExecutionError::function_error(UNDECIDED, "not seen yet")),
+        Value::Bool(b) => Box::new(CelBool::from(*b)),
+        Value::Int(i) => Box::new(CelInt::from(*i)),
+        Value::Text(t) => Box::new(CelString::from(t.to_string())),
+        Value::Ref(h) => Box::new(ResourceVal { law: law.clone(), world: world.clone(), handle: *h }),
+        Value::List(l) => {
+            let items = l.iter().map(|v| to_cel(v, law, world)).collect::<Result<Vec<_>, _>>()?;
+            Box::new(CelList::from(items))
+        }
+    })
+}
+
+fn from_cel(value: &dyn Val) -> Option<Value> {
+    if let Some(b) = value.downcast_ref::<CelBool>() {
+        return Some(Value::Bool(*b.inner()));
+    }
+    if let Some(resource) = value.downcast_ref::<ResourceVal>() {
+        return Some(Value::Ref(resource.handle));
+    }
+    if let Some(i) = value.downcast_ref::<CelInt>() {
+        return Some(Value::Int(*i.inner()));
+    }
+    if let Some(s) = value.downcast_ref::<CelString>() {
+        return Some(Value::Text(s.inner().into()));
+    }
+    if value.downcast_ref::<CelNull>().is_some() {
+        return Some(Value::Null);
+    }
+    if value.downcast_ref::<AnythingVal>().is_some() {
+        return Some(Value::Anything);
+    }
+    if let Some(list) = value.downcast_ref::<CelList>() {
+        return list.inner().iter().map(|v| from_cel(&**v)).collect::<Option<Vec<_>>>().map(|l| Value::List(l.into()));
+    }
+    None
+}
+
+static RESOURCE: Type = Type::new_unspecified_type("resource");
+static INPUT: Type = Type::new_unspecified_type("input");
+static ANYTHING: Type = Type::new_unspecified_type("anything");
+
+/// A resource as CEL sees it.
+#[derive(Clone)]
+struct ResourceVal {
+    law: Arc<Law>,
+    world: Arc<World>,
+    handle: Handle,
+}
+
+impl std::fmt::Debug for ResourceVal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "resource {}", self.handle.0)
+    }
+}
+
+impl Val for ResourceVal {
+    fn get_type(&self) -> &Type {
+        &RESOURCE
+    }
+    fn cel_type() -> &'static Type {
+        &RESOURCE
+    }
+    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+    fn equals(&self, other: &dyn Val) -> bool {
+        other.downcast_ref::<ResourceVal>().is_some_and(|o| o.handle == self.handle)
+    }
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+        Box::new(self.clone())
+    }
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+impl StaticVal for ResourceVal {}
+
+impl Indexer for ResourceVal {
+    fn get<'b, 'v>(&'b self, field: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        let name = field.downcast_ref::<CelString>().map(|s| s.inner()).unwrap_or_default();
+        let Some(resource) = self.world.get(self.handle) else {
+            return Err(ExecutionError::function_error(UNDECIDED, "forgotten"));
+        };
+        if name == "live" {
+            return Ok(CowVal::owned(CelBool::from(resource.live)));
+        }
+        let Some(field) = self.law[resource.kind].field(name) else {
+            return Err(ExecutionError::no_such_key(name));
+        };
+        to_cel(&self.world.read(&self.law, self.handle, field), &self.law, &self.world).map(CowVal::from)
+    }
+
+    fn steal<'v>(self: Box<Self>, field: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        self.get(field).map(CowVal::into_owned)
+    }
+}
+
+/// A request's arguments as CEL sees them.
+#[derive(Clone, Debug)]
+struct InputVal(Arc<Input>);
+
+impl Val for InputVal {
+    fn get_type(&self) -> &Type {
+        &INPUT
+    }
+    fn cel_type() -> &'static Type {
+        &INPUT
+    }
+    fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
+    where
+        Self: 'v,
+    {
+        Some(self)
+    }
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+        Box::new(self.clone())
+    }
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+impl StaticVal for InputVal {}
+
+impl Indexer for InputVal {
+    fn get<'b, 'v>(&'b self, name: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        let name = name.downcast_ref::<CelString>().map(|s| s.inner()).unwrap_or_default();
+        match self.0.get(name) {
+            Some(value) => Ok(CowVal::from(input_to_cel(value))),
+            None => Err(ExecutionError::no_such_key(name)),
+        }
+    }
+
+    fn steal<'v>(self: Box<Self>, name: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
+    where
+        Self: 'v,
+    {
+        self.get(name).map(CowVal::into_owned)
+    }
+}
+
+fn input_to_cel<'v>(value: &InputValue) -> Box<dyn Val + 'v> {
+    match value {
+        InputValue::Text(t) => Box::new(CelString::from(t.to_string())),
+        InputValue::Int(i) => Box::new(CelInt::from(*i)),
+        InputValue::Bool(b) => Box::new(CelBool::from(*b)),
+        InputValue::List(l) => Box::new(CelList::from(l.iter().map(input_to_cel).collect::<Vec<_>>())),
+        InputValue::Struct(members) => Box::new(InputVal(Arc::new(Input::from_members(members.clone())))),
+    }
+}
+
+/// The variable `anything`: a value that is not judged.
+#[derive(Clone, Debug)]
+struct AnythingVal;
+
+impl Val for AnythingVal {
+    fn get_type(&self) -> &Type {
+        &ANYTHING
+    }
+    fn cel_type() -> &'static Type {
+        &ANYTHING
+    }
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+        Box::new(AnythingVal)
+    }
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+impl StaticVal for AnythingVal {}

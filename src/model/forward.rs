@@ -1,0 +1,188 @@
+//! The law run forwards: one world that answers requests, choosing among the allowed answers.
+//!
+//! This is the heart of the reference server, and what the search for scenarios plays against. It is deterministic: the
+//! same seed and the same requests at the same moments give the same answers.
+
+use std::sync::Arc;
+
+use super::{
+    assess::{Assessment, assess},
+    effect,
+    show::render,
+    time::{Interval, Moment},
+    value::{Handle, Value},
+    world::World,
+};
+use crate::{
+    spec::{
+        file::FieldKind,
+        law::{Law, Mint, MintPart},
+    },
+    wire::{Answer, Body, Request},
+};
+
+/// How many deleted resources are remembered, so that a stale name is known from one that never was. Bounds the memory
+/// of a server that runs for long.
+const REMEMBERED: usize = 4096;
+
+/// One world that answers requests.
+#[derive(Clone, Debug)]
+pub struct Forward {
+    law: Arc<Law>,
+    world: Arc<World>,
+    dice: Dice,
+}
+
+impl Forward {
+    /// An empty world. `seed` decides the names that it makes up.
+    pub fn new(law: Arc<Law>, seed: u64) -> Forward {
+        Forward { law, world: Arc::default(), dice: Dice::new(seed) }
+    }
+
+    /// The world as it is.
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// Answers a request that arrives at this moment.
+    pub fn answer(&mut self, request: &Request, now: Moment) -> Answer {
+        self.pass_time(now);
+        let assessment = assess(&self.law, &self.world, request);
+        let code = if let Some(refusal) = assessment.refusals.first() {
+            Some(refusal.codes.first().cloned())
+        } else {
+            assessment.dry_run.map(|_| self.law.dry_run_code.clone())
+        };
+        match code {
+            Some(code) => {
+                let undocumented = || self.law.codes.undocumented.as_deref().map(Arc::from);
+                self.refuse(&assessment, code.or_else(undocumented).unwrap_or_else(|| "Refused".into()))
+            }
+            None => self.accept(assessment, now),
+        }
+    }
+
+    fn refuse(&mut self, assessment: &Assessment, code: Arc<str>) -> Answer {
+        let status = self.law.codes.status.get(&*code).copied().unwrap_or(400);
+        let message: Arc<str> = match assessment.refusals.first() {
+            Some(refusal) => self.law[refusal.rule].says.as_str().into(),
+            None => "The request would have succeeded.".into(),
+        };
+        self.reply(status, Body::Error { code, message })
+    }
+
+    fn accept(&mut self, assessment: Assessment, now: Moment) -> Answer {
+        let before = self.world.clone();
+        match effect::apply(&self.law, &assessment, Interval { from: now, to: now }, 0) {
+            Ok(mut outcome) => {
+                self.make_up(&before, &mut outcome.world);
+                self.world = Arc::new(outcome.world);
+                outcome.scope.world = self.world.clone();
+                let tree = render(&outcome.scope, &assessment);
+                drop((outcome.scope, assessment, before));
+                if let Some(world) = Arc::get_mut(&mut self.world) {
+                    world.forget_gone(REMEMBERED);
+                }
+                self.reply(200, Body::Success(tree))
+            }
+            Err(failure) => {
+                self.reply(500, Body::Error { code: "LawError".into(), message: format!("{failure:?}").into() })
+            }
+        }
+    }
+
+    fn reply(&mut self, status: u16, body: Body) -> Answer {
+        let request_id = Some(self.dice.request_id());
+        Answer { status, request_id, body, faults: Vec::new() }
+    }
+
+    /// Makes the later changes whose usual moment has come, in the order of those moments.
+    pub fn pass_time(&mut self, now: Moment) {
+        while let Some(place) = (0..self.world.timers.len())
+            .filter(|i| self.world.timers[*i].usually <= now)
+            .min_by_key(|i| (self.world.timers[*i].usually, *i))
+        {
+            let world = Arc::make_mut(&mut self.world);
+            let timer = world.timers.remove(place);
+            effect::fire(&self.law, world, &timer);
+        }
+    }
+
+    /// The moment at which the last of the later changes will have happened; none if there are none.
+    pub fn settled_at(&self) -> Option<Moment> {
+        self.world.timers.iter().map(|t| t.usually).max()
+    }
+
+    /// Chooses every value that the service chooses.
+    fn make_up(&mut self, before: &World, world: &mut World) {
+        let law = self.law.clone();
+        let fresh: Vec<Handle> = world.iter().map(|(h, _)| h).skip_while(|h| before.get(*h).is_some()).collect();
+        for handle in fresh {
+            let Some(kind) = world.get(handle).map(|r| r.kind) else { continue };
+            for (ix, field) in law[kind].fields.iter().enumerate() {
+                let unknown = world.get(handle).is_some_and(|r| r.fields[ix] == Value::Unknown);
+                if let (true, Some(mint)) = (unknown, &field.mint) {
+                    let text = loop {
+                        let text: Arc<str> = self.dice.mint(mint).into();
+                        let fixed = !mint.0.iter().any(|p| !matches!(p, MintPart::Text(_)));
+                        let unique = field.unique || field.kind == FieldKind::Id;
+                        if fixed || !unique || world.live_with_text(kind, ix as u32, &text).is_none() {
+                            break text;
+                        }
+                    };
+                    world.set(handle, ix as u32, Value::Text(text), None);
+                }
+            }
+        }
+    }
+}
+
+/// A small deterministic generator (SplitMix64; Steele, Lea and Flood, "Fast splittable pseudorandom number
+/// generators", OOPSLA 2014). Names need no better one.
+#[derive(Clone, Debug)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// Starts from a seed.
+    pub fn new(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
+    /// The next number.
+    pub fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`; 0 if there is none.
+    pub fn below(&mut self, bound: usize) -> usize {
+        if bound == 0 { 0 } else { (self.roll() % bound as u64) as usize }
+    }
+
+    /// A made-up value of this form.
+    pub fn mint(&mut self, mint: &Mint) -> String {
+        let mut text = String::new();
+        for part in &mint.0 {
+            match part {
+                MintPart::Text(t) => text.push_str(t),
+                MintPart::Hex(digits) => {
+                    for _ in 0..*digits {
+                        text.push(char::from_digit((self.roll() % 16) as u32, 16).unwrap_or('0'));
+                    }
+                }
+                MintPart::Number => text.push_str(&(self.roll() % 254 + 1).to_string()),
+            }
+        }
+        text
+    }
+
+    /// A request id in the form of a UUID.
+    pub fn request_id(&mut self) -> Arc<str> {
+        let (a, b) = (self.roll(), self.roll());
+        let (a2, a3) = ((a >> 16) & 0xffff, a & 0xffff);
+        format!("{:08x}-{a2:04x}-{a3:04x}-{:04x}-{:012x}", a >> 32, b >> 48, b & 0xffff_ffff_ffff).into()
+    }
+}

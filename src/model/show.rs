@@ -1,0 +1,275 @@
+//! What an answer should show of a world: the values of its fields, and the resources that a reading request selects.
+
+use std::sync::Arc;
+
+use super::{
+    assess::{Assessment, Bound},
+    eval::Scope,
+    input::{Input, InputValue},
+    value::{Handle, Value},
+    world::World,
+};
+use crate::{
+    spec::law::{FieldIx, KindIx, Law, Output, OutputFrom, Param, ParamIx, Path, Shown, ShownFrom},
+    wire::Tree,
+};
+
+/// Whether an answer has to show a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It must.
+    Must,
+    /// It may, or may not.
+    May,
+}
+
+/// The place that a shown value comes from, and the value.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The resource and field, if the path leads to one.
+    pub place: Option<(Handle, FieldIx)>,
+    /// The path that led there.
+    pub path: Option<(Handle, Path)>,
+    /// The value.
+    pub value: Value,
+}
+
+/// The value of a view's field.
+pub fn view_value(scope: &Scope, of: Handle, shown: &Shown) -> Source {
+    match &shown.from {
+        ShownFrom::Paths(paths) => first_path(scope, paths.iter().map(|p| (of, p))),
+        ShownFrom::Value(expr) => {
+            let mut scope = scope.clone();
+            scope.bind(&"self".into(), Value::Ref(of));
+            Source { place: None, path: None, value: scope.eval(expr).unwrap_or(Value::Anything) }
+        }
+        ShownFrom::List(..) | ShownFrom::Nothing => Source { place: None, path: None, value: Value::Anything },
+    }
+}
+
+/// The value of an output that is one scalar.
+pub fn output_value(scope: &Scope, assessment: &Assessment, output: &Output) -> Source {
+    let nothing = Source { place: None, path: None, value: Value::Anything };
+    match &output.from {
+        OutputFrom::Paths(paths) => {
+            let names = &scope.law[assessment.operation].vars;
+            let starts = paths.iter().filter_map(|(var, path)| {
+                let name = &names[*var as usize].name;
+                match scope.vars.iter().find(|(n, _)| n == name) {
+                    Some((_, Value::Ref(h))) => Some((*h, path)),
+                    _ => None,
+                }
+            });
+            first_path(scope, starts)
+        }
+        OutputFrom::Value(guard) => {
+            Source { value: scope.eval(&guard.expr).unwrap_or(Value::Anything), ..nothing }
+        }
+        OutputFrom::One { .. } | OutputFrom::Many { .. } | OutputFrom::Selected { .. } | OutputFrom::Nothing => nothing,
+    }
+}
+
+fn first_path<'p>(scope: &Scope, starts: impl Iterator<Item = (Handle, &'p Path)>) -> Source {
+    let mut first = None;
+    for (start, path) in starts {
+        let (place, value) = scope.world.follow(&scope.law, start, path);
+        let source = Source { place, path: Some((start, path.clone())), value };
+        if source.value != Value::Null {
+            return source;
+        }
+        first.get_or_insert(source);
+    }
+    first.unwrap_or(Source { place: None, path: None, value: Value::Anything })
+}
+
+/// The resources that a reading request selects.
+pub fn selected(
+    scope: &Scope,
+    assessment: &Assessment,
+    kind: KindIx,
+    by: &[ParamIx],
+    filter: Option<ParamIx>,
+) -> Vec<(Handle, Presence)> {
+    let operation = &scope.law[assessment.operation];
+    let mut named: Vec<Vec<Handle>> = Vec::new();
+    for ix in by {
+        let Some(reference) = operation.params[*ix as usize].names else { continue };
+        match &assessment.bound[reference.var as usize] {
+            Bound::One(h) => named.push(vec![*h]),
+            Bound::Many(list) => named.push(list.clone()),
+            Bound::Absent | Bound::Failed => {}
+        }
+    }
+    let mut found: Vec<(Handle, Presence)> = Vec::new();
+    match named.as_slice() {
+        [] => {
+            for (handle, resource) in scope.world.iter().filter(|(_, r)| r.kind == kind) {
+                if resource.live {
+                    found.push((handle, Presence::Must));
+                } else if lingers(scope, handle, kind) {
+                    found.push((handle, Presence::May));
+                }
+            }
+        }
+        several => {
+            for handle in several.iter().flatten() {
+                if !found.iter().any(|(h, _)| h == handle) {
+                    let live = scope.world.get(*handle).is_some_and(|r| r.live);
+                    // Whether two ways of naming add up or narrow down, nobody says.
+                    let in_all = several.iter().all(|list| list.contains(handle));
+                    found.push((*handle, if live && in_all { Presence::Must } else { Presence::May }));
+                }
+            }
+        }
+    }
+    if let Some(param) = filter.map(|ix| &operation.params[ix as usize]) {
+        found = found
+            .into_iter()
+            .filter_map(|(handle, presence)| match passes(scope, handle, kind, param, &scope.input) {
+                Some(true) => Some((handle, presence)),
+                Some(false) => None,
+                None => Some((handle, Presence::May)),
+            })
+            .collect();
+    }
+    found
+}
+
+/// True if a resource that is gone may still be shown.
+pub fn lingers(scope: &Scope, handle: Handle, kind: KindIx) -> bool {
+    let Some(expr) = &scope.law[kind].lingers else { return false };
+    let mut scope = scope.clone();
+    scope.bind(&"self".into(), Value::Ref(handle));
+    scope.holds(expr) != Ok(false)
+}
+
+/// Whether a resource passes every filter; none if that depends on something unseen or unsaid.
+fn passes(scope: &Scope, handle: Handle, kind: KindIx, param: &Param, input: &Input) -> Option<bool> {
+    let Some((name_ix, values_ix)) = param.filters else { return Some(true) };
+    let Some(InputValue::List(filters)) = input.get(&param.name) else { return Some(true) };
+    let (name_member, values_member) = (&param.fields[name_ix as usize].name, &param.fields[values_ix as usize].name);
+    let mut all = Some(true);
+    for filter in filters {
+        let InputValue::Struct(members) = filter else { return None };
+        let filter = Input::from_members(members.clone());
+        let name = filter.texts(name_member).first().map(|t| t.to_string()).unwrap_or_default();
+        let path = scope.law[kind].filters.iter().find(|(n, _)| *n == name).map(|(_, p)| p)?;
+        let one = match scope.world.follow(&scope.law, handle, path).1 {
+            Value::Unknown | Value::Anything => None,
+            Value::Null => Some(false),
+            value => {
+                let text = value.to_wire();
+                Some(text.is_some_and(|text| filter.texts(values_member).iter().any(|p| wildcard(p, &text))))
+            }
+        };
+        match one {
+            Some(false) => return Some(false),
+            Some(true) => {}
+            None => all = None,
+        }
+    }
+    all
+}
+
+/// `*` stands for any characters, `?` for one, and a backslash takes the next character as it is.
+pub fn wildcard(pattern: &str, text: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let text: Vec<char> = text.chars().collect();
+    // The last star seen and the place in the text that it is assumed to reach: backtracking without recursion.
+    let (mut p, mut t, mut star) = (0, 0, None);
+    while t < text.len() {
+        let literal = pattern.get(p) == Some(&'\\') && p + 1 < pattern.len();
+        let expected = if literal { pattern.get(p + 1) } else { pattern.get(p) };
+        if !literal && expected == Some(&'*') {
+            star = Some((p, t));
+            p += 1;
+        } else if expected.is_some() && (expected == Some(&text[t]) || (!literal && expected == Some(&'?'))) {
+            p += 1 + usize::from(literal);
+            t += 1;
+        } else if let Some((at, reached)) = star {
+            p = at + 1;
+            t = reached + 1;
+            star = Some((at, reached + 1));
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+/// A successful answer as the reference server writes it: everything that it may show, except what this answer leaves
+/// for later.
+pub fn render(scope: &Scope, assessment: &Assessment) -> Tree {
+    let operation = &scope.law[assessment.operation];
+    let mut members = Vec::with_capacity(operation.output.len());
+    for output in &operation.output {
+        let tree = match &output.from {
+            OutputFrom::Paths(_) | OutputFrom::Value(_) => {
+                output_value(scope, assessment, output).value.to_wire().map(Tree::Text)
+            }
+            OutputFrom::One { kind, of, later } => scope
+                .resources(&of.expr)
+                .ok()
+                .and_then(|list| list.first().copied())
+                .map(|h| render_view(scope, h, *kind, later)),
+            OutputFrom::Many { kind, of, later } => {
+                let list = scope.resources(&of.expr).unwrap_or_default();
+                Some(Tree::List(list.into_iter().map(|h| render_view(scope, h, *kind, later)).collect()))
+            }
+            OutputFrom::Selected { kind, by, filter } => {
+                let list = selected(scope, assessment, *kind, by, *filter);
+                Some(Tree::List(list.into_iter().map(|(h, _)| render_view(scope, h, *kind, &[])).collect()))
+            }
+            OutputFrom::Nothing => None,
+        };
+        members.extend(tree.map(|t| (output.name.clone(), t)));
+    }
+    Tree::Struct(members)
+}
+
+fn render_view(scope: &Scope, handle: Handle, kind: KindIx, later: &[Arc<str>]) -> Tree {
+    let mut members = Vec::new();
+    for shown in scope.law[kind].view.iter().filter(|s| !later.contains(&s.name)) {
+        let tree = match &shown.from {
+            ShownFrom::List(path, of) => {
+                Some(Tree::List(listed(&scope.law, &scope.world, handle, path).into_iter().map(|h| render_view(scope, h, *of, &[])).collect()))
+            }
+            ShownFrom::Nothing => None,
+            ShownFrom::Paths(_) | ShownFrom::Value(_) => view_value(scope, handle, shown).value.to_wire().map(Tree::Text),
+        };
+        members.extend(tree.map(|t| (shown.name.clone(), t)));
+    }
+    Tree::Struct(members)
+}
+
+/// The resources at the end of a path to a list.
+pub fn listed(law: &Law, world: &World, from: Handle, path: &Path) -> Vec<Handle> {
+    match world.follow(law, from, path).1 {
+        Value::List(list) => list
+            .iter()
+            .filter_map(|v| match v {
+                Value::Ref(h) => Some(*h),
+                _ => None,
+            })
+            .collect(),
+        Value::Ref(h) => vec![h],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wildcard;
+
+    #[test]
+    fn a_filter_value_may_hold_wildcards() {
+        assert!(wildcard("a*c", "abbbc"));
+        assert!(wildcard("a?c", "abc"));
+        assert!(!wildcard("a?c", "ac"));
+        assert!(wildcard(r"a\*c", "a*c"));
+        assert!(!wildcard(r"a\*c", "abc"));
+        assert!(wildcard("*", ""));
+        assert!(!wildcard("", "x"));
+        assert!(wildcard("a*b*c", "a-b-b-c"));
+    }
+}

@@ -1,0 +1,361 @@
+//! The resources of one world, and how they are found.
+
+use std::sync::Arc;
+
+use imbl::{GenericHashMap, OrdMap, Vector, shared_ptr::DefaultSharedPtr};
+use rustc_hash::FxBuildHasher;
+
+use super::{
+    time::Moment,
+    value::{Handle, Value},
+};
+use crate::spec::{
+    expr::Expr,
+    file::FieldKind,
+    law::{FieldIx, KindIx, Law, OperationIx, Path, RuleIx},
+};
+
+/// Why a field has its value, and whether a look has confirmed it since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// The rule whose effect set it; none if it has been so from the creation on.
+    pub rule: Option<RuleIx>,
+    /// A reading answer has shown it since.
+    pub seen: bool,
+}
+
+impl Proof {
+    const NONE: Proof = Proof { rule: None, seen: true };
+
+    /// The rule whose effect nobody has confirmed yet.
+    pub fn open(self) -> Option<RuleIx> {
+        if self.seen { None } else { self.rule }
+    }
+}
+
+/// A resource of a world, live or gone.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// What it is.
+    pub kind: KindIx,
+    /// The how-manieth of its kind, from 1.
+    pub ordinal: u32,
+    /// False once an effect has deleted it.
+    pub live: bool,
+    /// Its fields; inverse fields stay null here and are found by [`World::inverse`].
+    pub fields: Vec<Value>,
+    /// Why each field has its value.
+    pub proofs: Vec<Proof>,
+    /// Why it is there, or gone.
+    pub life: Proof,
+    /// Rules which say that it must be unchanged, not yet confirmed by a look.
+    pub claims: Vec<RuleIx>,
+    /// The resources that refer to it.
+    referrers: Vec<Handle>,
+}
+
+/// A change that is still to come.
+#[derive(Clone, Debug)]
+pub struct Timer {
+    /// Not before this moment.
+    pub earliest: Moment,
+    /// Not after this moment; none if it is never late.
+    pub latest: Option<Moment>,
+    /// When the reference server does it.
+    pub usually: Moment,
+    /// The rule that says so.
+    pub rule: RuleIx,
+    /// What it does.
+    pub steps: Arc<[TimerStep]>,
+}
+
+/// A part of a [`Timer`].
+#[derive(Debug)]
+pub struct TimerStep {
+    /// The operation and the place of the effect in it, with its condition.
+    pub unless: Option<(OperationIx, usize)>,
+    /// The resource.
+    pub on: Handle,
+    /// Fields to set; none to delete it.
+    pub set: Option<Vec<(FieldIx, Value)>>,
+}
+
+type Texts = GenericHashMap<Arc<str>, Arc<[(Handle, FieldIx)]>, FxBuildHasher, DefaultSharedPtr>;
+
+/// One possible state of affairs. Copies share what they have in common, so that worlds can split cheaply and a server's
+/// world may be large.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    resources: OrdMap<Handle, Arc<Resource>>,
+    /// Which resources have a field with this text.
+    texts: Texts,
+    /// Changes still to come, in the order in which they were decided.
+    pub timers: Vec<Timer>,
+    counts: Vec<u32>,
+    next: u32,
+    /// Those gone, the longest gone first.
+    dead: Vector<Handle>,
+}
+
+/// What a literal names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// A live resource.
+    Live(Handle),
+    /// A resource that is gone.
+    Gone(Handle),
+    /// Nothing.
+    Nothing,
+    /// Perhaps a resource whose name nobody has seen yet.
+    Undecided,
+}
+
+impl World {
+    /// The resource behind a handle; none only if it was forgotten.
+    pub fn get(&self, handle: Handle) -> Option<&Resource> {
+        self.resources.get(&handle).map(|r| &**r)
+    }
+
+    /// Every resource, in the order of creation.
+    pub fn iter(&self) -> impl Iterator<Item = (Handle, &Resource)> {
+        self.resources.iter().map(|(h, r)| (*h, &**r))
+    }
+
+    /// Every live resource of a kind, in the order of creation.
+    pub fn live(&self, kind: KindIx) -> impl Iterator<Item = (Handle, &Resource)> {
+        self.iter().filter(move |(_, r)| r.live && r.kind == kind)
+    }
+
+    /// The handle of the `ordinal`-th resource of a kind.
+    pub fn nth(&self, kind: KindIx, ordinal: u32) -> Option<Handle> {
+        self.iter().find(|(_, r)| r.kind == kind && r.ordinal == ordinal).map(|(h, _)| h)
+    }
+
+    /// Changes a resource; a forgotten one is left alone.
+    pub fn update(&mut self, handle: Handle, change: impl FnOnce(&mut Resource)) {
+        if let Some(resource) = self.resources.get_mut(&handle) {
+            change(Arc::make_mut(resource));
+        }
+    }
+
+    /// A new resource with every field as it is before anything is known of it.
+    pub fn create(&mut self, law: &Law, kind: KindIx, rule: RuleIx) -> Handle {
+        let handle = Handle(self.next);
+        self.next += 1;
+        if self.counts.len() <= kind.0 as usize {
+            self.counts.resize(kind.0 as usize + 1, 0);
+        }
+        let count = &mut self.counts[kind.0 as usize];
+        *count += 1;
+        let fields: Vec<Value> = law[kind]
+            .fields
+            .iter()
+            .map(|f| match f.kind {
+                FieldKind::Id | FieldKind::Chosen => Value::Unknown,
+                FieldKind::Flag => Value::Bool(false),
+                FieldKind::Integer => Value::Int(0),
+                _ => Value::Null,
+            })
+            .collect();
+        let resource = Resource {
+            kind,
+            ordinal: *count,
+            live: true,
+            proofs: vec![Proof::NONE; fields.len()],
+            fields,
+            life: Proof { rule: Some(rule), seen: false },
+            claims: Vec::new(),
+            referrers: Vec::new(),
+        };
+        self.resources.insert(handle, Arc::new(resource));
+        handle
+    }
+
+    /// Sets a field. `rule` is the rule whose effect this is; none while a resource is being made, and when a value is
+    /// merely learnt.
+    pub fn set(&mut self, handle: Handle, field: FieldIx, value: Value, rule: Option<RuleIx>) {
+        let Some(resource) = self.resources.get(&handle) else { return };
+        let old = resource.fields[field as usize].clone();
+        if old == value && rule.is_none() {
+            return;
+        }
+        match &old {
+            Value::Text(text) => self.forget_text(text, handle, field),
+            Value::Ref(to) => {
+                let to = *to;
+                self.update(to, |r| {
+                    if let Some(place) = r.referrers.iter().position(|h| *h == handle) {
+                        r.referrers.remove(place);
+                    }
+                });
+            }
+            _ => {}
+        }
+        match &value {
+            Value::Text(text) => {
+                let mut places = self.texts.get(text).map_or(Vec::new(), |p| p.to_vec());
+                places.push((handle, field));
+                self.texts.insert(text.clone(), places.into());
+            }
+            Value::Ref(to) => self.update(*to, |r| r.referrers.push(handle)),
+            _ => {}
+        }
+        self.update(handle, |r| {
+            r.fields[field as usize] = value;
+            if let Some(rule) = rule {
+                r.proofs[field as usize] = Proof { rule: Some(rule), seen: false };
+            }
+        });
+    }
+
+    /// Deletes a resource: it stays known, but is no longer live.
+    pub fn delete(&mut self, handle: Handle, rule: RuleIx) {
+        if self.get(handle).is_some_and(|r| r.live) {
+            self.update(handle, |r| {
+                r.live = false;
+                r.life = Proof { rule: Some(rule), seen: false };
+            });
+            self.dead.push_back(handle);
+        }
+    }
+
+    /// Forgets the longest gone resources, so that no more than `keep` are remembered.
+    pub fn forget_gone(&mut self, keep: usize) {
+        while self.dead.len() > keep {
+            let Some(handle) = self.dead.pop_front() else { return };
+            let Some(resource) = self.resources.get(&handle).cloned() else { continue };
+            for (field, value) in resource.fields.iter().enumerate() {
+                match value {
+                    Value::Text(text) => self.forget_text(text, handle, field as FieldIx),
+                    Value::Ref(to) => self.update(*to, |r| r.referrers.retain(|h| *h != handle)),
+                    _ => {}
+                }
+            }
+            self.resources.remove(&handle);
+        }
+    }
+
+    fn forget_text(&mut self, text: &Arc<str>, handle: Handle, field: FieldIx) {
+        let Some(places) = self.texts.get(text) else { return };
+        let kept: Vec<_> = places.iter().copied().filter(|place| *place != (handle, field)).collect();
+        if kept.is_empty() {
+            self.texts.remove(text);
+        } else {
+            self.texts.insert(text.clone(), kept.into());
+        }
+    }
+
+    /// What a text names among the resources of a kind, by one of its fields.
+    ///
+    /// A text that has not been seen could still be the value of a resource whose field nobody has seen; an id is long
+    /// and random enough to rule that out, another chosen value (an address, say) is not.
+    pub fn lookup(&self, law: &Law, kind: KindIx, field: FieldIx, text: &str) -> Lookup {
+        let mut gone = None;
+        for (handle, at) in self.texts.get(text).into_iter().flat_map(|p| p.iter()) {
+            let Some(resource) = self.get(*handle) else { continue };
+            if *at == field && resource.kind == kind {
+                if resource.live {
+                    return Lookup::Live(*handle);
+                }
+                gone = Some(*handle);
+            }
+        }
+        if let Some(handle) = gone {
+            return Lookup::Gone(handle);
+        }
+        let unseen = |r: &Resource| r.fields[field as usize] == Value::Unknown;
+        let guessable = law[kind].fields[field as usize].kind != FieldKind::Id;
+        if guessable && self.iter().any(|(_, r)| r.kind == kind && unseen(r)) {
+            Lookup::Undecided
+        } else {
+            Lookup::Nothing
+        }
+    }
+
+    /// Which live resources have this text in this field.
+    pub fn live_with_text(&self, kind: KindIx, field: FieldIx, text: &str) -> Option<Handle> {
+        self.texts.get(text).into_iter().flat_map(|p| p.iter()).find_map(|(handle, at)| {
+            let resource = self.get(*handle)?;
+            (*at == field && resource.kind == kind && resource.live).then_some(*handle)
+        })
+    }
+
+    /// The live resources of kind `from` whose reference `of` points to `to`, in the order of creation.
+    pub fn inverse(&self, to: Handle, from: KindIx, of: FieldIx) -> Vec<Handle> {
+        let Some(resource) = self.get(to) else { return Vec::new() };
+        let mut found: Vec<Handle> = resource
+            .referrers
+            .iter()
+            .copied()
+            .filter(|h| {
+                self.get(*h)
+                    .is_some_and(|r| r.live && r.kind == from && r.fields[of as usize] == Value::Ref(to))
+            })
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Everything that refers to a resource, live or gone.
+    pub fn referrers(&self, handle: Handle) -> &[Handle] {
+        self.get(handle).map_or(&[], |r| &r.referrers)
+    }
+
+    /// The value of a field, inverse ones included.
+    pub fn read(&self, law: &Law, handle: Handle, field: FieldIx) -> Value {
+        let Some(resource) = self.get(handle) else { return Value::Null };
+        let spec = &law[resource.kind].fields[field as usize];
+        match (spec.kind, spec.to, spec.of) {
+            (FieldKind::Inverse, Some(from), Some(of)) => {
+                Value::List(self.inverse(handle, from, of).into_iter().map(Value::Ref).collect())
+            }
+            (FieldKind::InverseOne, Some(from), Some(of)) => {
+                self.inverse(handle, from, of).first().map_or(Value::Null, |h| Value::Ref(*h))
+            }
+            _ => resource.fields[field as usize].clone(),
+        }
+    }
+
+    /// Follows a path; the place where it ends, with the value there. A null on the way ends it early with no place.
+    pub fn follow(&self, law: &Law, from: Handle, path: &Path) -> (Option<(Handle, FieldIx)>, Value) {
+        let mut at = from;
+        let Some((last, way)) = path.0.split_last() else { return (None, Value::Null) };
+        for field in way {
+            match self.read(law, at, *field) {
+                Value::Ref(next) => at = next,
+                other @ (Value::Unknown | Value::Anything) => return (None, other),
+                _ => return (None, Value::Null),
+            }
+        }
+        (Some((at, *last)), self.read(law, at, *last))
+    }
+
+    /// The condition of a delayed effect, found again when its moment has come.
+    pub fn unless<'l>(law: &'l Law, step: &TimerStep) -> Option<&'l Expr> {
+        let (operation, effect) = step.unless?;
+        law[operation].effects.get(effect)?.after.as_ref()?.unless.as_ref()
+    }
+
+    /// True if nothing in the two differs that any later answer could show.
+    pub fn same_as(&self, other: &World) -> bool {
+        self.resources.len() == other.resources.len()
+            && self.timers.len() == other.timers.len()
+            && self.timers.iter().zip(&other.timers).all(|(a, b)| {
+                a.earliest == b.earliest && a.latest == b.latest && Arc::ptr_eq(&a.steps, &b.steps)
+            })
+            && self.resources.iter().zip(&other.resources).all(|((h, a), (i, b))| {
+                h == i && (Arc::ptr_eq(a, b) || (a.kind == b.kind && a.live == b.live && a.fields == b.fields))
+            })
+    }
+
+    /// How many resources are known, live or gone.
+    pub fn len(&self) -> usize {
+        self.resources.len()
+    }
+
+    /// True if none is known.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+    }
+}

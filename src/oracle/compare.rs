@@ -1,0 +1,620 @@
+//! A successful answer's fields against one world.
+//!
+//! Each field is held against what the world expects. A value seen for the first time is bound; a value that a rule's
+//! effect has set, and that a reading answer now shows, confirms that rule; a value that differs is blamed on the rule
+//! that is most particularly responsible for it:
+//!
+//! 1. the rule whose effect set it and which nobody has confirmed since;
+//! 2. the rule that says that the resource had to stay as it was (a refusal, a rehearsal), not confirmed since;
+//! 3. the rule that the field shows what it should.
+
+use std::sync::Arc;
+
+use super::RuleSet;
+use crate::{
+    model::{
+        assess::Assessment,
+        eval::Scope,
+        show::{self, Presence, Source},
+        value::{Handle, Value},
+        world::World,
+    },
+    spec::{
+        file::{FieldKind, ScalarType},
+        law::{FieldIx, KindIx, Law, OutputFrom, RuleIx, Shown, ShownFrom},
+    },
+    wire::Tree,
+};
+
+/// A difference between an answer and a world.
+#[derive(Clone, Debug)]
+pub struct Mismatch {
+    /// The rule to blame.
+    pub rule: RuleIx,
+    /// What was expected.
+    pub allowed: String,
+    /// What came.
+    pub came: String,
+}
+
+/// A comparison in progress.
+pub struct Compare<'a> {
+    law: &'a Arc<Law>,
+    /// What the answer's expressions see.
+    scope: &'a Scope,
+    assessment: &'a Assessment,
+    muted: &'a RuleSet,
+    /// True for the answer of a reading operation, which confirms what it shows.
+    reading: bool,
+    /// The world with what the answer has taught.
+    pub world: World,
+    /// The rules that were checked and found kept.
+    pub passes: Vec<RuleIx>,
+}
+
+/// One scalar to be compared.
+struct Scalar<'a> {
+    name: String,
+    text: Option<&'a Arc<str>>,
+    kind: ScalarType,
+    values: &'a [String],
+    optional: bool,
+    rule: RuleIx,
+    /// The resource whose view it belongs to.
+    of: Option<Handle>,
+}
+
+/// A list of resources to be compared.
+struct Listing<'a> {
+    name: String,
+    kind: KindIx,
+    expected: Vec<(Handle, Presence)>,
+    items: &'a [Tree],
+    later: &'a [Arc<str>],
+    /// Nothing but the expected may be in it.
+    exhaustive: bool,
+    /// What is gone is certainly not in it.
+    complete: bool,
+    rule: RuleIx,
+    /// The resource whose view it belongs to.
+    of: Option<Handle>,
+}
+
+impl<'a> Compare<'a> {
+    /// A comparison with `scope.world`.
+    pub fn new(scope: &'a Scope, assessment: &'a Assessment, muted: &'a RuleSet) -> Compare<'a> {
+        Compare {
+            law: &scope.law,
+            scope,
+            assessment,
+            muted,
+            reading: scope.law[assessment.operation].reads,
+            world: (*scope.world).clone(),
+            passes: Vec::new(),
+        }
+    }
+
+    /// Compares a whole answer.
+    ///
+    /// # Errors
+    ///
+    /// The first difference.
+    pub fn answer(&mut self, tree: &Tree) -> Result<(), Mismatch> {
+        let law = self.law;
+        let operation = &law[self.assessment.operation];
+        for output in &operation.output {
+            let got = tree.get(&output.name);
+            match &output.from {
+                OutputFrom::Paths(_) | OutputFrom::Value(_) | OutputFrom::Nothing => {
+                    let source = show::output_value(self.scope, self.assessment, output);
+                    self.scalar(source, &Scalar {
+                        name: output.name.to_string(),
+                        text: got.and_then(Tree::as_text),
+                        kind: output.kind,
+                        values: &output.values,
+                        optional: output.optional || matches!(output.from, OutputFrom::Nothing),
+                        rule: output.rule,
+                        of: None,
+                    })?;
+                }
+                OutputFrom::One { kind, of, later } => {
+                    let expected = self.scope.resources(&of.expr).unwrap_or_default();
+                    match (expected.first(), got) {
+                        (Some(handle), Some(item)) => {
+                            self.view(*handle, *kind, item, later, &output.name)?;
+                            self.passes.push(output.rule);
+                        }
+                        (Some(_), None) if !output.optional => {
+                            self.differ(output.rule, format!("{} is shown", output.name), "it is missing".into())?;
+                        }
+                        _ => {}
+                    }
+                }
+                OutputFrom::Many { kind, of, later } => {
+                    let Ok(expected) = self.scope.resources(&of.expr) else { continue };
+                    self.list(Listing {
+                        name: output.name.to_string(),
+                        kind: *kind,
+                        expected: expected.into_iter().map(|h| (h, Presence::Must)).collect(),
+                        items: got.and_then(Tree::as_list).unwrap_or_default(),
+                        later,
+                        exhaustive: true,
+                        complete: false,
+                        rule: output.rule,
+                        of: None,
+                    })?;
+                }
+                OutputFrom::Selected { kind, by, filter } => {
+                    let expected = show::selected(self.scope, self.assessment, *kind, by, *filter);
+                    let given = |ix: &u32| {
+                        let name = &operation.params[*ix as usize].name;
+                        self.assessment.scope.input.get(name).is_some()
+                    };
+                    let (named, filtered) = (by.iter().any(given), filter.iter().any(given));
+                    self.list(Listing {
+                        name: output.name.to_string(),
+                        kind: *kind,
+                        expected,
+                        items: got.and_then(Tree::as_list).unwrap_or_default(),
+                        later: &[],
+                        exhaustive: named,
+                        complete: !named && !filtered,
+                        rule: output.rule,
+                        of: None,
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A difference, unless its rule is muted.
+    fn differ(&self, rule: RuleIx, allowed: String, came: String) -> Result<(), Mismatch> {
+        if self.muted.contains(rule) { Ok(()) } else { Err(Mismatch { rule, allowed, came }) }
+    }
+
+    fn view(&mut self, handle: Handle, kind: KindIx, item: &Tree, later: &[Arc<str>], at: &str) -> Result<(), Mismatch> {
+        let law = self.law;
+        for shown in &law[kind].view {
+            let name = format!("{at}.{}", shown.name);
+            let got = item.get(&shown.name);
+            let optional = shown.optional || later.contains(&shown.name);
+            if let ShownFrom::List(path, of) = &shown.from {
+                let items = got.and_then(Tree::as_list);
+                if items.is_none() && optional {
+                    continue;
+                }
+                let expected = show::listed(law, &self.world, handle, path);
+                self.list(Listing {
+                    name,
+                    kind: *of,
+                    expected: expected.into_iter().map(|h| (h, Presence::Must)).collect(),
+                    items: items.unwrap_or_default(),
+                    later,
+                    exhaustive: true,
+                    complete: true,
+                    rule: shown.rule,
+                    of: Some(handle),
+                })?;
+                continue;
+            }
+            let source = self.source(handle, shown);
+            self.scalar(source, &Scalar {
+                name,
+                text: got.and_then(Tree::as_text),
+                kind: shown.kind,
+                values: &shown.values,
+                optional: optional || matches!(shown.from, ShownFrom::Nothing),
+                rule: shown.rule,
+                of: Some(handle),
+            })?;
+        }
+        if self.reading {
+            self.confirm_resource(handle);
+        }
+        Ok(())
+    }
+
+    /// The value of a view's field in the world as far as it has been learnt.
+    fn source(&self, handle: Handle, shown: &Shown) -> Source {
+        let ShownFrom::Paths(paths) = &shown.from else { return show::view_value(self.scope, handle, shown) };
+        let mut first = None;
+        for path in paths {
+            let (place, value) = self.world.follow(self.law, handle, path);
+            let source = Source { place, path: Some((handle, path.clone())), value };
+            if source.value != Value::Null {
+                return source;
+            }
+            first.get_or_insert(source);
+        }
+        first.unwrap_or(Source { place: None, path: None, value: Value::Anything })
+    }
+
+    fn scalar(&mut self, source: Source, scalar: &Scalar<'_>) -> Result<(), Mismatch> {
+        let text = scalar.text.filter(|t| !t.is_empty());
+        let name = &scalar.name;
+        if let Some(text) = text
+            && !scalar.values.is_empty()
+            && !scalar.values.iter().any(|v| **v == **text)
+        {
+            let allowed = format!("{name} is one of {}", scalar.values.join(", "));
+            return self.differ(scalar.rule, allowed, format!("{name} is {text}"));
+        }
+        match (&source.value, text) {
+            (Value::Anything | Value::Ref(_) | Value::List(_), Some(text)) => {
+                if !has_type(scalar.kind, text) {
+                    return self.differ(scalar.rule, format!("{name} is {}", type_name(scalar.kind)), format!("{name} is {text}"));
+                }
+                Ok(())
+            }
+            (Value::Anything | Value::Ref(_) | Value::List(_), None) => Ok(()),
+            (Value::Unknown, Some(text)) => {
+                if let Some((handle, field)) = source.place {
+                    self.bind(handle, field, text, scalar)?;
+                }
+                self.passes.push(scalar.rule);
+                self.confirm(&source);
+                Ok(())
+            }
+            (Value::Null, None) => {
+                self.passes.push(scalar.rule);
+                self.confirm(&source);
+                Ok(())
+            }
+            (_, None) if scalar.optional => Ok(()),
+            (Value::Unknown, None) => {
+                let rule = self.blame(&source, scalar);
+                self.differ(rule, format!("{name} is shown"), "it is missing".into())
+            }
+            (Value::Null, Some(text)) => {
+                let rule = self.blame(&source, scalar);
+                self.differ(rule, format!("{name} is not shown, for it has no value"), format!("{name} is {text}"))
+            }
+            (value, text) => {
+                let expected = value.to_wire().unwrap_or_default();
+                match text {
+                    Some(text) if same(scalar.kind, &expected, text) => {
+                        self.passes.push(scalar.rule);
+                        self.confirm(&source);
+                        Ok(())
+                    }
+                    other => {
+                        let came = other.map_or("it is missing".into(), |t| format!("{name} is {t}"));
+                        let rule = self.blame(&source, scalar);
+                        self.differ(rule, format!("{name} is {expected}"), came)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Learns a value that the service has chosen: it must have the right form, and belong to nobody else.
+    fn bind(&mut self, handle: Handle, field: FieldIx, text: &Arc<str>, scalar: &Scalar<'_>) -> Result<(), Mismatch> {
+        let law = self.law;
+        let Some(kind) = self.world.get(handle).map(|r| r.kind) else { return Ok(()) };
+        let spec = &law[kind].fields[field as usize];
+        let rule = law[kind].id_rule.filter(|_| spec.kind == FieldKind::Id).unwrap_or(scalar.rule);
+        if let Some(pattern) = spec.pattern.as_ref().filter(|p| !p.is_match(text)) {
+            self.differ(rule, format!("{} has the form {}", scalar.name, pattern.as_str()), format!("{} is {text}", scalar.name))?;
+        }
+        let unique = spec.kind == FieldKind::Id || spec.unique;
+        if unique && let Some(other) = self.world.live_with_text(kind, field, text).filter(|h| *h != handle) {
+            let ordinal = self.world.get(other).map_or(0, |r| r.ordinal);
+            let allowed = format!("{} belongs to one {} only", scalar.name, law[kind].title);
+            self.differ(rule, allowed, format!("{text} already belongs to {}#{ordinal}", law[kind].name))?;
+        }
+        self.world.set(handle, field, Value::Text(text.clone()), None);
+        if spec.kind == FieldKind::Id {
+            self.passes.extend(law[kind].id_rule);
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, listing: Listing<'_>) -> Result<(), Mismatch> {
+        let pairs = self.pair(&listing);
+        let mut shown = vec![false; listing.expected.len()];
+        for (number, item) in listing.items.iter().enumerate() {
+            let at = format!("{}[{number}]", listing.name);
+            match pairs[number] {
+                Some(place) => {
+                    shown[place] = true;
+                    self.view(listing.expected[place].0, listing.kind, item, listing.later, &at)?;
+                }
+                None => self.stranger(&listing, item, &at)?,
+            }
+        }
+        for (place, (handle, presence)) in listing.expected.iter().enumerate() {
+            if shown[place] || *presence == Presence::May || !self.has_name(*handle, listing.kind) {
+                continue;
+            }
+            let rule = self.blame_life(*handle).or(listing.of.and_then(|h| self.last_claim(h))).unwrap_or(listing.rule);
+            let allowed = format!("{} shows {}", listing.name, self.describe(*handle));
+            self.differ(rule, allowed, "it is not there".into())?;
+        }
+        self.passes.push(listing.rule);
+        if self.reading && listing.complete {
+            self.confirm_gone(&listing);
+        }
+        Ok(())
+    }
+
+    /// Which item is which expected resource: first by the names that are known, then by what fits.
+    fn pair(&self, listing: &Listing<'_>) -> Vec<Option<usize>> {
+        let mut pairs = vec![None; listing.items.len()];
+        let mut taken = vec![false; listing.expected.len()];
+        for (number, item) in listing.items.iter().enumerate() {
+            let best = listing
+                .expected
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| !taken[*place])
+                .filter_map(|(place, (h, _))| self.likeness(*h, listing.kind, item).filter(|s| *s > 0).map(|s| (s, place)))
+                .max_by_key(|(score, place)| (*score, usize::MAX - place));
+            if let Some((_, place)) = best {
+                pairs[number] = Some(place);
+                taken[place] = true;
+            }
+        }
+        for (number, item) in listing.items.iter().enumerate() {
+            if pairs[number].is_some() {
+                continue;
+            }
+            let possible: Vec<usize> = listing
+                .expected
+                .iter()
+                .enumerate()
+                .filter(|(place, (h, _))| !taken[*place] && self.likeness(*h, listing.kind, item) == Some(0))
+                .map(|(place, _)| place)
+                .collect();
+            let fits = |place: &usize| {
+                let mut trial = Compare {
+                    law: self.law,
+                    scope: self.scope,
+                    assessment: self.assessment,
+                    muted: self.muted,
+                    reading: self.reading,
+                    world: self.world.clone(),
+                    passes: Vec::new(),
+                };
+                trial.view(listing.expected[*place].0, listing.kind, item, listing.later, "").is_ok()
+            };
+            // A list of strangers' resources is not searched for ours: there, only a name makes an item ours.
+            let chosen = possible.iter().copied().find(fits).or(possible.first().copied().filter(|_| listing.exhaustive));
+            if let Some(place) = chosen.filter(|_| listing.exhaustive) {
+                pairs[number] = Some(place);
+                taken[place] = true;
+            }
+        }
+        pairs
+    }
+
+    /// How many names an item shares with a resource; none if a name contradicts.
+    fn likeness(&self, handle: Handle, kind: KindIx, item: &Tree) -> Option<usize> {
+        let mut score = 0;
+        for shown in &self.law[kind].view {
+            let Some(text) = item.get(&shown.name).and_then(Tree::as_text).filter(|t| !t.is_empty()) else { continue };
+            let source = self.source(handle, shown);
+            let Some((place, field)) = source.place else { continue };
+            let naming = self.world.get(place).is_some_and(|r| {
+                matches!(self.law[r.kind].fields[field as usize].kind, FieldKind::Id | FieldKind::Chosen)
+            });
+            match (&source.value, naming) {
+                (Value::Text(own), true) if own == text => score += 1,
+                (Value::Text(_), true) => {
+                    // Only the resource's own id settles that it is another; other names may be what is wrong with it.
+                    if place == handle && self.law[kind].id == Some(field) {
+                        return None;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Some(score)
+    }
+
+    /// An item that is none of the expected resources.
+    fn stranger(&self, listing: &Listing<'_>, item: &Tree, at: &str) -> Result<(), Mismatch> {
+        let law = self.law;
+        let kind = &law[listing.kind];
+        let own = kind.id.and_then(|id| {
+            let shown = kind.view.iter().find(|s| matches!(&s.from, ShownFrom::Paths(p) if p.iter().any(|p| p.0 == [id])))?;
+            let text = item.get(&shown.name)?.as_text()?;
+            Some((id, text))
+        });
+        if let Some((id, text)) = own {
+            use crate::model::world::Lookup;
+            match self.world.lookup(law, listing.kind, id, text) {
+                Lookup::Gone(handle) => {
+                    if show::lingers(self.scope, handle, listing.kind) {
+                        return Ok(());
+                    }
+                    let rule = self.world.get(handle).and_then(|r| r.life.open()).unwrap_or(listing.rule);
+                    return self.differ(rule, format!("{} is gone", self.describe(handle)), format!("{at} shows it"));
+                }
+                Lookup::Live(handle) if !listing.expected.iter().any(|(h, _)| *h == handle) => {
+                    let allowed = format!("{} shows only what was asked for", listing.name);
+                    return self.differ(listing.rule, allowed, format!("{at} shows {}", self.describe(handle)));
+                }
+                _ => {}
+            }
+        }
+        if listing.exhaustive {
+            // A part that has gone, but is still shown by the resource that it belonged to.
+            let gone = listing.of.and_then(|of| self.gone_parts(listing.kind, of).next());
+            let rule = gone
+                .and_then(|h| self.world.get(h).and_then(|r| r.life.open()))
+                .or(listing.of.and_then(|h| self.last_claim(h)))
+                .unwrap_or(listing.rule);
+            let allowed = format!("{} shows {} of them", listing.name, listing.expected.len());
+            return self.differ(rule, allowed, format!("{at} is one more: {}", brief(item)));
+        }
+        Ok(())
+    }
+
+    /// Gone resources of a kind that refer to `of`, and whose going nobody has confirmed.
+    fn gone_parts(&self, kind: KindIx, of: Handle) -> impl Iterator<Item = Handle> + '_ {
+        self.world.referrers(of).iter().copied().filter(move |h| {
+            self.world.get(*h).is_some_and(|r| !r.live && r.kind == kind && r.life.open().is_some())
+        })
+    }
+
+    /// True if the resource can be told from others in a list.
+    fn has_name(&self, handle: Handle, kind: KindIx) -> bool {
+        self.law[kind].id.is_none_or(|id| {
+            self.world.get(handle).is_some_and(|r| matches!(r.fields[id as usize], Value::Text(_)))
+        })
+    }
+
+    fn describe(&self, handle: Handle) -> String {
+        let Some(resource) = self.world.get(handle) else { return "a resource".into() };
+        let kind = &self.law[resource.kind];
+        let name = kind.id.and_then(|id| resource.fields[id as usize].to_wire());
+        match name {
+            Some(name) => format!("{}#{} ({name})", kind.name, resource.ordinal),
+            None => format!("{}#{}", kind.name, resource.ordinal),
+        }
+    }
+
+    /// Every resource that a path goes through, the first included, and where an inverse reference led nowhere, what
+    /// is gone and used to be there.
+    fn along(&self, source: &Source) -> (Vec<Handle>, Vec<Handle>) {
+        let Some((start, path)) = &source.path else { return (Vec::new(), Vec::new()) };
+        let (mut at, mut visited, mut gone) = (*start, vec![*start], Vec::new());
+        for field in &path.0 {
+            let Some(resource) = self.world.get(at) else { break };
+            let spec = &self.law[resource.kind].fields[*field as usize];
+            match self.world.read(self.law, at, *field) {
+                Value::Ref(next) => {
+                    at = next;
+                    visited.push(next);
+                }
+                Value::Null if spec.kind == FieldKind::InverseOne => {
+                    if let Some(kind) = spec.to {
+                        gone.extend(self.gone_parts(kind, at));
+                    }
+                    break;
+                }
+                _ => break,
+            }
+        }
+        (visited, gone)
+    }
+
+    fn blame(&self, source: &Source, scalar: &Scalar<'_>) -> RuleIx {
+        if let Some((handle, field)) = source.place
+            && let Some(rule) = self.world.get(handle).and_then(|r| r.proofs[field as usize].open())
+        {
+            return rule;
+        }
+        let (visited, gone) = self.along(source);
+        let life = |h: &Handle| self.world.get(*h).and_then(|r| r.life.open());
+        if let Some(rule) = gone.iter().find_map(life) {
+            return rule;
+        }
+        // The claims first of what is shown, then of what it was reached through.
+        let claimed = scalar.of.into_iter().chain(visited.iter().copied()).find_map(|h| self.last_claim(h));
+        if let Some(rule) = claimed {
+            return rule;
+        }
+        visited.iter().skip(1).find_map(life).unwrap_or(scalar.rule)
+    }
+
+    fn blame_life(&self, handle: Handle) -> Option<RuleIx> {
+        self.last_claim(handle).or_else(|| self.world.get(handle).and_then(|r| r.life.open()))
+    }
+
+    fn last_claim(&self, handle: Handle) -> Option<RuleIx> {
+        self.world.get(handle).and_then(|r| r.claims.last().copied())
+    }
+
+    /// A reading answer has shown this value: whatever put it there is confirmed.
+    fn confirm(&mut self, source: &Source) {
+        if !self.reading {
+            return;
+        }
+        if let Some((handle, field)) = source.place
+            && let Some(rule) = self.world.get(handle).and_then(|r| r.proofs[field as usize].open())
+        {
+            self.passes.push(rule);
+            self.world.update(handle, |r| r.proofs[field as usize].seen = true);
+        }
+        let (visited, gone) = self.along(source);
+        for handle in visited.into_iter().skip(1).chain(gone) {
+            self.confirm_life(handle);
+        }
+    }
+
+    fn confirm_life(&mut self, handle: Handle) {
+        if let Some(rule) = self.world.get(handle).and_then(|r| r.life.open()) {
+            self.passes.push(rule);
+            self.world.update(handle, |r| r.life.seen = true);
+        }
+    }
+
+    /// A reading answer has shown a whole resource as it should be.
+    fn confirm_resource(&mut self, handle: Handle) {
+        self.confirm_life(handle);
+        let claims = self.world.get(handle).map(|r| r.claims.clone()).unwrap_or_default();
+        if !claims.is_empty() {
+            self.passes.extend(claims);
+            self.world.update(handle, |r| r.claims.clear());
+        }
+    }
+
+    /// A whole list does not show what is gone.
+    fn confirm_gone(&mut self, listing: &Listing<'_>) {
+        let gone: Vec<Handle> = match listing.of {
+            Some(of) => self.gone_parts(listing.kind, of).collect(),
+            None => self
+                .world
+                .iter()
+                .filter(|(h, r)| {
+                    !r.live && r.kind == listing.kind && r.life.open().is_some() && self.has_name(*h, listing.kind)
+                })
+                .map(|(h, _)| h)
+                .collect(),
+        };
+        for handle in gone {
+            self.confirm_life(handle);
+        }
+    }
+}
+
+fn same(kind: ScalarType, expected: &str, text: &str) -> bool {
+    match kind {
+        // Another spelling of the same truth value is a fault of form, reported as such.
+        ScalarType::Boolean => expected.eq_ignore_ascii_case(text) || (expected == "true" && text == "1") || (expected == "false" && text == "0"),
+        ScalarType::Integer => expected.parse::<i64>().ok() == text.parse::<i64>().ok(),
+        _ => expected == text,
+    }
+}
+
+fn has_type(kind: ScalarType, text: &str) -> bool {
+    match kind {
+        ScalarType::Integer => text.parse::<i64>().is_ok(),
+        _ => true,
+    }
+}
+
+fn type_name(kind: ScalarType) -> &'static str {
+    match kind {
+        ScalarType::Integer => "a whole number",
+        ScalarType::Boolean => "true or false",
+        ScalarType::Timestamp => "a moment",
+        ScalarType::String => "a text",
+        ScalarType::List => "a list",
+        ScalarType::Struct => "a structure",
+    }
+}
+
+/// The first few scalars of an item, for a message.
+fn brief(item: &Tree) -> String {
+    match item {
+        Tree::Text(t) => t.to_string(),
+        Tree::List(l) => format!("{} items", l.len()),
+        Tree::Struct(members) => {
+            let texts = members.iter().filter_map(|(n, v)| v.as_text().map(|t| format!("{n}={t}")));
+            texts.take(4).collect::<Vec<_>>().join(" ")
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! One answer against every world that is possible so far.
+
+use std::sync::Arc;
+
+use super::{
+    MOST_WORLDS, Oracle, RuleSet,
+    advance::{advance, merge},
+    compare::Compare,
+};
+use crate::{
+    model::{
+        assess::{Assessment, assess},
+        effect::{self, claim},
+        eval::EvalFailure,
+        time::Interval,
+        value::Handle,
+        world::World,
+    },
+    spec::{
+        file::WireFault,
+        law::{Law, OutputFrom, Refusal, RuleIx},
+    },
+    wire::{Answer, Body, Request},
+};
+
+/// An answer that the law does not allow.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// The broken rule.
+    pub rule: RuleIx,
+    /// What the law allows here.
+    pub allowed: String,
+    /// What came.
+    pub came: String,
+}
+
+/// What an answer is worth.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Some world explains it.
+    Explained,
+    /// No world explains it.
+    Violation(Violation),
+    /// Nothing can be learnt from it.
+    Indeterminate(String),
+}
+
+/// The judgement of one answer.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// Rules that this answer kept where it could have broken them.
+    pub passes: Vec<RuleIx>,
+    /// Broken rules that leave the meaning of the answer clear: its form, or its error code.
+    pub faults: Vec<Violation>,
+    /// The verdict on its meaning.
+    pub verdict: Verdict,
+}
+
+impl Judgement {
+    fn indeterminate(why: impl Into<String>) -> Judgement {
+        Judgement { passes: Vec::new(), faults: Vec::new(), verdict: Verdict::Indeterminate(why.into()) }
+    }
+}
+
+/// What became of one world.
+enum Fate {
+    /// It explains the answer, and has become these.
+    Lives(Vec<Arc<World>>, Found),
+    /// It does not.
+    Dies(Violation),
+    /// It cannot tell.
+    Unclear(String),
+}
+
+/// What one world found on the way.
+#[derive(Default)]
+struct Found {
+    passes: Vec<RuleIx>,
+    faults: Vec<Violation>,
+}
+
+impl Oracle {
+    /// Judges the answer to a request that was sent and answered within `interval`, and keeps the worlds that explain
+    /// it. After a violation or an unclear answer the oracle knows nothing any more and should not be asked again.
+    pub fn judge(&mut self, request: &Request, interval: Interval, answer: &Answer) -> Judgement {
+        if let Some(why) = self.says_nothing(answer) {
+            return Judgement::indeterminate(why);
+        }
+        let mut worlds: Vec<Arc<World>> = Vec::with_capacity(self.worlds.len());
+        for world in &self.worlds {
+            match advance(&self.law, world, interval) {
+                Some(possible) => merge(&mut worlds, possible),
+                None => return Judgement::indeterminate(too_many()),
+            }
+        }
+        if worlds.len() > MOST_WORLDS {
+            return Judgement::indeterminate(too_many());
+        }
+        let mut living: Vec<Arc<World>> = Vec::new();
+        let mut first: Option<Found> = None;
+        let mut death: Option<Violation> = None;
+        for world in &worlds {
+            match self.fate(world, request, interval, answer) {
+                Fate::Lives(become, found) => {
+                    merge(&mut living, become);
+                    // A fault counts only if every world sees it; the one with the fewest is the most charitable.
+                    if first.as_ref().is_none_or(|f| found.faults.len() < f.faults.len()) {
+                        first = Some(found);
+                    }
+                }
+                Fate::Dies(violation) => {
+                    death.get_or_insert(violation);
+                }
+                Fate::Unclear(why) => return Judgement::indeterminate(why),
+            }
+        }
+        self.most_worlds = self.most_worlds.max(living.len());
+        let mut judgement = self.form(answer);
+        match (first, death) {
+            (Some(found), _) => {
+                judgement.passes.extend(found.passes);
+                judgement.faults.extend(found.faults);
+                self.worlds = living;
+            }
+            (None, Some(violation)) => judgement.verdict = Verdict::Violation(violation),
+            (None, None) => return Judgement::indeterminate("no world was left to ask"),
+        }
+        judgement
+    }
+
+    /// Why an answer says nothing about the law, if so.
+    fn says_nothing(&self, answer: &Answer) -> Option<String> {
+        let codes = &self.law.codes;
+        match &answer.body {
+            Body::Error { code, .. } => {
+                let is = |list: &[String]| list.iter().any(|c| **c == **code);
+                if is(&codes.throttled) || answer.status == 429 {
+                    Some(format!("the target asked to slow down ({code})"))
+                } else if is(&codes.quota) {
+                    Some(format!("a quota is used up ({code})"))
+                } else if is(&codes.denied) {
+                    Some(format!("the caller may not do this ({code})"))
+                } else if is(&codes.unimplemented) {
+                    Some(format!("the target does not implement this ({code})"))
+                } else {
+                    None
+                }
+            }
+            Body::Unreadable { .. } if matches!(answer.status, 429 | 502 | 503 | 504) => {
+                Some(format!("the target was not available (HTTP {})", answer.status))
+            }
+            _ => None,
+        }
+    }
+
+    /// The rules about the form of answers.
+    fn form(&self, answer: &Answer) -> Judgement {
+        let mut judgement = Judgement { passes: Vec::new(), faults: Vec::new(), verdict: Verdict::Explained };
+        let success = match &answer.body {
+            Body::Success(_) => true,
+            Body::Error { .. } => false,
+            Body::Unreadable { .. } => return judgement,
+        };
+        for (fault, rule) in &self.law.wire_rules {
+            let about_errors = matches!(fault, WireFault::ErrorEnvelope | WireFault::NoErrorRequestId);
+            if about_errors == success || self.settings.muted.contains(*rule) {
+                continue;
+            }
+            if answer.faults.contains(fault) {
+                judgement.faults.push(Violation {
+                    rule: *rule,
+                    allowed: self.law[*rule].says.clone(),
+                    came: describe(answer),
+                });
+            } else {
+                judgement.passes.push(*rule);
+            }
+        }
+        judgement.passes.sort_unstable();
+        judgement.faults.sort_unstable_by_key(|f| f.rule);
+        judgement
+    }
+
+    fn fate(&self, world: &Arc<World>, request: &Request, interval: Interval, answer: &Answer) -> Fate {
+        let law = &self.law;
+        let muted = &self.settings.muted;
+        let mut assessment = assess(law, world, request);
+        if let Some(why) = assessment.broken.first() {
+            return Fate::Unclear(format!("the law cannot be applied: {why}"));
+        }
+        // A rule that is known to be broken demands nothing any more: either answer will do.
+        if let Some(refusal) = assessment.refusals.iter().find(|r| muted.contains(r.rule)) {
+            assessment.open.get_or_insert_with(|| law[refusal.rule].id.clone());
+        }
+        if let Some(rule) = assessment.dry_run.filter(|r| muted.contains(*r)) {
+            return Fate::Unclear(format!("{} is known to be broken, so a rehearsal may have been the real thing", law[rule].id));
+        }
+        match &answer.body {
+            Body::Success(tree) => self.accepted(world, &assessment, interval, tree, answer),
+            Body::Unreadable { why } if (200..300).contains(&answer.status) => {
+                let rule = assessment.refusals.first().map_or(law[request.operation].accepts, |r| r.rule);
+                Fate::Dies(Violation {
+                    rule,
+                    allowed: "an answer in the protocol's form".into(),
+                    came: format!("HTTP {}: {why}", answer.status),
+                })
+            }
+            Body::Unreadable { .. } => self.refused(world, &assessment, answer, ""),
+            Body::Error { code, .. } => self.refused(world, &assessment, answer, code),
+        }
+    }
+
+    fn accepted(&self, world: &Arc<World>, assessment: &Assessment, interval: Interval, tree: &crate::wire::Tree, answer: &Answer) -> Fate {
+        let law = &self.law;
+        let muted = &self.settings.muted;
+        if let Some(rule) = assessment.dry_run {
+            return Fate::Dies(Violation {
+                rule,
+                allowed: self.allowed_refusals(assessment),
+                came: describe(answer),
+            });
+        }
+        if !assessment.may_accept() && !assessment.undecided {
+            let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
+            return Fate::Dies(Violation {
+                rule: rule.unwrap_or(law[assessment.operation].accepts),
+                allowed: self.allowed_refusals(assessment),
+                came: describe(answer),
+            });
+        }
+        let outcome = match effect::apply(law, assessment, interval, self.settings.tolerance) {
+            Ok(outcome) => outcome,
+            Err(EvalFailure::Broken(why)) => return Fate::Unclear(format!("the law cannot be applied: {why}")),
+            Err(_) => return Fate::Unclear("an effect depends on something that nobody has seen".into()),
+        };
+        // What may happen at once may have happened before the answer was written.
+        let mut candidates = vec![outcome.world];
+        for _ in 0..outcome.at_once {
+            let mut more = Vec::with_capacity(candidates.len());
+            for candidate in &candidates {
+                let mut fired = candidate.clone();
+                if let Some(timer) = fired.timers.pop() {
+                    effect::fire(law, &mut fired, &timer);
+                    more.push(fired);
+                }
+                let mut waiting = candidate.clone();
+                waiting.timers.rotate_right(1);
+                more.push(waiting);
+            }
+            candidates = more;
+            if candidates.len() > MOST_WORLDS {
+                return Fate::Unclear(too_many());
+            }
+        }
+        let mut living: Vec<Arc<World>> = Vec::new();
+        let mut passes: Option<Vec<RuleIx>> = None;
+        let mut death = None;
+        for candidate in candidates {
+            let mut scope = outcome.scope.clone();
+            scope.world = Arc::new(candidate);
+            let mut compare = Compare::new(&scope, assessment, muted);
+            match compare.answer(tree) {
+                Ok(()) => {
+                    passes.get_or_insert(compare.passes);
+                    merge(&mut living, [Arc::new(compare.world)]);
+                }
+                // The last candidate is the one in which nothing has happened yet: the plainest expectation to report.
+                Err(mismatch) => death = Some(mismatch),
+            }
+        }
+        let Some(mut passes) = passes else {
+            return match death {
+                Some(m) => Fate::Dies(Violation { rule: m.rule, allowed: m.allowed, came: m.came }),
+                None => Fate::Unclear("no world was left to compare".into()),
+            };
+        };
+        if assessment.open.is_none() {
+            passes.push(law[assessment.operation].accepts);
+            passes.extend(&assessment.permits);
+        }
+        Fate::Lives(living, Found { passes, faults: Vec::new() })
+    }
+
+    fn refused(&self, world: &Arc<World>, assessment: &Assessment, answer: &Answer, code: &str) -> Fate {
+        let law = &self.law;
+        if !assessment.may_refuse() {
+            let rule = self.blame_for_refusing(world, assessment);
+            return Fate::Dies(Violation { rule, allowed: "the request is accepted".into(), came: describe(answer) });
+        }
+        let mut found = Found::default();
+        let lenient = assessment.open.is_some() || assessment.undecided;
+        if !(400..500).contains(&answer.status) && !lenient {
+            let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule)).or(assessment.dry_run);
+            return Fate::Dies(Violation {
+                rule: rule.unwrap_or(law[assessment.operation].accepts),
+                allowed: self.allowed_refusals(assessment),
+                came: describe(answer),
+            });
+        }
+        let carries = |r: &Refusal| r.codes.is_empty() || r.codes.iter().any(|c| **c == *code);
+        let rehearsal = assessment.dry_run.is_some() && law.dry_run_code.as_deref() == Some(code);
+        let sole = match assessment.refusals.as_slice() {
+            [first, rest @ ..] if rest.iter().all(|r| r.rule == first.rule) => Some(first),
+            _ => None,
+        };
+        if !lenient && !rehearsal && !assessment.refusals.iter().any(carries) {
+            let violation = |rule| Violation { rule, allowed: self.allowed_refusals(assessment), came: describe(answer) };
+            // A wrong code is a lesser fault than no refusal where the code is said elsewhere than the refusal.
+            let code_rules = assessment.refusals.iter().filter_map(|r| r.code_rule);
+            match strictest(law, code_rules) {
+                _ if assessment.refusals.is_empty() => {
+                    return Fate::Dies(violation(assessment.dry_run.unwrap_or(law[assessment.operation].accepts)));
+                }
+                Some(rule) if assessment.refusals.iter().all(|r| r.code_rule.is_some()) => {
+                    if !self.settings.muted.contains(rule) {
+                        found.faults.push(violation(rule));
+                    }
+                    found.passes.extend(sole.map(|r| r.rule));
+                }
+                _ => {
+                    let rules = assessment.refusals.iter().filter(|r| r.code_rule.is_none()).map(|r| r.rule);
+                    let rule = strictest(law, rules).unwrap_or(law[assessment.operation].accepts);
+                    return Fate::Dies(violation(rule));
+                }
+            }
+        } else if !lenient && assessment.dry_run.is_none() {
+            // Only a rule that alone demanded the refusal has shown that it is kept.
+            if let Some(refusal) = sole {
+                found.passes.push(refusal.rule);
+                found.passes.extend(refusal.code_rule);
+            }
+        } else if !lenient && assessment.refusals.is_empty() {
+            found.passes.extend(assessment.dry_run);
+        }
+        let mut after = (**world).clone();
+        let rule = assessment.refusals.first().map(|r| r.rule).or(assessment.dry_run);
+        if let Some(rule) = rule {
+            for handle in self.touched(&after, assessment) {
+                claim(&mut after, handle, rule);
+            }
+        }
+        if law[assessment.operation].reads {
+            for handle in &assessment.gone {
+                if let Some(rule) = after.get(*handle).and_then(|r| r.life.open()) {
+                    found.passes.push(rule);
+                    after.update(*handle, |r| r.life.seen = true);
+                }
+            }
+        }
+        Fate::Lives(vec![Arc::new(after)], found)
+    }
+
+    /// The resources that a request names, and those next to them: what a refusal must have left alone.
+    fn touched(&self, world: &World, assessment: &Assessment) -> Vec<Handle> {
+        use crate::model::value::Value;
+        let mut touched = assessment.named();
+        for handle in touched.clone() {
+            let Some(resource) = world.get(handle) else { continue };
+            touched.extend(resource.fields.iter().filter_map(|v| match v {
+                Value::Ref(h) => Some(*h),
+                _ => None,
+            }));
+            touched.extend(world.referrers(handle));
+        }
+        touched.retain(|h| world.get(*h).is_some_and(|r| r.live));
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    /// A request was refused that should have been accepted: perhaps because something that it names is not as it
+    /// should be.
+    fn blame_for_refusing(&self, world: &World, assessment: &Assessment) -> RuleIx {
+        let law = &self.law;
+        if let Some(rule) = strictest(law, assessment.permits.iter().copied()) {
+            return rule;
+        }
+        if law[assessment.operation].reads {
+            for handle in assessment.named() {
+                let Some(resource) = world.get(handle) else { continue };
+                if let Some(rule) = resource.claims.last().copied().or(resource.life.open()) {
+                    return rule;
+                }
+            }
+        }
+        law[assessment.operation].accepts
+    }
+
+    fn allowed_refusals(&self, assessment: &Assessment) -> String {
+        let mut codes: Vec<&str> = Vec::new();
+        let mut any = false;
+        for refusal in &assessment.refusals {
+            any |= refusal.codes.is_empty();
+            codes.extend(refusal.codes.iter().map(|c| &**c));
+        }
+        if assessment.dry_run.is_some() {
+            codes.extend(self.law.dry_run_code.as_deref());
+        }
+        codes.sort_unstable();
+        codes.dedup();
+        match (any, codes.as_slice()) {
+            (true, _) | (false, []) => "a refusal with any client error (HTTP 4xx)".into(),
+            (false, [one]) => format!("a refusal with the code {one}"),
+            (false, several) => format!("a refusal with one of the codes {}", several.join(", ")),
+        }
+    }
+
+    /// The rules that a request would exercise from here, without sending it: those that demand its refusal, or those
+    /// that its acceptance would keep. Empty where the law is silent.
+    pub fn foresee(&self, request: &Request) -> RuleSet {
+        let mut rules = RuleSet::default();
+        for world in &self.worlds {
+            let assessment = assess(&self.law, world, request);
+            if assessment.open.is_some() || assessment.undecided {
+                continue;
+            }
+            for refusal in &assessment.refusals {
+                rules.insert(refusal.rule);
+            }
+            if let Some(rule) = assessment.dry_run {
+                rules.insert(rule);
+            } else if assessment.refusals.is_empty() {
+                let operation = &self.law[request.operation];
+                rules.insert(operation.accepts);
+                for rule in &assessment.permits {
+                    rules.insert(*rule);
+                }
+                for effect in &operation.effects {
+                    if assessment.resolves(&effect.needs) {
+                        rules.insert(effect.rule);
+                    }
+                }
+                for output in operation.output.iter().filter(|o| !matches!(o.from, OutputFrom::Nothing)) {
+                    rules.insert(output.rule);
+                }
+            }
+        }
+        rules
+    }
+}
+
+fn too_many() -> String {
+    format!("more than {MOST_WORLDS} states are possible at once")
+}
+
+/// The most binding of some rules, the first of equals.
+fn strictest(law: &Law, rules: impl Iterator<Item = RuleIx>) -> Option<RuleIx> {
+    let mut best: Option<RuleIx> = None;
+    for rule in rules {
+        if best.is_none_or(|b| law[rule].level > law[b].level) {
+            best = Some(rule);
+        }
+    }
+    best
+}
+
+/// An answer in one line.
+pub fn describe(answer: &Answer) -> String {
+    match &answer.body {
+        Body::Success(_) => format!("HTTP {}: the request was accepted", answer.status),
+        Body::Error { code, message } if message.is_empty() => format!("HTTP {}: {code}", answer.status),
+        Body::Error { code, message } => format!("HTTP {}: {code}: {}", answer.status, clip(message, 200)),
+        Body::Unreadable { why } => format!("HTTP {}: {why}", answer.status),
+    }
+}
+
+/// At most so many characters.
+fn clip(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
+}

@@ -1,0 +1,157 @@
+//! The embedded server: the law run forwards behind the real wire format.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use serde::Deserialize;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use super::http::{self, ServerRequest};
+use crate::{
+    model::forward::Forward,
+    spec::law::Law,
+    target::clock::Clock,
+    wire::{self, Answer, Body, RequestFault, http::HttpResponse},
+};
+
+/// Where a client moves the server's clock: `POST` with `{"seconds": N}`.
+pub const ADVANCE: &str = "/_clock/advance";
+
+/// The longest step of the clock, in seconds: a hundred years.
+const LONGEST_STEP: f64 = 3.2e9;
+
+/// A law that answers HTTP requests. Clones share one world.
+#[derive(Clone)]
+pub struct Reference {
+    law: Arc<Law>,
+    forward: Arc<Mutex<Forward>>,
+    clock: Clock,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    seconds: f64,
+}
+
+impl Reference {
+    /// A server with an empty world. `seed` decides the names that it makes up, `clock` is its time.
+    pub fn new(law: Arc<Law>, seed: u64, clock: Clock) -> Reference {
+        Reference { forward: Arc::new(Mutex::new(Forward::new(law.clone(), seed))), law, clock }
+    }
+
+    /// Answers one HTTP request.
+    pub fn handle(&self, request: &ServerRequest) -> HttpResponse {
+        match request.path.as_str() {
+            "/" => self.operate(request),
+            ADVANCE => self.advance(request),
+            _ => plain(404, "There is nothing here."),
+        }
+    }
+
+    fn operate(&self, request: &ServerRequest) -> HttpResponse {
+        match wire::decode_request(&self.law, request.method, &request.query, &request.body) {
+            Ok((operation, decoded)) => {
+                // A poisoned lock means that another request panicked; the world itself is replaced as a whole, never
+                // left half changed.
+                let mut forward = self.forward.lock().unwrap_or_else(PoisonError::into_inner);
+                let answer = forward.answer(&decoded, self.clock.now());
+                drop(forward);
+                self.encode(operation, &answer)
+            }
+            Err(fault) => self.refuse(&fault),
+        }
+    }
+
+    fn encode(&self, operation: crate::spec::law::OperationIx, answer: &Answer) -> HttpResponse {
+        let id = answer.request_id.as_deref().unwrap_or_default();
+        let body = match &answer.body {
+            Body::Success(tree) => wire::encode_success(&self.law, operation, id, tree),
+            Body::Error { code, message } => wire::encode_error(&self.law, id, code, message),
+            Body::Unreadable { why } => wire::encode_error(&self.law, id, "LawError", why),
+        };
+        self.respond(answer.status, body)
+    }
+
+    /// A request that names no operation of the law gets the first of the codes that say so.
+    fn refuse(&self, fault: &RequestFault) -> HttpResponse {
+        let code = self.law.codes.unimplemented.first().map_or("UnknownOperation", String::as_str);
+        let mut dice = crate::model::forward::Dice::new(self.clock.now().0);
+        self.respond(400, wire::encode_error(&self.law, &dice.request_id(), code, &fault.to_string()))
+    }
+
+    fn respond(&self, status: u16, body: Bytes) -> HttpResponse {
+        let content_type = wire::answer_type(&self.law).to_owned();
+        HttpResponse { status, headers: vec![("content-type".into(), content_type)], body }
+    }
+
+    fn advance(&self, request: &ServerRequest) -> HttpResponse {
+        if request.method != "POST" {
+            return plain(405, "The clock is advanced with POST.");
+        }
+        match serde_json::from_slice::<Advance>(&request.body) {
+            Ok(Advance { seconds }) if (0.0..=LONGEST_STEP).contains(&seconds) => {
+                if self.clock.advance(Duration::from_secs_f64(seconds)) {
+                    plain(200, "")
+                } else {
+                    plain(409, "This server's clock is the real time.")
+                }
+            }
+            _ => plain(400, "The body must be {\"seconds\": N}, with N from 0 to a hundred years."),
+        }
+    }
+}
+
+fn plain(status: u16, text: &'static str) -> HttpResponse {
+    HttpResponse {
+        status,
+        headers: vec![("content-type".into(), "text/plain; charset=utf-8".into())],
+        body: Bytes::from_static(text.as_bytes()),
+    }
+}
+
+/// A server that runs in this process until it is dropped.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    /// Ends when the server has.
+    pub done: JoinHandle<()>,
+}
+
+impl Running {
+    /// Tells the server to finish.
+    pub fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // A server that has ended already needs no telling.
+            let _ = stop.send(());
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Starts a reference server on this machine; port 0 takes a free one.
+///
+/// # Errors
+///
+/// The port cannot be had.
+pub async fn start(reference: Reference, port: u16) -> std::io::Result<Running> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let address = listener.local_addr()?;
+    let (stop, stopped) = oneshot::channel();
+    let handler = move |request: ServerRequest| reference.handle(&request);
+    let done = tokio::spawn(http::serve(listener, handler, async move {
+        // Whether it was told to stop or the other side is gone, it is time to finish.
+        let _ = stopped.await;
+    }));
+    Ok(Running { address, stop: Some(stop), done })
+}

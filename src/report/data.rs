@@ -1,0 +1,288 @@
+//! `report.json`: what a run found, in a versioned format.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    scenario::file::StepFile,
+    spec::{
+        file::Level,
+        law::{Demand, SourceAt},
+    },
+};
+
+/// The version of the format; a reader refuses any other.
+pub const FORMAT: u32 = 1;
+
+/// A run's results.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Report {
+    /// The version of this format.
+    pub format: u32,
+    /// The version of eipcheck that wrote it.
+    pub eipcheck: String,
+    /// What was tested.
+    pub target: String,
+    /// The law that it was tested against.
+    pub law: LawName,
+    /// The seed of the random sequences.
+    pub seed: u64,
+    /// Each reading with the choice that was in force.
+    pub readings: BTreeMap<String, String>,
+    /// Which operations the target implements.
+    pub operations: Vec<OperationResult>,
+    /// Each rule with its result, by id.
+    pub rules: Vec<RuleResult>,
+    /// Each violation, the most binding first.
+    pub findings: Vec<Finding>,
+    /// Answers that could not be judged, each reason with how often.
+    pub indeterminate: BTreeMap<String, u64>,
+    /// What the run created and could not delete.
+    pub leftovers: Vec<Leftover>,
+    /// The figures.
+    pub totals: Totals,
+}
+
+/// Which law a report is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LawName {
+    /// The cloud's short name.
+    pub cloud: String,
+    /// The digest of its spec files.
+    pub digest: String,
+}
+
+/// Whether a target implements an operation.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationResult {
+    /// The operation.
+    pub name: String,
+    /// True if it does.
+    pub implemented: bool,
+    /// The answer that shows it.
+    pub evidence: String,
+}
+
+/// What became of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It was broken.
+    Violation,
+    /// It was exercised and kept.
+    Pass,
+    /// It was tried, but no answer could be judged.
+    Indeterminate,
+    /// It needs an operation that the target does not implement.
+    Unsupported,
+    /// No request exercised it.
+    NotReached,
+}
+
+/// A rule and what became of it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleResult {
+    /// Its id.
+    pub id: String,
+    /// How binding it is.
+    pub level: Level,
+    /// What it demands.
+    pub demand: Demand,
+    /// What became of it.
+    pub result: Outcome,
+    /// How many answers kept it where they could have broken it.
+    pub exercised: u64,
+    /// How many answers broke it.
+    pub broken: u64,
+    /// Why it is unsupported, indeterminate or not reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A violation: one for each broken rule, with the shortest way there that was seen.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// The rule.
+    pub rule: String,
+    /// How binding it is.
+    pub level: Level,
+    /// Its statement.
+    pub says: String,
+    /// Where it is said.
+    pub source: SourceAt,
+    /// The reading that it depends on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<String>,
+    /// What the real service has been seen to do, where that differs from the statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<String>,
+    /// The scenario in which it was seen: a rule's id, or `random-N`.
+    pub scenario: String,
+    /// What the law allows.
+    pub allowed: String,
+    /// What came.
+    pub came: String,
+    /// The steps that led there, for people.
+    pub steps: Vec<String>,
+    /// The same steps for programs.
+    pub scenario_steps: Vec<StepFile>,
+    /// What was sent and received, step by step.
+    pub exchanges: Vec<Exchange>,
+    /// In how many scenarios it was seen.
+    pub times: u64,
+}
+
+/// One request and its answer, credentials redacted.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// When the request was sent, in microseconds of the target's clock.
+    pub sent: u64,
+    /// When the answer was in.
+    pub received: u64,
+    /// The HTTP method.
+    pub method: String,
+    /// The request's headers.
+    pub headers: Vec<(String, String)>,
+    /// The request's body.
+    pub body: String,
+    /// The answer; none if there was none.
+    pub answer: Option<RawAnswer>,
+    /// Why there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_answer: Option<String>,
+}
+
+/// An answer as it came.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: Vec<(String, String)>,
+    /// The body; what is not UTF-8 is replaced.
+    pub body: String,
+}
+
+/// Something that the run created and could not delete.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Leftover {
+    /// The kind of resource.
+    pub kind: String,
+    /// Its id.
+    pub id: String,
+    /// The last answer to the attempt to delete it.
+    pub why: String,
+}
+
+/// The figures of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Totals {
+    /// For each level: the rules by what became of them.
+    pub levels: BTreeMap<String, LevelTotals>,
+    /// Requests sent, clean-up and probes included.
+    pub requests: u64,
+    /// Requests whose answers were judged.
+    pub judged: u64,
+    /// Scenarios run.
+    pub scenarios: u64,
+    /// The most states that were possible at once in any scenario.
+    pub most_worlds: u64,
+    /// Milliseconds from the first request to the end of the clean-up.
+    pub milliseconds: u64,
+    /// True if the run was interrupted.
+    pub interrupted: bool,
+}
+
+/// The rules of one level by what became of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LevelTotals {
+    /// All.
+    pub all: u64,
+    /// Kept.
+    pub passed: u64,
+    /// Broken.
+    pub failed: u64,
+    /// Tried without a result.
+    pub indeterminate: u64,
+    /// In need of an operation that is not there.
+    pub unsupported: u64,
+    /// Not exercised.
+    pub not_reached: u64,
+}
+
+impl LevelTotals {
+    /// Rules with a result.
+    pub fn checked(&self) -> u64 {
+        self.passed + self.failed
+    }
+}
+
+/// Why a report cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file cannot be opened.
+    #[error("cannot read {path}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not a report.
+    #[error("{path} is not a report")]
+    Form {
+        /// The file.
+        path: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// It is of another version.
+    #[error("{path} has format {found}, and this version of eipcheck reads format {FORMAT}")]
+    Version {
+        /// The file.
+        path: String,
+        /// Its version.
+        found: u64,
+    },
+}
+
+impl Report {
+    /// Reads a report back.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or is no report of this version.
+    pub fn read(path: &Path) -> Result<Report, ReadError> {
+        let name = path.display().to_string();
+        let text = fs::read(path).map_err(|source| ReadError::Io { path: name.clone(), source })?;
+        let form = |source| ReadError::Form { path: name.clone(), source };
+        let value: serde_json::Value = serde_json::from_slice(&text).map_err(form)?;
+        match value.get("format").and_then(serde_json::Value::as_u64) {
+            Some(found) if found != u64::from(FORMAT) => Err(ReadError::Version { path: name, found }),
+            _ => serde_json::from_value(value).map_err(form),
+        }
+    }
+
+    /// Writes the report.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        fs::write(path, text)
+    }
+}

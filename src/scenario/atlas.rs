@@ -1,0 +1,168 @@
+//! Which operation creates, shows and removes what: worked out from the law, not written down.
+
+use std::sync::Arc;
+
+use super::step::{Call, Symbol};
+use crate::{
+    model::{value::Handle, world::World},
+    spec::{
+        file::FieldKind,
+        law::{Change, FieldIx, KindIx, Law, OperationIx, OutputFrom, ParamIx, ShownFrom},
+    },
+};
+
+/// What the operations of a law are good for.
+#[derive(Debug)]
+pub struct Atlas {
+    /// For each kind: the operations that create one.
+    pub creators: Vec<Vec<OperationIx>>,
+    /// For each kind: how to look at one.
+    readers: Vec<Option<Reader>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Reader {
+    /// An operation lists the kind, and takes ids of this parameter.
+    Direct(OperationIx, ParamIx),
+    /// It is shown as part of what this reference points to.
+    Within(FieldIx),
+}
+
+impl Atlas {
+    /// Works everything out. Only operations for which `available` holds are used.
+    pub fn new(law: &Law, available: impl Fn(OperationIx) -> bool) -> Atlas {
+        let mut creators = vec![Vec::new(); law.kinds.len()];
+        let mut readers: Vec<Option<Reader>> = vec![None; law.kinds.len()];
+        for (ix, operation) in law.operations().filter(|(ix, _)| available(*ix)) {
+            for effect in operation.effects.iter().filter(|e| e.each.is_none()) {
+                if let Change::Create { kind, .. } = &effect.change
+                    && !creators[kind.0 as usize].contains(&ix)
+                {
+                    creators[kind.0 as usize].push(ix);
+                }
+            }
+            for output in operation.output.iter().filter(|_| operation.reads) {
+                let OutputFrom::Selected { kind, by, .. } = &output.from else { continue };
+                let by_id = by.iter().find(|p| {
+                    operation.params[**p as usize].names.is_some_and(|r| law[*kind].id == Some(r.by))
+                });
+                if let Some(by_id) = by_id {
+                    readers[kind.0 as usize].get_or_insert(Reader::Direct(ix, *by_id));
+                }
+            }
+        }
+        // Parts are looked at through what they are part of: `owner.view` lists `part` by an inverse of `part.field`.
+        for (owner, kind) in law.kinds() {
+            for shown in &kind.view {
+                let ShownFrom::List(path, part) = &shown.from else { continue };
+                let field = path.0.last().map(|f| &kind.fields[*f as usize]);
+                if let (1, Some(field)) = (path.0.len(), field)
+                    && let (FieldKind::Inverse | FieldKind::InverseOne, Some(of)) = (field.kind, field.of)
+                    && matches!(readers[owner.0 as usize], Some(Reader::Direct(..)))
+                {
+                    readers[part.0 as usize].get_or_insert(Reader::Within(of));
+                }
+            }
+        }
+        // What has no view of its own shows in the views of those that refer to it, or that it refers to.
+        for (ix, kind) in law.kinds() {
+            if readers[ix.0 as usize].is_some() {
+                continue;
+            }
+            let through = kind.fields.iter().enumerate().find(|(_, f)| {
+                f.kind == FieldKind::Ref
+                    && f.to.is_some_and(|to| {
+                        let inverse = law[to].fields.iter().position(|g| {
+                            g.kind == FieldKind::InverseOne && g.to == Some(ix)
+                        });
+                        inverse.is_some_and(|inverse| {
+                            law[to].view.iter().any(|s| match &s.from {
+                                ShownFrom::Paths(paths) => paths.iter().any(|p| p.0.first() == Some(&(inverse as u32))),
+                                _ => false,
+                            })
+                        }) && matches!(readers[to.0 as usize], Some(Reader::Direct(..)))
+                    })
+            });
+            if let Some((field, _)) = through {
+                readers[ix.0 as usize] = Some(Reader::Within(field as FieldIx));
+            }
+        }
+        Atlas { creators, readers }
+    }
+
+    /// True if there is a way to look at resources of this kind.
+    pub fn can_look_at(&self, kind: KindIx) -> bool {
+        self.readers[kind.0 as usize].is_some()
+    }
+
+    /// Requests that show these resources: one for each kind, by their ids. What cannot be looked at, or has no name
+    /// yet, is left out.
+    pub fn looks(&self, law: &Law, world: &World, handles: impl IntoIterator<Item = Handle>) -> Vec<Call> {
+        let mut calls: Vec<(OperationIx, ParamIx, Vec<Handle>)> = Vec::new();
+        for handle in handles {
+            let Some((operation, param, handle)) = self.reader(world, handle) else { continue };
+            match calls.iter_mut().find(|(o, p, _)| (*o, *p) == (operation, param)) {
+                Some((_, _, list)) if list.contains(&handle) => {}
+                Some((_, _, list)) => list.push(handle),
+                None => calls.push((operation, param, vec![handle])),
+            }
+        }
+        calls
+            .into_iter()
+            .filter_map(|(operation, param, list)| {
+                let spec = &law[operation].params[param as usize];
+                let by = spec.names?.by;
+                let known = |h: &Handle| crate::oracle::handles::seen_text(world, *h, by).is_some();
+                let symbols: Vec<Symbol> = list.into_iter().filter(known).filter_map(|h| Symbol::of(world, h, by)).collect();
+                let symbol = if spec.kind == crate::spec::file::ScalarType::List {
+                    Symbol::List(symbols.clone())
+                } else {
+                    symbols.first()?.clone()
+                };
+                (!symbols.is_empty()).then(|| Call { operation, args: vec![(spec.name.clone(), symbol)] })
+            })
+            .collect()
+    }
+
+    fn reader(&self, world: &World, handle: Handle) -> Option<(OperationIx, ParamIx, Handle)> {
+        let mut at = handle;
+        // A part of a part is deep enough.
+        for _ in 0..3 {
+            let resource = world.get(at)?;
+            match self.readers[resource.kind.0 as usize]? {
+                Reader::Direct(operation, param) => return Some((operation, param, at)),
+                Reader::Within(field) => match resource.fields[field as usize] {
+                    crate::model::value::Value::Ref(owner) => at = owner,
+                    _ => return None,
+                },
+            }
+        }
+        None
+    }
+
+    /// Requests that show everything of which something is unconfirmed: a change, or that there was none.
+    pub fn looks_at_unconfirmed(&self, law: &Law, worlds: &[Arc<World>]) -> Vec<Call> {
+        let Some(world) = worlds.first() else { return Vec::new() };
+        let unconfirmed = world.iter().filter(|(_, r)| {
+            r.life.open().is_some() || !r.claims.is_empty() || r.proofs.iter().any(|p| p.open().is_some())
+        });
+        // What is gone is asked for apart: a refusal would hide the others.
+        let (live, gone): (Vec<_>, Vec<_>) = unconfirmed.partition(|(_, r)| r.live);
+        let mut calls = self.looks(law, world, live.into_iter().map(|(h, _)| h));
+        for (handle, _) in gone {
+            calls.extend(self.looks(law, world, [handle]).into_iter().filter(|c| !calls.contains(c)).collect::<Vec<_>>());
+        }
+        calls
+    }
+
+    /// Requests that show everything that may be changing.
+    pub fn looks_at_changing(&self, law: &Law, worlds: &[Arc<World>]) -> Vec<Call> {
+        let mut calls = Vec::new();
+        for world in worlds {
+            let changing = world.timers.iter().flat_map(|t| t.steps.iter().map(|s| s.on));
+            let changing: Vec<Handle> = changing.filter(|h| world.get(*h).is_some_and(|r| r.live)).collect();
+            calls.extend(self.looks(law, world, changing).into_iter().filter(|c| !calls.contains(c)).collect::<Vec<_>>());
+        }
+        calls
+    }
+}

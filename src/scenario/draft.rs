@@ -1,0 +1,296 @@
+//! Arguments for an operation: right ones, and wrong ones of every kind that the law speaks of.
+
+use std::sync::Arc;
+
+use super::step::{Call, Symbol};
+use crate::{
+    model::{
+        forward::Dice,
+        input::well_formed,
+        value::{Handle, Value},
+        world::World,
+    },
+    oracle::handles::seen_text,
+    spec::{
+        file::{Defect, Literal, ScalarType, Sent},
+        law::{FieldIx, KindIx, Law, Operation, OperationIx, Param, ParamIx},
+    },
+};
+
+/// A text that is of no number, truth value, enumeration or name.
+const NONSENSE: &str = "eipcheck-nonsense";
+/// A parameter that no operation has.
+const UNDECLARED: &str = "EipcheckNoSuchParameter";
+
+/// What is wrong with an otherwise good request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fault {
+    /// The parameter; none for one that the operation does not have.
+    pub param: Option<ParamIx>,
+    /// What is wrong with it.
+    pub defect: Defect,
+    /// Which of several ways to be wrong like that.
+    pub variant: u8,
+}
+
+/// Every fault of an operation that the law gives an answer to.
+pub fn faults(operation: &Operation) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (ix, param) in operation.params.iter().enumerate() {
+        for (defect, _) in &param.refusals {
+            let variants = match defect {
+                Defect::Range => u8::from(param.min.is_some()) + u8::from(param.max.is_some()),
+                _ => 1,
+            };
+            faults.extend((0..variants).map(|variant| Fault { param: Some(ix as ParamIx), defect: *defect, variant }));
+        }
+    }
+    if operation.undeclared.is_some() {
+        faults.push(Fault { param: None, defect: Defect::Undeclared, variant: 0 });
+    }
+    faults
+}
+
+/// The resources that a reference parameter could name, newest first, by a value that has been seen.
+pub fn nameable(world: &World, kind: KindIx, by: FieldIx, live: bool) -> Vec<Handle> {
+    let mut handles: Vec<Handle> = world
+        .iter()
+        .filter(|(h, r)| r.kind == kind && r.live == live && seen_text(world, *h, by).is_some())
+        .map(|(h, _)| h)
+        .collect();
+    handles.reverse();
+    handles
+}
+
+/// Good values of a parameter in a world, the most natural first. Empty if there is none, as when it names a resource
+/// and there is no such resource.
+pub fn good_values(law: &Law, world: &World, operation: &Operation, param: &Param) -> Vec<Symbol> {
+    if param.filters.is_some() {
+        return filter_values(law, world, operation, param);
+    }
+    let single = single_values(world, param);
+    if param.kind != ScalarType::List {
+        return single;
+    }
+    let mut lists: Vec<Symbol> = single.iter().take(2).map(|s| Symbol::List(vec![s.clone()])).collect();
+    if single.len() > 1 {
+        lists.push(Symbol::List(single.iter().take(2).cloned().collect()));
+    }
+    if single.len() > 2 {
+        lists.push(Symbol::List(single));
+    }
+    lists
+}
+
+fn single_values(world: &World, param: &Param) -> Vec<Symbol> {
+    if let Some(reference) = param.names {
+        return nameable(world, reference.kind, reference.by, true)
+            .into_iter()
+            .filter_map(|h| Symbol::of(world, h, reference.by))
+            .collect();
+    }
+    let text = |t: &str| Symbol::Text(t.into());
+    if !param.examples.is_empty() {
+        return param.examples.iter().map(|e| text(e)).collect();
+    }
+    if !param.values.is_empty() {
+        return param.values.iter().map(|v| Symbol::Text(v.clone())).collect();
+    }
+    match param.of.unwrap_or(param.kind) {
+        ScalarType::Boolean => vec![text("false"), text("true")],
+        ScalarType::Integer => {
+            let default = match &param.default {
+                Some(Literal::Integer(i)) => Some(*i),
+                _ => None,
+            };
+            let mut numbers: Vec<i64> = [param.min, default, param.max].into_iter().flatten().collect();
+            numbers.dedup();
+            numbers.into_iter().map(|n| text(&n.to_string())).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Filters on something that is there, and one that matches nothing.
+fn filter_values(law: &Law, world: &World, operation: &Operation, param: &Param) -> Vec<Symbol> {
+    use crate::spec::law::OutputFrom;
+    let Some((name, values)) = param.filters else { return Vec::new() };
+    let (name, values) = (&param.fields[name as usize].name, &param.fields[values as usize].name);
+    let filter = |filter: &str, value: Symbol| {
+        Symbol::List(vec![Symbol::Struct(vec![
+            (name.clone(), Symbol::Text(filter.into())),
+            (values.clone(), Symbol::List(vec![value])),
+        ])])
+    };
+    let kind = operation.output.iter().find_map(|o| match &o.from {
+        OutputFrom::Selected { kind, .. } => Some(*kind),
+        _ => None,
+    });
+    let Some(kind) = kind else { return Vec::new() };
+    let mut found = Vec::new();
+    for (filter_name, path) in &law[kind].filters {
+        for (handle, _) in world.live(kind) {
+            if let (Some((at, field)), Value::Text(_)) = world.follow(law, handle, path) {
+                found.extend(Symbol::of(world, at, field).map(|s| filter(filter_name, s)));
+                break;
+            }
+        }
+    }
+    if let Some((filter_name, _)) = law[kind].filters.first() {
+        found.push(filter(filter_name, Symbol::Text(NONSENSE.into())));
+    }
+    found
+}
+
+/// Puts a fault into a good request. None where it cannot be had here, as when nothing is stale yet.
+pub fn with_fault(law: &Law, world: &World, good: &Call, fault: Fault, dice: &mut Dice) -> Option<Call> {
+    let operation = &law[good.operation];
+    let mut call = good.clone();
+    let Some(ix) = fault.param else {
+        call.args.push((UNDECLARED.into(), Symbol::Text(NONSENSE.into())));
+        return Some(call);
+    };
+    let param = &operation.params[ix as usize];
+    let value = match fault.defect {
+        Defect::Required => {
+            call.args.retain(|(n, _)| *n != param.name);
+            return Some(call);
+        }
+        Defect::Type | Defect::Enum => Symbol::Text(NONSENSE.into()),
+        Defect::Range => {
+            let below = param.min.map(|min| min.saturating_sub(1));
+            let above = param.max.map(|max| max.saturating_add(1));
+            let number = [below, above].into_iter().flatten().nth(fault.variant as usize)?;
+            Symbol::Text(number.to_string().into())
+        }
+        Defect::Malformed => {
+            let reference = param.names?;
+            if well_formed(law, reference.kind, reference.by, NONSENSE) {
+                return None;
+            }
+            Symbol::Text(NONSENSE.into())
+        }
+        Defect::Unknown => {
+            let reference = param.names?;
+            let mint = law[reference.kind].fields[reference.by as usize].mint.as_ref()?;
+            Symbol::Text(dice.mint(mint).into())
+        }
+        Defect::Stale => {
+            let reference = param.names?;
+            let gone = nameable(world, reference.kind, reference.by, false);
+            Symbol::of(world, *gone.first()?, reference.by)?
+        }
+        Defect::Undeclared => return None,
+    };
+    // In a list, the wrong element stands beside the good ones.
+    let value = if param.kind == ScalarType::List {
+        let mut items = match call.args.iter().find(|(n, _)| *n == param.name) {
+            Some((_, Symbol::List(items))) if fault.defect != Defect::Stale => items.clone(),
+            _ => Vec::new(),
+        };
+        items.push(value);
+        Symbol::List(items)
+    } else {
+        value
+    };
+    set_arg(&mut call, &param.name, value);
+    Some(call)
+}
+
+/// Sets an argument, in place of one that is there.
+pub fn set_arg(call: &mut Call, name: &Arc<str>, value: Symbol) {
+    match call.args.iter_mut().find(|(n, _)| n == name) {
+        Some((_, old)) => *old = value,
+        None => call.args.push((name.clone(), value)),
+    }
+}
+
+/// The request as a rehearsal, if the operation has rehearsals.
+pub fn rehearsal(law: &Law, good: &Call) -> Option<Call> {
+    let operation = &law[good.operation];
+    let (param, _) = operation.dry_run?;
+    let mut call = good.clone();
+    set_arg(&mut call, &operation.params[param as usize].name, Symbol::Text("true".into()));
+    Some(call)
+}
+
+/// True if a good request carries the parameter.
+pub fn belongs(operation: &Operation, ix: ParamIx) -> bool {
+    let param = &operation.params[ix as usize];
+    let rehearses = operation.dry_run.is_some_and(|(p, _)| p == ix);
+    !rehearses && (param.required() || param.sent == Sent::Always)
+}
+
+/// True if a good request may carry the parameter or not.
+pub fn is_choice(operation: &Operation, ix: ParamIx) -> bool {
+    let param = &operation.params[ix as usize];
+    let rehearses = operation.dry_run.is_some_and(|(p, _)| p == ix);
+    !rehearses && !param.required() && param.sent == Sent::Sometimes
+}
+
+/// Every good request worth trying in a world: the plain ones with each choice of resources, then with each optional
+/// parameter, then with each two of them. The kinds of which a resource is missing, if that is why there is none.
+pub fn good_calls(law: &Law, world: &World, operation: OperationIx, most: usize) -> Result<Vec<Call>, Vec<KindIx>> {
+    let spec = &law[operation];
+    let mut calls = vec![Call { operation, args: Vec::new() }];
+    let mut missing = Vec::new();
+    for (ix, param) in spec.params.iter().enumerate().filter(|(ix, _)| belongs(spec, *ix as ParamIx)) {
+        let values = good_values(law, world, spec, param);
+        if values.is_empty() {
+            if let (Some(reference), true) = (param.names, spec.params[ix].required() || param.sent == Sent::Always) {
+                missing.push(reference.kind);
+            }
+            continue;
+        }
+        let mut more = Vec::new();
+        for call in &calls {
+            for value in values.iter().take(3) {
+                if more.len() < 9 {
+                    let mut call = call.clone();
+                    call.args.push((param.name.clone(), value.clone()));
+                    more.push(call);
+                }
+            }
+        }
+        calls = more;
+    }
+    if !missing.is_empty() {
+        return Err(missing);
+    }
+    let plain = calls[0].clone();
+    let choices: Vec<(&Param, Vec<Symbol>)> = (0..spec.params.len() as ParamIx)
+        .filter(|ix| is_choice(spec, *ix))
+        .map(|ix| &spec.params[ix as usize])
+        .map(|param| (param, good_values(law, world, spec, param)))
+        .collect();
+    let with = |call: &Call, param: &Param, value: &Symbol| {
+        let mut call = call.clone();
+        call.args.push((param.name.clone(), value.clone()));
+        call
+    };
+    for (param, values) in &choices {
+        calls.extend(values.iter().take(4).map(|value| with(&plain, param, value)));
+    }
+    // A good request usually carries these; without one it should still make sense.
+    for (ix, param) in spec.params.iter().enumerate() {
+        if param.sent == Sent::Always && !param.required() && belongs(spec, ix as ParamIx) {
+            let mut call = plain.clone();
+            call.args.retain(|(n, _)| *n != param.name);
+            calls.push(call.clone());
+            for (other, values) in &choices {
+                calls.extend(values.iter().take(1).map(|value| with(&call, other, value)));
+            }
+        }
+    }
+    for (i, (first, values)) in choices.iter().enumerate() {
+        for (second, others) in choices.iter().skip(i + 1) {
+            for value in values.iter().take(2) {
+                for other in others.iter().take(2) {
+                    calls.push(with(&with(&plain, first, value), second, other));
+                }
+            }
+        }
+    }
+    calls.truncate(most);
+    Ok(calls)
+}

@@ -1,0 +1,20 @@
+//! Sequences of operations: how they are written down, generated and found.
+//!
+//! A scenario names resources by handles (`kind#1`), never by the ids that a target happens to give, so that it means
+//! the same in every run.
+//!
+//! - [`step`]: the steps of a scenario, and turning one into a request.
+//! - [`atlas`]: which operation creates, shows and removes what, worked out from the law.
+//! - [`draft`]: arguments for an operation, right ones and wrong ones.
+//! - [`strategy`]: random drafts.
+//! - [`plan`]: for each rule, a short scenario that exercises it, found by searching the model.
+//! - [`file`](mod@file): the form in which a scenario is written to disk.
+//!
+//! Imports `oracle`, `model`, `wire` and `spec`.
+
+pub mod atlas;
+pub mod draft;
+pub mod file;
+pub mod plan;
+pub mod step;
+pub mod strategy;

@@ -1,0 +1,389 @@
+//! For each rule, a short scenario that exercises it, found by searching the model.
+//!
+//! The search plays the reference against the oracle, both in memory. It is breadth first over the states that requests
+//! lead to, but keeps a state only if something in it has not been seen in any state before: a *width-1* search (N.
+//! Lipovetzky and H. Geffner, "Width and serialization of classical planning problems", ECAI 2012). What can be new is
+//! a resource with its own state and that of what it refers to, the number of live resources of a kind, and a value
+//! that has become known. The number of states is then bounded by the number of such facts instead of growing with
+//! every combination of them. Each scenario is then stripped of the steps that it does not need.
+
+use std::{
+    collections::VecDeque,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use rustc_hash::{FxHashSet, FxHasher};
+
+use super::{
+    atlas::Atlas,
+    draft,
+    step::{Call, Step},
+};
+use crate::{
+    model::{
+        forward::{Dice, Forward},
+        time::{Interval, Moment},
+        value::{Handle, Value},
+        world::World,
+    },
+    oracle::{
+        Oracle, RuleSet, Settings,
+        judge::{Judgement, Verdict},
+    },
+    spec::{
+        file::FieldKind,
+        law::{Law, OperationIx, RuleIx},
+    },
+    wire::Request,
+};
+
+/// How long a request takes in the simulation, in microseconds.
+const REQUEST: u64 = 1000;
+/// Live resources of one kind that a state may have before nothing more is added to it.
+const MOST_ALIKE: usize = 3;
+/// States that the search keeps at most.
+const MOST_STATES: usize = 3000;
+
+/// The law played against itself: the reference answers, the oracle judges.
+#[derive(Clone)]
+pub struct Simulation {
+    /// The reference.
+    pub forward: Forward,
+    /// The oracle.
+    pub oracle: Oracle,
+    now: Moment,
+}
+
+impl Simulation {
+    /// Nothing exists yet.
+    pub fn new(law: &Arc<Law>, settings: Settings) -> Simulation {
+        Simulation { forward: Forward::new(law.clone(), 1), oracle: Oracle::new(law.clone(), settings), now: Moment(0) }
+    }
+
+    /// Sends a request and judges the answer. None if an argument has not been seen.
+    pub fn call(&mut self, call: &Call) -> Option<(Request, Judgement)> {
+        let request = call.resolve(self.oracle.worlds())?;
+        let from = self.now;
+        let answer = self.forward.answer(&request, Moment(from.0 + REQUEST / 2));
+        self.now = Moment(from.0 + REQUEST);
+        let judgement = self.oracle.judge(&request, Interval { from, to: self.now }, &answer);
+        self.now = Moment(self.now.0 + 1);
+        Some((request, judgement))
+    }
+
+    /// Lets everything happen that is under way, and looks at it. The rules that the looks confirmed; none if something
+    /// went wrong.
+    pub fn settle(&mut self, atlas: &Atlas) -> Option<RuleSet> {
+        let law = self.oracle.law().clone();
+        let looks = atlas.looks_at_changing(&law, self.oracle.worlds());
+        let latest = self.oracle.worlds().iter().flat_map(|w| &w.timers).filter_map(|t| t.latest).max();
+        for moment in [self.forward.settled_at(), latest].into_iter().flatten() {
+            self.now = self.now.max(Moment(moment.0 + REQUEST));
+        }
+        self.forward.pass_time(self.now);
+        let mut passes = RuleSet::default();
+        for look in looks {
+            let (_, judgement) = self.call(&look)?;
+            if !matches!(judgement.verdict, Verdict::Explained) {
+                return None;
+            }
+            for rule in judgement.passes {
+                passes.insert(rule);
+            }
+        }
+        Some(passes)
+    }
+
+    /// Takes a step. The rules that it exercised; none if it cannot be taken.
+    pub fn take(&mut self, atlas: &Atlas, step: &Step) -> Option<RuleSet> {
+        match step {
+            Step::Settle => self.settle(atlas),
+            Step::Call(call) => {
+                let (_, judgement) = self.call(call)?;
+                matches!(judgement.verdict, Verdict::Explained).then(|| judgement.passes.into_iter().collect())
+            }
+        }
+    }
+
+    /// True if something is under way.
+    pub fn is_changing(&self) -> bool {
+        self.oracle.worlds().iter().any(|w| !w.timers.is_empty())
+    }
+}
+
+/// What the search may use, and what it should find.
+pub struct Search<'a> {
+    /// The law.
+    pub law: &'a Arc<Law>,
+    /// What the operations are good for, among those that may be used.
+    pub atlas: &'a Atlas,
+    /// The operations that may be used.
+    pub available: &'a dyn Fn(OperationIx) -> bool,
+    /// The rules to find scenarios for.
+    pub wanted: &'a RuleSet,
+    /// Rules that no scenario may touch, except the one that is looked for: they are known to be broken.
+    pub avoid: &'a RuleSet,
+}
+
+/// A state that the search has reached.
+struct State {
+    simulation: Simulation,
+    steps: Vec<Step>,
+}
+
+/// For each rule that can be reached, a scenario, in the order of the rules.
+pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
+    let mut found: Vec<Option<Vec<Step>>> = vec![None; search.law.rules.len()];
+    let mut left: usize = search.wanted.iter().count();
+    let mut seen = FxHashSet::default();
+    let settings = Settings { tolerance: 0, muted: Arc::default() };
+    let mut queue = VecDeque::from([State { simulation: Simulation::new(search.law, settings), steps: Vec::new() }]);
+    let mut states = 0;
+    while let Some(state) = queue.pop_front() {
+        if left == 0 || states >= MOST_STATES {
+            break;
+        }
+        states += 1;
+        for step in steps_from(search, &state.simulation, &found) {
+            let mut simulation = state.simulation.clone();
+            let before = simulation.forward.world().clone();
+            let Some(passes) = simulation.take(search.atlas, &step) else { continue };
+            let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
+            let steps = || state.steps.iter().cloned().chain([step.clone()]).collect::<Vec<_>>();
+            for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
+                let place = &mut found[rule.0 as usize];
+                if place.is_none() && forbidden.is_none_or(|f| f == rule) {
+                    *place = Some(steps());
+                    left -= 1;
+                }
+            }
+            let changed = !Arc::ptr_eq(&before, simulation.forward.world()) || matches!(step, Step::Settle);
+            let learnt = law_is_reading(search.law, &step);
+            if forbidden.is_none() && (changed || learnt) && is_novel(search.law, &simulation, &mut seen) {
+                queue.push_back(State { simulation, steps: steps() });
+            }
+        }
+    }
+    let mut plans = Vec::new();
+    for (ix, steps) in found.into_iter().enumerate() {
+        if let Some(steps) = steps {
+            let rule = RuleIx(ix as u32);
+            plans.push((rule, strip(search, rule, steps)));
+        }
+    }
+    plans
+}
+
+fn law_is_reading(law: &Law, step: &Step) -> bool {
+    matches!(step, Step::Call(call) if law[call.operation].reads)
+}
+
+/// Every step worth trying from a state.
+fn steps_from(search: &Search<'_>, simulation: &Simulation, found: &[Option<Vec<Step>>]) -> Vec<Step> {
+    let law = search.law;
+    let Some(world) = simulation.oracle.worlds().first() else { return Vec::new() };
+    let mut dice = Dice::new(7);
+    let mut steps = Vec::new();
+    let wanted = |rule: RuleIx| search.wanted.contains(rule) && found[rule.0 as usize].is_none();
+    if simulation.is_changing() {
+        steps.push(Step::Settle);
+    }
+    for (ix, operation) in law.operations().filter(|(ix, _)| (search.available)(*ix)) {
+        let Ok(calls) = draft::good_calls(law, world, ix, 80) else { continue };
+        let crowded = operation.effects.iter().any(|e| match &e.change {
+            crate::spec::law::Change::Create { kind, .. } => world.live(*kind).count() >= MOST_ALIKE,
+            _ => false,
+        });
+        if let Some(plain) = calls.first() {
+            for fault in draft::faults(operation) {
+                let refusal = match fault.param {
+                    Some(param) => operation.params[param as usize].refusal(fault.defect),
+                    None => operation.undeclared.as_ref(),
+                };
+                if refusal.is_some_and(|r| wanted(r.rule) || r.code_rule.is_some_and(wanted)) {
+                    // Which of the good requests leaves nothing else to refuse, only trying tells.
+                    for good in calls.iter().take(6) {
+                        steps.extend(draft::with_fault(law, world, good, fault, &mut dice).map(Step::Call));
+                    }
+                }
+            }
+            if operation.dry_run.is_some_and(|(_, rule)| wanted(rule)) {
+                steps.extend(calls.iter().take(6).filter_map(|c| draft::rehearsal(law, c)).map(Step::Call));
+            }
+            // Names of what is gone, where the operation wants to hear of it.
+            for param in &operation.params {
+                if let Some(reference) = param.names.filter(|r| r.accepts_gone) {
+                    for handle in draft::nameable(world, reference.kind, reference.by, false).into_iter().take(2) {
+                        let mut call = plain.clone();
+                        if let Some(symbol) = super::step::Symbol::of(world, handle, reference.by) {
+                            draft::set_arg(&mut call, &param.name, symbol);
+                            steps.push(Step::Call(call));
+                        }
+                    }
+                }
+            }
+        }
+        if !crowded {
+            steps.extend(calls.into_iter().map(Step::Call));
+        }
+    }
+    // An operation that takes only what is gone has no plain request; try it with that alone.
+    for (ix, operation) in law.operations().filter(|(ix, _)| (search.available)(*ix)) {
+        let accepting: Vec<_> = operation.params.iter().filter(|p| p.names.is_some_and(|r| r.accepts_gone)).collect();
+        if let ([param], Err(_)) = (accepting.as_slice(), draft::good_calls(law, world, ix, 1))
+            && let Some(reference) = param.names
+        {
+            for handle in draft::nameable(world, reference.kind, reference.by, false).into_iter().take(2) {
+                if let Some(symbol) = super::step::Symbol::of(world, handle, reference.by) {
+                    steps.push(Step::Call(Call { operation: ix, args: vec![(param.name.clone(), symbol)] }));
+                }
+            }
+        }
+        // Stale names of what no longer exists at all.
+        if let Err(missing) = draft::good_calls(law, world, ix, 1) {
+            for (place, param) in operation.params.iter().enumerate() {
+                let Some(reference) = param.names.filter(|r| missing.contains(&r.kind)) else { continue };
+                let bare = Call { operation: ix, args: Vec::new() };
+                for defect in [crate::spec::file::Defect::Stale, crate::spec::file::Defect::Unknown, crate::spec::file::Defect::Malformed] {
+                    let fault = draft::Fault { param: Some(place as u32), defect, variant: 0 };
+                    if missing.len() == 1
+                        && reference.kind == missing[0]
+                        && param.refusal(defect).is_some_and(|r| wanted(r.rule) || r.code_rule.is_some_and(wanted))
+                    {
+                        steps.extend(draft::with_fault(law, world, &bare, fault, &mut dice).map(Step::Call));
+                    }
+                }
+            }
+        }
+    }
+    steps
+}
+
+/// True if a state has something that no earlier one had; remembers it.
+fn is_novel(law: &Law, simulation: &Simulation, seen: &mut FxHashSet<u64>) -> bool {
+    let world = simulation.forward.world();
+    let known = simulation.oracle.worlds().first();
+    let mut novel = false;
+    let mut note = |parts: &dyn Fn(&mut FxHasher)| {
+        let mut hasher = FxHasher::default();
+        parts(&mut hasher);
+        novel |= seen.insert(hasher.finish());
+    };
+    for (kind, _) in law.kinds() {
+        let live = world.live(kind).count().min(MOST_ALIKE);
+        note(&|h| (0, kind, live).hash(h));
+    }
+    for (handle, resource) in world.iter() {
+        let key = known.map(|w| {
+            let fields = law[resource.kind].fields.iter().enumerate();
+            let named = fields.filter(|(_, f)| matches!(f.kind, FieldKind::Id | FieldKind::Chosen));
+            named.map(|(i, _)| crate::oracle::handles::seen_text(w, handle, i as u32).is_some()).collect::<Vec<_>>()
+        });
+        note(&|h| {
+            1.hash(h);
+            describe(law, world, handle, 2, h);
+            key.hash(h);
+        });
+    }
+    novel
+}
+
+/// A resource's own state, and that of its neighbours, without names.
+fn describe(law: &Law, world: &World, handle: Handle, depth: usize, hasher: &mut FxHasher) {
+    let Some(resource) = world.get(handle) else { return };
+    (resource.kind, resource.live).hash(hasher);
+    for (ix, field) in law[resource.kind].fields.iter().enumerate() {
+        match (field.kind, world.read(law, handle, ix as u32)) {
+            (FieldKind::Id | FieldKind::Chosen, _) => {}
+            (_, Value::Ref(to)) if depth > 0 => describe(law, world, to, depth - 1, hasher),
+            (_, Value::Ref(_)) => 1.hash(hasher),
+            (FieldKind::Inverse, Value::List(list)) => {
+                let mut hashes: Vec<u64> = list
+                    .iter()
+                    .filter_map(|v| match v {
+                        Value::Ref(h) => Some(*h),
+                        _ => None,
+                    })
+                    .map(|part| {
+                        let mut own = FxHasher::default();
+                        describe(law, world, part, 0, &mut own);
+                        own.finish()
+                    })
+                    .collect();
+                hashes.sort_unstable();
+                hashes.truncate(MOST_ALIKE);
+                if depth > 0 { hashes.hash(hasher) } else { hashes.len().min(1).hash(hasher) }
+            }
+            (_, value) => value.hash(hasher),
+        }
+    }
+}
+
+/// Drops every step without which the rule is still exercised by the last one.
+fn strip(search: &Search<'_>, rule: RuleIx, mut steps: Vec<Step>) -> Vec<Step> {
+    let exercises = |steps: &[Step]| {
+        let mut simulation = Simulation::new(search.law, Settings::default());
+        let Some((last, way)) = steps.split_last() else { return false };
+        for step in way {
+            match simulation.take(search.atlas, step) {
+                Some(passes) if !passes.iter().any(|r| search.avoid.contains(r)) => {}
+                _ => return false,
+            }
+        }
+        simulation.take(search.atlas, last).is_some_and(|passes| passes.contains(rule))
+    };
+    let mut place = steps.len().saturating_sub(1);
+    while place > 0 {
+        place -= 1;
+        let mut fewer = steps.clone();
+        let removed = fewer.remove(place);
+        let Some(fewer) = renumbered(search, &removed, fewer, &steps[..place]) else { continue };
+        if exercises(&fewer) {
+            steps = fewer;
+        }
+    }
+    steps
+}
+
+/// The steps after one was removed, with the ordinals of what later steps created counted down. None if a later step
+/// names what the removed one created.
+fn renumbered(search: &Search<'_>, removed: &Step, steps: Vec<Step>, before: &[Step]) -> Option<Vec<Step>> {
+    use super::step::Symbol;
+    let mut simulation = Simulation::new(search.law, Settings::default());
+    for step in before {
+        simulation.take(search.atlas, step)?;
+    }
+    let count = |s: &Simulation| -> Vec<u32> {
+        search.law.kinds().map(|(k, _)| s.forward.world().iter().filter(|(_, r)| r.kind == k).count() as u32).collect()
+    };
+    let start = count(&simulation);
+    simulation.take(search.atlas, removed)?;
+    let end = count(&simulation);
+    if start == end {
+        return Some(steps);
+    }
+    fn shift(symbol: &mut Symbol, start: &[u32], end: &[u32]) -> Option<()> {
+        match symbol {
+            Symbol::Text(_) => Some(()),
+            Symbol::Of { kind, ordinal, .. } => {
+                let (s, e) = (start[kind.0 as usize], end[kind.0 as usize]);
+                if *ordinal > e {
+                    *ordinal -= e - s;
+                } else if *ordinal > s {
+                    return None;
+                }
+                Some(())
+            }
+            Symbol::List(list) => list.iter_mut().try_for_each(|s| shift(s, start, end)),
+            Symbol::Struct(members) => members.iter_mut().try_for_each(|(_, s)| shift(s, start, end)),
+        }
+    }
+    let mut steps = steps;
+    for step in &mut steps[before.len()..] {
+        if let Step::Call(call) = step {
+            call.args.iter_mut().try_for_each(|(_, s)| shift(s, &start, &end))?;
+        }
+    }
+    Some(steps)
+}
