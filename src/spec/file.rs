@@ -404,7 +404,7 @@ pub struct ViewFile {
     /// The field or path of the resource that it shows (`address.public_ip`); a list of paths shows the first that
     /// is not null. Without it the field is known but not judged.
     #[serde(default)]
-    pub shows: Option<Paths>,
+    pub shows: Option<At<Paths>>,
     /// Instead of `shows`: a value computed with CEL over `self`.
     #[serde(default)]
     pub value: Option<At<String>>,
@@ -433,9 +433,19 @@ pub struct ViewFile {
 #[serde(untagged)]
 pub enum Paths {
     /// One path.
-    One(At<String>),
+    One(String),
     /// The first that is not null.
-    Several(Vec<At<String>>),
+    Several(Vec<String>),
+}
+
+impl Paths {
+    /// Each of them.
+    pub fn all(&self) -> &[String] {
+        match self {
+            Paths::One(path) => std::slice::from_ref(path),
+            Paths::Several(paths) => paths,
+        }
+    }
 }
 
 /// The type of a value on the wire.
@@ -606,7 +616,7 @@ pub struct OutputFile {
     pub wire: Option<String>,
     /// A path from a variable: `gateway.nat_gateway_id`.
     #[serde(default)]
-    pub shows: Option<Paths>,
+    pub shows: Option<At<Paths>>,
     /// Instead of `shows`: a value computed with CEL.
     #[serde(default)]
     pub value: Option<At<String>>,

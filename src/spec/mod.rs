@@ -1,7 +1,26 @@
 //! The law: the spec files, read, checked and compiled.
 //!
+//! [`file`] is the grammar of the files and [`law`] what becomes of them; everything between is one pass from the one to
+//! the other. [`load`] reads the files. `compile` orders the steps: `kinds` and `operation` resolve names and compile
+//! expressions ([`expr`]), `derive` adds the rules that follow from tables, `rules` keeps the book of all rules, and
+//! `check` looks for what is wrong only in the whole. What is wrong at all is an [`error::SpecError`] that points at its
+//! place.
+//!
 //! Imports nothing of the crate.
 
+mod check;
+mod compile;
+mod derive;
+pub mod error;
 pub mod expr;
 pub mod file;
+mod kinds;
 pub mod law;
+mod load;
+mod names;
+mod operation;
+mod rules;
+
+pub use error::{SpecError, SpecErrors};
+pub use law::Law;
+pub use load::{SpecSource, clouds, load};

@@ -1,0 +1,164 @@
+//! From spec files, read by the grammar, to the law: the order of the steps, and the parts that are the cloud's own.
+//!
+//! Kinds come first, then the parameters of every operation, then views, then rules: each step resolves names that the
+//! one before has declared. Imports its neighbours in `spec`.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::{
+    check,
+    derive::{KindRefusals, Table},
+    error::{Problem, SpecErrors, SpecText},
+    file::{CloudFile, FactsFile, ResourcesFile, WireFault},
+    kinds::{self, OperationText},
+    law::{Demand, Law, OperationIx, Rule, RuleIx, WireStyle},
+    names::Names,
+    operation,
+    rules::renumber,
+};
+
+/// The files of one cloud, read by the grammar.
+pub(super) struct Files {
+    /// `cloud.toml`.
+    pub cloud: (SpecText, CloudFile),
+    /// `resources.toml`.
+    pub resources: (SpecText, ResourcesFile),
+    /// `facts.toml`, if there is one.
+    pub facts: Option<(SpecText, FactsFile)>,
+    /// `operations/*.toml`.
+    pub operations: Vec<OperationText>,
+    /// SHA-256 of them all.
+    pub digest: String,
+}
+
+/// Compiles the law, with a choice for each reading that is not to have its default.
+pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<Law, SpecErrors> {
+    files.operations.sort_by(|a, b| a.1.operation.cmp(&b.1.operation));
+    let (cloud_text, cloud) = &files.cloud;
+    let (resources_text, resources) = &files.resources;
+    let mut names = Names::new(cloud_text, cloud, choices);
+    kinds::declare(&mut names, resources_text, resources);
+    kinds::check_inverses(&mut names, resources_text, resources);
+    names.refusals_of = kind_refusals(resources_text, resources);
+    let wire_rules = wire_rules(&mut names);
+
+    let tables: Vec<Table<'_>> = tables(&mut names, &files.operations);
+    let (mut operations, mut heads) = (Vec::with_capacity(tables.len()), Vec::with_capacity(tables.len()));
+    for table in &tables {
+        let (operation, head) = operation::declare(&mut names, *table);
+        operations.push(operation);
+        heads.push(head);
+    }
+    kinds::complete(&mut names, resources_text, resources, &files.operations, &operations);
+    let declared = operations.into_iter().zip(&tables).zip(&heads);
+    let operations: Vec<_> =
+        declared.map(|((operation, table), head)| operation::complete(&mut names, *table, operation, head)).collect();
+    for table in &tables {
+        check::contradictions(&mut names, table.file, table.operation);
+    }
+    check_dry_run(&mut names, &files.operations);
+
+    let in_force = |names: &Names<'_>| {
+        let open = operations.iter().flat_map(|o| &o.open).map(|o| o.id.to_string());
+        names.book.rules().map(|r| r.id.to_string()).chain(open).collect::<Vec<_>>()
+    };
+    let facts = match &files.facts {
+        Some((text, facts)) => {
+            let in_force = in_force(&names);
+            check::facts(&mut names, text, facts, &in_force)
+        }
+        None => Vec::new(),
+    };
+
+    let Names { readings, kinds, book, errors, .. } = names;
+    SpecErrors::none_or(errors, ())?;
+    let (rules, becomes) = book.finish();
+    let mut law = Law {
+        cloud: cloud.cloud.as_str().into(),
+        title: cloud.title.clone(),
+        wire: WireStyle {
+            protocol: *cloud.protocol,
+            version: cloud.version.clone(),
+            service: cloud.service.clone(),
+            namespace: cloud.namespace.clone(),
+        },
+        region: cloud.region.clone(),
+        sources: cloud.sources.iter().map(|(key, source)| (key.clone(), source.clone())).collect(),
+        codes: cloud.codes.clone(),
+        dry_run_code: cloud.dry_run.as_ref().map(|d| d.code.as_str().into()),
+        operations,
+        kinds,
+        rules,
+        wire_rules,
+        readings,
+        facts,
+        digest: files.digest,
+    };
+    renumber(&mut law, &becomes);
+    Ok(law)
+}
+
+/// Each operation with its index, no two of one name.
+fn tables<'f>(names: &mut Names<'_>, operations: &'f [OperationText]) -> Vec<Table<'f>> {
+    for pair in operations.windows(2) {
+        if let [(_, a), (text, b)] = pair
+            && *a.operation == *b.operation
+        {
+            let problem = Problem::Duplicate { what: "operations called", name: b.operation.to_string() };
+            names.error(problem, text.at(b.operation.span()));
+        }
+    }
+    let table = |(i, (file, operation)): (usize, &'f OperationText)| Table { file, operation, index: OperationIx(i as u32) };
+    operations.iter().enumerate().map(table).collect()
+}
+
+fn kind_refusals(file: &SpecText, resources: &ResourcesFile) -> BTreeMap<String, KindRefusals> {
+    let own = |refusal: &Option<super::file::Refusal>| refusal.clone().map(|r| (file.clone(), r));
+    let refusals = resources.resource.iter().map(|(name, resource)| {
+        let refusals = KindRefusals { malformed: own(&resource.malformed), unknown: own(&resource.unknown) };
+        (name.clone(), refusals)
+    });
+    refusals.collect()
+}
+
+/// The rules about the form of every answer.
+fn wire_rules(names: &mut Names<'_>) -> FxHashMap<WireFault, RuleIx> {
+    let mut found = FxHashMap::default();
+    let (file, cloud) = (names.cloud_text, names.cloud);
+    for wire in &cloud.wire {
+        let place = file.at(wire.id.span());
+        names.note(&wire.id, None, place.clone());
+        let source = names.source(file, &wire.source);
+        let rule = names.book.add(Rule {
+            id: wire.id.as_str().into(),
+            level: wire.level,
+            says: wire.says.clone(),
+            source,
+            operation: None,
+            observed: None,
+            under: None,
+            demand: Demand::Form,
+        });
+        if found.insert(wire.fault, rule).is_some() {
+            let name = wire.id.to_string();
+            let problem = Problem::Duplicate { what: "rules about one fault of form, the second of them", name };
+            names.error_with(problem, place, "a fault of form breaks one rule");
+        }
+    }
+    found
+}
+
+/// The parameter that asks for a rehearsal is one that some operation has.
+fn check_dry_run(names: &mut Names<'_>, operations: &[OperationText]) {
+    let cloud = names.cloud;
+    if let Some(dry_run) = &cloud.dry_run
+        && !operations.is_empty()
+        && !operations.iter().any(|(_, o)| o.input.contains_key(&**dry_run.parameter))
+    {
+        let problem = Problem::Unknown { what: "parameter of any operation called", name: dry_run.parameter.to_string() };
+        let place = names.cloud_text.at(dry_run.parameter.span());
+        names.error_with(problem, place, "give some operation this parameter, or leave out `[dry-run]`");
+    }
+}

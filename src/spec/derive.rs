@@ -1,0 +1,242 @@
+//! The rules that follow from tables alone: from the rows of parameters, from the conventions of the cloud, and from
+//! the rows of answers.
+//!
+//! Imports its neighbours in `spec`.
+
+use super::{
+    error::{Problem, SpecText},
+    file::{self, Convention, Defect, Level, OperationFile, OutputFile, ParameterFile, ScalarType},
+    law::{Demand, OperationIx, Param, ParamIx, Refusal, Rule, RuleIx, SourceAt},
+    names::Names,
+    rules::{Codes, code_id, codes_apart},
+};
+
+/// An operation whose tables are read.
+#[derive(Clone, Copy)]
+pub(super) struct Table<'a> {
+    pub file: &'a SpecText,
+    pub operation: &'a OperationFile,
+    pub index: OperationIx,
+}
+
+impl Table<'_> {
+    /// A rule of this operation, except for what tells it from the others.
+    fn rule(&self, id: String, level: Level, says: String, source: SourceAt) -> Rule {
+        Rule {
+            id: id.into(),
+            level,
+            says,
+            source,
+            operation: Some(self.index),
+            observed: None,
+            under: None,
+            demand: Demand::Refuse,
+        }
+    }
+
+    fn id(&self, parameter: &str, defect: Defect) -> String {
+        format!("{}.{parameter}.{}", *self.operation.operation, defect.name())
+    }
+
+    /// Where a parameter's row is.
+    fn row(&self, names: &mut Names<'_>, name: &str, parameter: &ParameterFile) -> (Level, SourceAt) {
+        let at = parameter.at.clone().unwrap_or_else(|| format!("parameter {name}"));
+        let level = parameter.level.unwrap_or(self.operation.level);
+        (level, names.source_at(self.file, &self.operation.source, at))
+    }
+}
+
+/// The refusals that a parameter's row demands.
+pub(super) fn refusals(
+    names: &mut Names<'_>,
+    table: Table<'_>,
+    name: &str,
+    parameter: &ParameterFile,
+    compiled: &Param,
+) -> Vec<(Defect, Refusal)> {
+    let mut found = Vec::new();
+    let (level, row) = table.row(names, name, parameter);
+    if parameter.required {
+        found.extend(by_convention(names, table, name, Defect::Required, Some((level, row.clone()))));
+    }
+    let typed = matches!(parameter.kind, ScalarType::Integer | ScalarType::Boolean);
+    if typed && names.find_convention(Defect::Type).is_some() {
+        found.extend(by_convention(names, table, name, Defect::Type, None));
+    }
+    let limits = match &parameter.limits {
+        Some(limits) => (limits.level, names.source(table.file, &limits.source)),
+        None => (level, row),
+    };
+    if parameter.kind == ScalarType::Integer && (parameter.min.is_some() || parameter.max.is_some()) {
+        found.extend(by_convention(names, table, name, Defect::Range, Some(limits.clone())));
+    }
+    if !parameter.values.is_empty() {
+        found.extend(by_convention(names, table, name, Defect::Enum, Some(limits)));
+    }
+    found.extend(reference(names, table, name, parameter, compiled));
+    found
+}
+
+/// The refusal of a parameter that the operation does not have.
+pub(super) fn undeclared(names: &mut Names<'_>, table: Table<'_>) -> Option<Refusal> {
+    let convention = names.find_convention(Defect::Undeclared)?;
+    let id = format!("{}.{}", *table.operation.operation, Defect::Undeclared.name());
+    conventional(names, table, id, "a parameter", convention, None)
+}
+
+/// A refusal whose codes are the cloud's convention; the refusal itself is as binding as its ground says, or else as
+/// the convention.
+fn by_convention(
+    names: &mut Names<'_>,
+    table: Table<'_>,
+    parameter: &str,
+    defect: Defect,
+    ground: Option<(Level, SourceAt)>,
+) -> Option<(Defect, Refusal)> {
+    let convention = names.convention(defect, table.file.word(parameter))?;
+    let refusal = conventional(names, table, table.id(parameter, defect), parameter, convention, ground)?;
+    Some((defect, refusal))
+}
+
+fn conventional(
+    names: &mut Names<'_>,
+    table: Table<'_>,
+    id: String,
+    parameter: &str,
+    convention: &Convention,
+    ground: Option<(Level, SourceAt)>,
+) -> Option<Refusal> {
+    let convention_source = names.source(names.cloud_text, &convention.source);
+    let says = statement(names, convention, parameter, &table.operation.operation)?;
+    let (level, source) = ground.unwrap_or((convention.level, convention_source.clone()));
+    let codes = Codes {
+        codes: &convention.codes,
+        level: convention.codes_level.unwrap_or(convention.level),
+        source: (convention_source != source).then_some(convention_source),
+    };
+    Some(add_refusal(names, table, parameter, table.rule(id, level, says, source), codes))
+}
+
+/// The statement of a convention, about one parameter.
+fn statement(names: &mut Names<'_>, convention: &Convention, parameter: &str, operation: &str) -> Option<String> {
+    let says = convention.says.replace("{parameter}", parameter).replace("{operation}", operation);
+    if !says.contains(['{', '}']) {
+        return Some(says);
+    }
+    let place = names.cloud_text.word(&convention.says);
+    names.error_with(Problem::Template(convention.says.clone()), place, "a statement knows `{parameter}` and `{operation}`");
+    None
+}
+
+fn add_refusal(names: &mut Names<'_>, table: Table<'_>, word: &str, rule: Rule, codes: Codes<'_>) -> Refusal {
+    let place = table.file.word(word);
+    names.note(&rule.id, None, place.clone());
+    if codes_apart(rule.level, &codes) {
+        names.note(&code_id(&rule.id), None, place);
+    }
+    names.book.add_refusal(rule, codes)
+}
+
+/// The refusals of a parameter that names a resource.
+fn reference(
+    names: &mut Names<'_>,
+    table: Table<'_>,
+    name: &str,
+    parameter: &ParameterFile,
+    compiled: &Param,
+) -> Vec<(Defect, Refusal)> {
+    let Some(reference) = compiled.names else { return Vec::new() };
+    let kind = &names.kinds[reference.kind.0 as usize];
+    let (kind_name, by_id) = (kind.name.to_string(), kind.id == Some(reference.by));
+    let (title, operation) = (kind.title.clone(), table.operation.operation.to_string());
+    let own = names.refusals_of.get(&kind_name).cloned().unwrap_or_default();
+    let mut found = Vec::new();
+    let mut add = |names: &mut Names<'_>, defect: Defect, refusal: &(SpecText, file::Refusal), fault: &str| {
+        let (text, refusal) = refusal;
+        let says = match names.find_convention(defect) {
+            Some(convention) => statement(names, convention, name, &operation),
+            None => Some(format!("{operation} refuses a {name} that {fault} ({title}).")),
+        };
+        let Some(says) = says else { return };
+        let source = names.source(text, &refusal.source);
+        let mut rule = table.rule(table.id(name, defect), refusal.level, says, source);
+        rule.observed.clone_from(&refusal.observed);
+        let level = refusal.codes_level.unwrap_or(refusal.level);
+        let codes = Codes { codes: &refusal.codes, level, source: None };
+        found.push((defect, add_refusal(names, table, name, rule, codes)));
+    };
+    let here = |refusal: &Option<file::Refusal>| refusal.clone().map(|r| (table.file.clone(), r));
+    if by_id && let Some(refusal) = here(&parameter.malformed).or(own.malformed) {
+        add(names, Defect::Malformed, &refusal, "does not have the form of an id of its kind");
+    }
+    if let Some(refusal) = here(&parameter.unknown).or(own.unknown) {
+        add(names, Defect::Unknown, &refusal, "names nothing");
+        if !parameter.accepts_gone {
+            add(names, Defect::Stale, &refusal, "names something that is gone");
+        }
+    }
+    found
+}
+
+/// The refusals that a kind of resource has for references to it, with the file that they stand in.
+#[derive(Clone, Default)]
+pub(super) struct KindRefusals {
+    pub malformed: Option<(SpecText, file::Refusal)>,
+    pub unknown: Option<(SpecText, file::Refusal)>,
+}
+
+/// The rule about rehearsals of an operation.
+pub(super) fn dry_run(names: &mut Names<'_>, table: Table<'_>, params: &[Param]) -> Option<(ParamIx, RuleIx)> {
+    let cloud = names.cloud;
+    let dry_run = cloud.dry_run.as_ref()?;
+    let index = params.iter().position(|p| *p.name == **dry_run.parameter)?;
+    let parameter = table.operation.input.get(&**dry_run.parameter)?;
+    let place = table.file.word(&dry_run.parameter);
+    if parameter.kind != ScalarType::Boolean {
+        let problem = Problem::Shape(format!("`{}` asks for a rehearsal, so it is true or false", *dry_run.parameter));
+        names.error_with(problem, place.clone(), "give it `type = \"boolean\"`");
+    }
+    let (level, source) = table.row(names, &dry_run.parameter, parameter);
+    let id = format!("{}.dry-run", *table.operation.operation);
+    let says = format!(
+        "With {} set, {} changes nothing: it answers {} to a request that would have worked.",
+        *dry_run.parameter, *table.operation.operation, dry_run.code
+    );
+    names.note(&id, None, place);
+    let rule = Rule { demand: Demand::DryRun, ..table.rule(id, level, says, source) };
+    Some((index as ParamIx, names.book.add(rule)))
+}
+
+/// The rule about a field of an answer.
+pub(super) fn output(names: &mut Names<'_>, table: Table<'_>, name: &str, output: &OutputFile) -> RuleIx {
+    let id = format!("{}.{name}", *table.operation.operation);
+    let level = output.level.unwrap_or(table.operation.level);
+    let source = match &output.source {
+        Some(source) => names.source(table.file, source),
+        None => names.source_at(table.file, &table.operation.source, format!("output {name}")),
+    };
+    let says = output.says.clone().unwrap_or_else(|| {
+        if output.selects.is_some() {
+            format!("The answer's {name} lists exactly the resources that the request selects, each as it is.")
+        } else if output.view.is_some() && output.kind == ScalarType::List {
+            format!("The answer's {name} lists exactly the resources that the request is about, each as it is.")
+        } else if output.view.is_some() {
+            format!("The answer's {name} shows the resource that the request is about, as it is.")
+        } else if output.shows.is_some() || output.value.is_some() {
+            format!("The answer's {name} is the one that the request and the state of its resources make it.")
+        } else {
+            format!("The answer's {name} is written as its type demands.")
+        }
+    });
+    names.note(&id, None, table.file.word(name));
+    names.book.add(Rule { demand: Demand::Answer, ..table.rule(id, level, says, source) })
+}
+
+/// The rule that a valid request is accepted, for an operation of which nothing else says so.
+pub(super) fn accepted(names: &mut Names<'_>, table: Table<'_>) -> RuleIx {
+    let id = format!("{}.accepted", *table.operation.operation);
+    let source = names.source_at(table.file, &table.operation.source, "the operation as a whole".into());
+    names.note(&id, None, table.file.at(table.operation.operation.span()));
+    let rule = table.rule(id, table.operation.level, "A valid request is accepted.".into(), source);
+    names.book.add(Rule { demand: Demand::Permit, ..rule })
+}
