@@ -15,6 +15,19 @@ pub struct HttpRequest {
     pub body: Bytes,
 }
 
+impl HttpRequest {
+    /// A copy that may be shown and kept: without what would let its reader act as the sender.
+    pub fn redacted(&self) -> HttpRequest {
+        let mut copy = self.clone();
+        for (name, value) in &mut copy.headers {
+            if matches!(name.as_str(), "authorization" | "x-amz-security-token") {
+                "[redacted]".clone_into(value);
+            }
+        }
+        copy
+    }
+}
+
 /// A response as it came, or as a server is about to send it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpResponse {

@@ -7,15 +7,25 @@
 //! Imports only `spec`.
 
 pub mod ec2_query;
+pub mod form;
 pub mod http;
 pub mod sign;
+pub mod xml;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
-use crate::spec::file::WireFault;
-use crate::spec::law::OperationIx;
+use self::http::HttpResponse;
+use crate::spec::file::{Protocol, WireFault};
+use crate::spec::law::{Law, OperationIx};
+
+/// The largest answer that is read, in bytes.
+pub const MAX_ANSWER: usize = 4 << 20;
+/// The largest request that the reference server reads, in bytes.
+pub const MAX_REQUEST: usize = 1 << 20;
 
 /// A value as it is written: texts, lists and named members. What a text means is for the model to say.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -100,4 +110,97 @@ pub enum Body {
         /// Why.
         why: String,
     },
+}
+
+/// Why a server cannot tell which operation a request asks for, or with what arguments.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RequestFault {
+    /// It names no operation.
+    #[error("the request names no operation")]
+    NoAction,
+    /// It names an operation that the law does not have.
+    #[error("there is no operation {name:?}")]
+    UnknownAction {
+        /// The name.
+        name: String,
+    },
+    /// It is for another version of the API, or for none.
+    #[error("the request is for version {found:?} of the API")]
+    Version {
+        /// The version that it names.
+        found: Option<String>,
+    },
+    /// A part of it is no pair of a name and a value.
+    #[error("{pair:?} is no pair of a name and a value")]
+    Malformed {
+        /// The part, shortened.
+        pair: String,
+    },
+    /// It is too large.
+    #[error("the request is larger than {limit} bytes")]
+    TooLarge {
+        /// How large it may be.
+        limit: usize,
+    },
+}
+
+/// The media type of a request's body.
+pub fn request_type(law: &Law) -> &'static str {
+    match law.wire.protocol {
+        Protocol::Ec2Query => "application/x-www-form-urlencoded; charset=utf-8",
+    }
+}
+
+/// The media type of an answer's body.
+pub fn answer_type(law: &Law) -> &'static str {
+    match law.wire.protocol {
+        Protocol::Ec2Query => "text/xml;charset=UTF-8",
+    }
+}
+
+/// The body of a request.
+pub fn encode_request(law: &Law, request: &Request) -> String {
+    match law.wire.protocol {
+        Protocol::Ec2Query => ec2_query::encode_request(law, request),
+    }
+}
+
+/// The body of a request for an operation that the law does not know, its arguments as they stand.
+pub fn encode_raw(law: &Law, action: &str, args: &[(String, String)]) -> String {
+    match law.wire.protocol {
+        Protocol::Ec2Query => ec2_query::encode_raw(law, action, args),
+    }
+}
+
+/// Reads an answer, as far as it can be read.
+pub fn decode_answer(law: &Law, operation: OperationIx, response: &HttpResponse) -> Answer {
+    match law.wire.protocol {
+        Protocol::Ec2Query => ec2_query::decode_answer(law, operation, response),
+    }
+}
+
+/// Reads a request, as a server.
+pub fn decode_request(
+    law: &Law,
+    method: &str,
+    query: &str,
+    body: &[u8],
+) -> Result<(OperationIx, Request), RequestFault> {
+    match law.wire.protocol {
+        Protocol::Ec2Query => ec2_query::decode_request(law, method, query, body),
+    }
+}
+
+/// The body of a successful answer, as a server. What the operation does not declare is left out.
+pub fn encode_success(law: &Law, operation: OperationIx, request_id: &str, tree: &Tree) -> Bytes {
+    match law.wire.protocol {
+        Protocol::Ec2Query => ec2_query::encode_success(law, operation, request_id, tree),
+    }
+}
+
+/// The body of an error, as a server.
+pub fn encode_error(law: &Law, request_id: &str, code: &str, message: &str) -> Bytes {
+    match law.wire.protocol {
+        Protocol::Ec2Query => ec2_query::encode_error(request_id, code, message),
+    }
 }
