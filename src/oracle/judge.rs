@@ -101,8 +101,8 @@ impl Oracle {
         let mut death: Option<Violation> = None;
         for world in &worlds {
             match self.fate(world, request, interval, answer) {
-                Fate::Lives(become, found) => {
-                    merge(&mut living, become);
+                Fate::Lives(after, found) => {
+                    merge(&mut living, after);
                     // A fault counts only if every world sees it; the one with the fewest is the most charitable.
                     if first.as_ref().is_none_or(|f| found.faults.len() < f.faults.len()) {
                         first = Some(found);

@@ -6,7 +6,8 @@ use std::{ops::Index, sync::Arc};
 
 use regex::Regex;
 use rustc_hash::FxHashMap;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{
     expr::Expr,
@@ -142,7 +143,7 @@ pub struct Reading {
 }
 
 /// A place in a source, with the source's title resolved.
-#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, PartialEq, Eq)]
 pub struct SourceAt {
     /// The key of the source.
     pub text: String,
@@ -189,7 +190,7 @@ pub struct Rule {
 }
 
 /// What a rule demands, for display and for choosing what to break; the machinery finds the details in the operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Demand {
     /// A refusal.
