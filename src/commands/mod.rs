@@ -1,0 +1,128 @@
+//! The subcommands, one file each.
+//!
+//! Imports everything below; nothing imports this but `main.rs`.
+
+pub mod progress;
+pub mod recheck;
+pub mod report;
+pub mod run;
+pub mod serve;
+pub mod spec;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use miette::{IntoDiagnostic, Result, WrapErr};
+
+use eipcheck::{
+    exit::Exit,
+    spec::{
+        law::Law,
+        load::{self, SpecSource},
+    },
+};
+
+/// Conformance and fuzz testing of Elastic-IP APIs.
+///
+/// eipcheck knows the providers' documents as a law: rules with a level and a source. It sends requests to a server,
+/// judges every answer by the law, and says rule by rule where the server departs from it.
+#[derive(Debug, Parser)]
+#[command(version, after_help = "Exit codes: 0 conforms, 1 violations, 2 usage or spec error, 3 target unreachable or \
+    unusable, 4 nothing could be checked, 130 interrupted.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Test a server against the law (the embedded reference server, unless you name one).
+    Run(run::RunArgs),
+    /// Start the reference server: the same law run forwards.
+    Serve(serve::ServeArgs),
+    /// Check, list and show the law.
+    Spec(spec::SpecArgs),
+    /// Show the report of an earlier run.
+    Report(report::ReportArgs),
+    /// Judge the trace of an earlier run again, by the law as it is now.
+    Recheck(recheck::RecheckArgs),
+}
+
+impl Command {
+    /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from being done, ready to be shown.
+    pub fn execute(self) -> Result<Exit> {
+        match self {
+            Command::Run(args) => run::execute(args),
+            Command::Serve(args) => serve::execute(args),
+            Command::Spec(args) => spec::execute(args),
+            Command::Report(args) => report::execute(&args),
+            Command::Recheck(args) => recheck::execute(&args),
+        }
+    }
+}
+
+/// Which law.
+#[derive(Clone, Debug, Args)]
+pub struct LawArgs {
+    /// The cloud whose law applies.
+    #[arg(long, default_value = "ec2")]
+    pub cloud: String,
+    /// A folder with a law of your own, instead of the built-in one.
+    #[arg(long, value_name = "DIR")]
+    pub specs: Option<PathBuf>,
+    /// How to read what the documents leave open; `eipcheck spec list` shows the readings. May be given several times.
+    #[arg(long = "reading", value_name = "NAME=CHOICE", value_parser = parse_reading)]
+    pub readings: Vec<(String, String)>,
+}
+
+fn parse_reading(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, choice)) if !name.is_empty() && !choice.is_empty() => Ok((name.to_owned(), choice.to_owned())),
+        _ => Err("it should look like NAME=CHOICE".to_owned()),
+    }
+}
+
+impl LawArgs {
+    /// Where the spec files are.
+    pub fn source(&self) -> SpecSource {
+        match &self.specs {
+            Some(dir) => SpecSource::Dir(dir.clone()),
+            None => SpecSource::BuiltIn,
+        }
+    }
+
+    /// Loads the law.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the specs, each with its place.
+    pub fn load(&self) -> Result<Law> {
+        Ok(load::load(&self.source(), &self.cloud, &self.readings)?)
+    }
+}
+
+/// Starts the machinery for waiting on many things at once.
+///
+/// # Errors
+///
+/// The system has no threads left.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().into_diagnostic().wrap_err("cannot start worker threads")
+}
+
+/// Prints for programs.
+///
+/// # Errors
+///
+/// Standard output is closed.
+pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).into_diagnostic()?;
+    anstream::println!("{text}");
+    Ok(())
+}

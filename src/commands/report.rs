@@ -1,0 +1,39 @@
+//! `eipcheck report`: shows the report of an earlier run.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use miette::{IntoDiagnostic, Result};
+
+use super::print_json;
+use eipcheck::{
+    exit::Exit,
+    report::{data::Report, terminal},
+};
+
+/// Show the report of an earlier run.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run's folder, or its report.json.
+    #[arg(default_value = "eipcheck.out")]
+    path: PathBuf,
+    /// Print it as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows it.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub fn execute(args: &ReportArgs) -> Result<Exit> {
+    let path = if args.path.is_dir() { args.path.join("report.json") } else { args.path.clone() };
+    let report = Report::read(&path).into_diagnostic()?;
+    if args.json {
+        print_json(&report)?;
+    } else {
+        anstream::print!("{}", terminal::render(&report));
+    }
+    Ok(Exit::Conforms)
+}

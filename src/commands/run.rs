@@ -1,0 +1,201 @@
+//! `eipcheck run`: tests a server against the law.
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use clap::{Args, ValueEnum};
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use url::Url;
+
+use super::{LawArgs, print_json, progress::Progress, runtime};
+use eipcheck::{
+    exit::Exit,
+    report::{data::{Outcome, Report}, terminal},
+    run::{RunError, RunOptions, Stop, event::{Observer, Silent}, run},
+    spec::{file::Level, law::Law},
+};
+
+/// Test a server against the law.
+///
+/// Without a URL, the embedded reference server is tested over loopback HTTP. Credentials come from
+/// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; for a server on this machine a made-up pair will do.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  eipcheck run\n  eipcheck run http://127.0.0.1:5000 --cloud ec2\n  \
+    eipcheck run http://127.0.0.1:5000 --only 'release-*' --seed 7")]
+pub struct RunArgs {
+    /// The server, as http://HOST:PORT; the embedded one unless given.
+    url: Option<Url>,
+    #[command(flatten)]
+    law: LawArgs,
+    /// Decides the random sequences; the same seed sends the same requests.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Test only rules whose id matches; `*` stands for anything. May be given several times.
+    #[arg(long, value_name = "GLOB")]
+    only: Vec<String>,
+    /// Leave out rules whose id matches. May be given several times.
+    #[arg(long, value_name = "GLOB")]
+    skip: Vec<String>,
+    /// The most requests, clean-up not counted.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    max_requests: u64,
+    /// The longest time, clean-up not counted: 90s, 5m, or a number of seconds.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
+    max_time: Duration,
+    /// Scenarios in flight at a time.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    jobs: u16,
+    /// The region that requests are signed for; the cloud's usual one unless given.
+    #[arg(long)]
+    region: Option<String>,
+    /// How long an answer may take.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time)]
+    timeout: Duration,
+    /// How long to wait for a change that is under way.
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = parse_time)]
+    patience: Duration,
+    /// The least binding level at which a broken rule makes the run fail.
+    #[arg(long, value_name = "LEVEL", default_value = "must")]
+    fail_on: FailOn,
+    /// Where report.json and trace.jsonl go.
+    #[arg(long, value_name = "DIR", default_value = "eipcheck.out")]
+    out: PathBuf,
+    /// Print the report as JSON instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The levels, as the command line names them.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FailOn {
+    /// What one of the documents says.
+    Must,
+    /// Also what the provider says elsewhere.
+    Should,
+    /// Also conventions.
+    Assumed,
+}
+
+impl From<FailOn> for Level {
+    fn from(level: FailOn) -> Level {
+        match level {
+            FailOn::Must => Level::Must,
+            FailOn::Should => Level::Should,
+            FailOn::Assumed => Level::Assumed,
+        }
+    }
+}
+
+fn parse_time(text: &str) -> std::result::Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let number: u64 = number.parse().map_err(|_| "it should look like 90s, 5m or 500ms".to_owned())?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "" | "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
+        _ => Err("the unit should be ms, s, m or h".to_owned()),
+    }
+}
+
+/// A seed that is not the same every time, short enough to type.
+pub fn fresh_seed() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs()) % 1_000_000
+}
+
+fn globs(patterns: &[String], law: &Law, option: &str) -> Result<Option<GlobSet>> {
+    if patterns.is_empty() {
+        return Ok(None);
+    }
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let glob = Glob::new(pattern).into_diagnostic().wrap_err_with(|| format!("{option} {pattern}: not a pattern"))?;
+        let matcher = glob.compile_matcher();
+        if !law.rules.iter().any(|r| matcher.is_match(&*r.id)) {
+            return Err(miette!(
+                help = "`eipcheck spec list` shows the ids; `*` stands for anything",
+                "{option} {pattern}: the law has no such rule"
+            ));
+        }
+        set.add(glob);
+    }
+    set.build().into_diagnostic().map(Some)
+}
+
+/// Runs, prints and writes the report.
+///
+/// # Errors
+///
+/// Wrong arguments, a broken law, or files that cannot be written.
+pub fn execute(args: RunArgs) -> Result<Exit> {
+    let law = Arc::new(args.law.load()?);
+    let options = RunOptions {
+        url: args.url,
+        region: args.region.unwrap_or_else(|| law.region.clone()),
+        seed: args.seed.unwrap_or_else(fresh_seed),
+        max_requests: args.max_requests,
+        max_time: args.max_time,
+        jobs: usize::from(args.jobs),
+        only: globs(&args.only, &law, "--only")?,
+        skip: globs(&args.skip, &law, "--skip")?,
+        timeout: args.timeout,
+        patience: args.patience,
+        out: Some(args.out.clone()),
+    };
+    std::fs::create_dir_all(&args.out)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("cannot create the folder {}", args.out.display()))?;
+    let observer: Arc<dyn Observer> = if args.json { Arc::new(Silent) } else { Arc::new(Progress::new()) };
+    let stop = Stop::default();
+    let outcome = runtime()?.block_on(async {
+        let interrupt = tokio::spawn(watch_for_interrupt(stop.clone()));
+        let outcome = run(law, options, observer, stop).await;
+        interrupt.abort();
+        outcome
+    });
+    let report = match outcome {
+        Ok(report) => report,
+        Err(error @ (RunError::Unreachable { .. } | RunError::Unusable { .. })) => {
+            anstream::eprintln!("{:?}", miette::Report::from_err(error));
+            return Ok(Exit::Target);
+        }
+        Err(error) => return Err(miette::Report::from_err(error)),
+    };
+    let path = args.out.join("report.json");
+    report.write(&path).into_diagnostic().wrap_err_with(|| format!("cannot write {}", path.display()))?;
+    if args.json {
+        print_json(&report)?;
+    } else {
+        anstream::print!("{}", terminal::render(&report));
+        anstream::println!("report and trace: {}", args.out.display());
+    }
+    Ok(exit_of(&report, args.fail_on.into()))
+}
+
+/// The first Ctrl-C ends the run in order, the second at once.
+async fn watch_for_interrupt(stop: Stop) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        anstream::eprintln!("interrupted: cleaning up (interrupt again to stop at once and leave things behind)");
+        stop.now();
+    }
+    if tokio::signal::ctrl_c().await.is_ok() {
+        std::process::exit(i32::from(Exit::Interrupted.code()));
+    }
+}
+
+/// What a report means for whoever started the run.
+pub fn exit_of(report: &Report, fail_on: Level) -> Exit {
+    if report.totals.interrupted {
+        Exit::Interrupted
+    } else if report.findings.iter().any(|f| f.level >= fail_on) {
+        Exit::Violations
+    } else if !report.rules.iter().any(|r| matches!(r.result, Outcome::Pass | Outcome::Violation)) {
+        Exit::NothingChecked
+    } else {
+        Exit::Conforms
+    }
+}

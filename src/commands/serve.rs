@@ -1,0 +1,56 @@
+//! `eipcheck serve`: the reference server.
+
+use std::sync::Arc;
+
+use clap::Args;
+use miette::{IntoDiagnostic, Result, WrapErr};
+
+use super::{LawArgs, runtime};
+use eipcheck::{
+    exit::Exit,
+    reference::server::{Reference, start},
+    target::clock::Clock,
+};
+
+/// Start the reference server on the loopback interface.
+///
+/// It prints one line with its address when it is ready, and serves until it is interrupted. Its clock runs with the
+/// real time; `POST /_clock/advance` with `{"seconds": N}` lets time pass at once.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    #[command(flatten)]
+    law: LawArgs,
+    /// The port; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Decides the ids that the server makes up; the time of day unless given.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+/// Serves until interrupted.
+///
+/// # Errors
+///
+/// The law is broken, or the port cannot be had.
+pub fn execute(args: ServeArgs) -> Result<Exit> {
+    let law = Arc::new(args.law.load()?);
+    let seed = args.seed.unwrap_or_else(super::run::fresh_seed);
+    runtime()?.block_on(async {
+        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).into_diagnostic()?;
+        let reference = Reference::new(law, seed, Clock::driven());
+        let mut server = start(reference, args.port)
+            .await
+            .into_diagnostic()
+            .wrap_err_with(|| format!("cannot listen on 127.0.0.1:{}", args.port))?;
+        anstream::println!("listening on http://{}", server.address);
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result.into_diagnostic()?,
+            _ = terminate.recv() => {}
+        }
+        server.stop();
+        // A task that panicked has ended too, which is all that is waited for.
+        let _ = (&mut server.done).await;
+        Ok(Exit::Conforms)
+    })
+}

@@ -1,0 +1,34 @@
+//! How the program ends: the exit codes, which are part of its interface.
+
+use std::process::ExitCode;
+
+/// How the program ended. The numbers do not change between versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Exit {
+    /// The target conforms: something was checked, and no rule of the levels that count was broken.
+    Conforms = 0,
+    /// A rule of the levels that count was broken.
+    Violations = 1,
+    /// The command line, a configuration or a spec is wrong.
+    Usage = 2,
+    /// The target cannot be reached, or does not speak the protocol.
+    Target = 3,
+    /// Nothing could be checked.
+    NothingChecked = 4,
+    /// Interrupted by the user; what was created has been deleted, and the report written.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}

@@ -1,0 +1,160 @@
+//! A report for people: each finding with the way there, then the table.
+//!
+//! The text carries colours as ANSI sequences; whoever prints it takes them out where they are not wanted.
+
+use std::fmt::{self, Write};
+
+use owo_colors::{OwoColorize, Style};
+
+use super::data::{Finding, LevelTotals, Outcome, Report};
+use crate::spec::file::Level;
+
+/// Findings in full, then the figures.
+pub fn render(report: &Report) -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write_report(&mut text, report);
+    text
+}
+
+fn write_report(out: &mut String, report: &Report) -> fmt::Result {
+    let count = report.findings.len();
+    for (number, finding) in report.findings.iter().enumerate() {
+        write_finding(out, number + 1, count, finding)?;
+    }
+    write_unsupported(out, report)?;
+    write_indeterminate(out, report)?;
+    if !report.leftovers.is_empty() {
+        writeln!(out, "{}", "Left behind: these could not be deleted".bold())?;
+        for left in &report.leftovers {
+            writeln!(out, "  {} {}: {}", left.kind, left.id, left.why)?;
+        }
+        writeln!(out)?;
+    }
+    write_table(out, report)
+}
+
+fn level_style(level: Level) -> Style {
+    match level {
+        Level::Must => Style::new().red().bold(),
+        Level::Should => Style::new().yellow().bold(),
+        Level::Assumed => Style::new().cyan().bold(),
+    }
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Must => "must",
+        Level::Should => "should",
+        Level::Assumed => "assumed",
+    }
+}
+
+/// One finding.
+///
+/// # Errors
+///
+/// Only those of the writer.
+pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Finding) -> fmt::Result {
+    let level = level_name(finding.level).style(level_style(finding.level)).to_string();
+    writeln!(out, "{} {}  {level}", format!("[{number}/{count}]").dimmed(), finding.rule.bold())?;
+    writeln!(out, "  {}", finding.says)?;
+    writeln!(out, "  {} {}, {}", "source:".dimmed(), finding.source.title, finding.source.at)?;
+    if let Some(under) = &finding.under {
+        writeln!(out, "  {} {under}", "reading:".dimmed())?;
+    }
+    for (place, step) in finding.steps.iter().enumerate() {
+        let last = place + 1 == finding.steps.len();
+        let mark = if last { "->".red().to_string() } else { "  ".to_owned() };
+        writeln!(out, "  {mark} {:>2}. {step}", place + 1)?;
+    }
+    writeln!(out, "  {} {}", "allowed:".green(), finding.allowed)?;
+    writeln!(out, "  {} {}", "came:   ".red(), finding.came)?;
+    if let Some(observed) = &finding.observed {
+        writeln!(out, "  {} {observed}", "the real service:".dimmed())?;
+    }
+    let times = if finding.times == 1 { "once".to_owned() } else { format!("in {} scenarios", finding.times) };
+    writeln!(out, "  {} {times}; again with: --only {} ({})", "seen".dimmed(), finding.rule, finding.scenario)?;
+    writeln!(out)
+}
+
+fn write_unsupported(out: &mut String, report: &Report) -> fmt::Result {
+    let missing: Vec<&str> = report.operations.iter().filter(|o| !o.implemented).map(|o| o.name.as_str()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{} {}", "Not implemented by the target:".bold(), missing.join(", "))?;
+    let rules = report.rules.iter().filter(|r| r.result == Outcome::Unsupported).count();
+    writeln!(out, "  {rules} rules need them and are unsupported, which is no violation.\n")
+}
+
+fn write_indeterminate(out: &mut String, report: &Report) -> fmt::Result {
+    if report.indeterminate.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", "Could not be judged".bold())?;
+    for (why, times) in report.indeterminate.iter().take(8) {
+        writeln!(out, "  {times}x {why}")?;
+    }
+    if report.indeterminate.len() > 8 {
+        writeln!(out, "  and {} more reasons, in report.json", report.indeterminate.len() - 8)?;
+    }
+    writeln!(out)
+}
+
+fn write_table(out: &mut String, report: &Report) -> fmt::Result {
+    let head = ["level", "rules", "passed", "failed", "unsupported", "indeterminate", "not reached", "divergence", "coverage"];
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for level in [Level::Must, Level::Should, Level::Assumed] {
+        let Some(t) = report.totals.levels.get(level_name(level)) else { continue };
+        rows.push(vec![
+            level_name(level).to_owned(),
+            t.all.to_string(),
+            t.passed.to_string(),
+            t.failed.to_string(),
+            t.unsupported.to_string(),
+            t.indeterminate.to_string(),
+            t.not_reached.to_string(),
+            divergence(t),
+            coverage(t),
+        ]);
+    }
+    let width = |column: usize| rows.iter().map(|r| r[column].len()).chain([head[column].len()]).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut line = String::new();
+    for (cell, width) in head.iter().zip(&widths) {
+        write!(line, "{cell:>width$}  ")?;
+    }
+    writeln!(out, "{}", line.trim_end().bold())?;
+    for row in &rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            write!(line, "{cell:>width$}  ")?;
+        }
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    let t = &report.totals;
+    writeln!(
+        out,
+        "{}",
+        "divergence = failed / checked; coverage = checked / all. The two are never added up.".dimmed()
+    )?;
+    let seconds = t.milliseconds as f64 / 1000.0;
+    writeln!(
+        out,
+        "{} requests ({} judged) in {} scenarios, {seconds:.1} s, seed {}, law {}",
+        t.requests,
+        t.judged,
+        t.scenarios,
+        report.seed,
+        report.law.digest.get(..12).unwrap_or(&report.law.digest),
+    )
+}
+
+fn divergence(t: &LevelTotals) -> String {
+    if t.checked() == 0 { "-".into() } else { format!("{:.1} %", 100.0 * t.failed as f64 / t.checked() as f64) }
+}
+
+fn coverage(t: &LevelTotals) -> String {
+    if t.all == 0 { "-".into() } else { format!("{:.1} %", 100.0 * t.checked() as f64 / t.all as f64) }
+}

@@ -1,0 +1,100 @@
+//! `trace.jsonl`: everything that was sent and received, one exchange a line.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, BufWriter, Write},
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::data::Exchange;
+use crate::{
+    scenario::{file::CallFile, step::Call},
+    spec::law::Law,
+};
+
+/// The version of the format, in every line.
+pub const FORMAT: u32 = 1;
+/// The file's name in a run's folder.
+pub const FILE: &str = "trace.jsonl";
+
+/// A line of a trace.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The version of this format.
+    pub format: u32,
+    /// The scenario: a rule's id, `random-N` or `probe`.
+    pub scenario: String,
+    /// The number of the step, from 1; looks while waiting belong to the step that waits.
+    pub step: usize,
+    /// True for the clean-up after the scenario, which is not judged.
+    pub cleanup: bool,
+    /// The request in terms of handles; none for a probe of an unknown operation.
+    pub call: Option<CallFile>,
+    /// What was sent and received.
+    pub exchange: Exchange,
+}
+
+/// Where in a scenario an exchange belongs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    /// The number of the step, from 1.
+    pub step: usize,
+    /// True after the scenario's end.
+    pub cleanup: bool,
+}
+
+/// Writes a trace; shared by all workers.
+pub struct TraceWriter(Mutex<BufWriter<File>>);
+
+impl TraceWriter {
+    /// Starts a new file.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be created.
+    pub fn create(path: &Path) -> io::Result<TraceWriter> {
+        Ok(TraceWriter(Mutex::new(BufWriter::new(File::create(path)?))))
+    }
+
+    /// Writes an exchange. A line that cannot be written is lost, but not the run.
+    pub fn write(&self, law: &Law, scenario: &str, place: Place, call: Option<&Call>, exchange: &Exchange) {
+        let line = Line {
+            format: FORMAT,
+            scenario: scenario.to_owned(),
+            step: place.step,
+            cleanup: place.cleanup,
+            call: call.map(|c| CallFile::new(law, c)),
+            exchange: exchange.clone(),
+        };
+        if let Ok(mut text) = serde_json::to_vec(&line) {
+            text.push(b'\n');
+            let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = file.write_all(&text) {
+                tracing::warn!(%error, "a line of the trace is lost");
+            }
+        }
+    }
+}
+
+/// Reads a trace back, line by line.
+///
+/// # Errors
+///
+/// The file cannot be read, or a line is not of this format.
+pub fn read(path: &Path) -> io::Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    for (number, text) in BufReader::new(File::open(path)?).lines().enumerate() {
+        let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("line {}: {why}", number + 1));
+        let line: Line = serde_json::from_str(&text?).map_err(|e| wrong(e.to_string()))?;
+        if line.format != FORMAT {
+            return Err(wrong(format!("format {}, but this version reads {FORMAT}", line.format)));
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}

@@ -1,0 +1,331 @@
+//! A run: scenarios against a target, judged by the oracle, cleaned up, and summed up in a report.
+//!
+//! A run goes through four rooms, each a module:
+//!
+//! 1. [`probe`]: which operations does the target implement?
+//! 2. [`suite`]: one short scenario for each rule, the same every time.
+//! 3. [`random`]: seeded sequences.
+//! 4. [`summary`]: the report.
+//!
+//! [`session`] plays one scenario, [`cleanup`] removes what it created, [`tally`] counts, [`event`] tells whoever wants
+//! to watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does not depend on how fast the
+//! target answers, so that the same seed sends the same requests.
+//!
+//! Imports every floor below: `report`'s data, `reference` for the embedded target, `scenario`, `oracle`, `target`.
+
+pub mod cleanup;
+pub mod event;
+pub mod probe;
+pub mod random;
+pub mod recheck;
+pub mod session;
+pub mod suite;
+pub mod summary;
+pub mod tally;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use globset::GlobSet;
+use url::Url;
+
+use self::{
+    event::{Event, Observer},
+    session::{Scenario, Session},
+    tally::Tally,
+};
+use crate::{
+    oracle::{RuleSet, Settings},
+    reference::server::{Reference, Running, start},
+    report::{data::Report, trace::TraceWriter},
+    scenario::atlas::Atlas,
+    spec::law::{Law, RuleIx},
+    target::{HttpTarget, NoAnswer, TargetError, TargetOptions, clock::Clock},
+    wire::sign::{Credentials, SignError, Signer},
+};
+
+/// What a run is asked to do.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// The target; none for the embedded server.
+    pub url: Option<Url>,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// The seed of the random sequences.
+    pub seed: u64,
+    /// The most requests, clean-up not counted.
+    pub max_requests: u64,
+    /// The longest time, clean-up not counted.
+    pub max_time: Duration,
+    /// How many scenarios are in flight.
+    pub jobs: usize,
+    /// Rules to test; none for all.
+    pub only: Option<GlobSet>,
+    /// Rules not to test.
+    pub skip: Option<GlobSet>,
+    /// How long an answer may take.
+    pub timeout: Duration,
+    /// How long a transition without a bound is waited for.
+    pub patience: Duration,
+    /// Where the trace goes; none for no trace.
+    pub out: Option<PathBuf>,
+}
+
+/// Why a run could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The target cannot be addressed.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// There are no credentials.
+    #[error(transparent)]
+    Credentials(#[from] SignError),
+    /// The target does not answer.
+    #[error("the target {url} does not answer: {why}")]
+    Unreachable {
+        /// The target.
+        url: String,
+        /// Why not.
+        why: NoAnswer,
+    },
+    /// The target answers nothing that looks like the protocol.
+    #[error("the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({evidence})")]
+    Unusable {
+        /// The target.
+        url: String,
+        /// How many operations were tried.
+        operations: usize,
+        /// What it answered.
+        evidence: String,
+    },
+    /// The embedded server cannot listen.
+    #[error("the embedded server cannot listen on the loopback interface")]
+    Listen(#[source] std::io::Error),
+    /// The trace cannot be written.
+    #[error("cannot write the trace to {path}")]
+    Trace {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A target as one worker sees it. Each worker of the embedded target has a server and a clock of its own, so that one
+/// scenario's skipping of time does not end another one's drain.
+pub struct Endpoint {
+    /// Where requests go.
+    pub target: HttpTarget,
+    /// The clock by which its time is measured.
+    pub clock: Clock,
+    /// The server, if it is embedded.
+    _server: Option<Running>,
+}
+
+/// Tells a run to stop early; clones tell the same run.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Stops it: scenarios end at their next step, and are cleaned up.
+    pub fn now(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// True once it was stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What every worker of a run shares.
+pub struct Context {
+    /// The law.
+    pub law: Arc<Law>,
+    /// What was asked for.
+    pub options: RunOptions,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+    /// Where everything sent and received is written.
+    pub trace: Option<TraceWriter>,
+    stop: Stop,
+    started: Instant,
+    requests: AtomicU64,
+    tally: Mutex<Tally>,
+}
+
+impl Context {
+    /// The counts so far.
+    pub fn tally(&self) -> MutexGuard<'_, Tally> {
+        // Counting does not panic half-way; a poisoned lock still holds sound counts.
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True when no further request should be sent but those that clean up.
+    pub fn is_over(&self) -> bool {
+        self.stop.is_stopped()
+            || self.requests.load(Ordering::Relaxed) >= self.options.max_requests
+            || self.started.elapsed() >= self.options.max_time
+    }
+
+    /// True if somebody asked the run to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.stop.is_stopped()
+    }
+
+    /// Requests sent so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request; the number of requests so far.
+    pub fn count_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// How long the run has lasted.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// True if the user wants this rule tested.
+    pub fn wants(&self, rule: RuleIx) -> bool {
+        let id = &*self.law[rule].id;
+        self.options.only.as_ref().is_none_or(|only| only.is_match(id))
+            && !self.options.skip.as_ref().is_some_and(|skip| skip.is_match(id))
+    }
+
+    /// The rules that are known to be broken.
+    pub fn broken(&self) -> Arc<RuleSet> {
+        Arc::new(self.tally().broken())
+    }
+}
+
+/// Runs a law against a target. Watches `stop`, and comes to an orderly end when told to.
+///
+/// # Errors
+///
+/// The target cannot be used at all; a target that answers wrongly is what the report is for.
+pub async fn run(law: Arc<Law>, options: RunOptions, observer: Arc<dyn Observer>, stop: Stop) -> Result<Report, RunError> {
+    let trace = options.out.as_ref().map(|dir| {
+        let path = dir.join(crate::report::trace::FILE);
+        TraceWriter::create(&path).map_err(|source| RunError::Trace { path: path.display().to_string(), source })
+    });
+    let endpoints = endpoints(&law, &options).await?;
+    let target = options.url.as_ref().map_or_else(|| "embedded".to_owned(), ToString::to_string);
+    let context = Arc::new(Context {
+        tally: Mutex::new(Tally::new(&law)),
+        law: law.clone(),
+        options,
+        observer,
+        trace: trace.transpose()?,
+        stop,
+        started: Instant::now(),
+        requests: AtomicU64::new(0),
+    });
+    context.observer.event(&Event::Started { target: &target, law: &law, options: &context.options });
+    context.observer.event(&Event::Phase("planning the suite"));
+    let plans = suite::plan_everything(&law);
+    context.observer.event(&Event::Phase("probing the target"));
+    let operations = probe::probe(&context, &endpoints[0], &plans).await?;
+    let available = |ix: crate::spec::law::OperationIx| operations[ix.0 as usize].implemented;
+    let atlas = Arc::new(Atlas::new(&law, available));
+    let workers = Workers { context: context.clone(), endpoints: Arc::new(endpoints), atlas: atlas.clone() };
+    context.observer.event(&Event::Phase("running the suite"));
+    suite::run(&workers, &plans, &available).await;
+    context.observer.event(&Event::Phase("running random sequences"));
+    random::run(&workers, &available).await;
+    let report = summary::report(&context, &target, &operations, &plans);
+    context.observer.event(&Event::Finished { report: &report });
+    Ok(report)
+}
+
+async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>, RunError> {
+    let mut endpoints = Vec::new();
+    for worker in 0..options.jobs.max(1) {
+        let (url, clock, server) = match &options.url {
+            Some(url) => (url.clone(), Clock::real(), None),
+            None => {
+                let clock = Clock::driven();
+                let reference = Reference::new(law.clone(), options.seed.wrapping_add(worker as u64), clock.clone());
+                let server = start(reference, 0).await.map_err(RunError::Listen)?;
+                let url = Url::parse(&format!("http://{}", server.address)).map_err(|_| TargetError::Url {
+                    url: server.address.to_string(),
+                    why: "it is not a URL",
+                })?;
+                (url, clock, Some(server))
+            }
+        };
+        let loopback = crate::target::http::is_loopback(&url);
+        let credentials = Credentials::from_env_or_dummy(loopback)?;
+        let signer = Signer::new(credentials, options.region.clone(), law.wire.service.clone());
+        let target = HttpTarget::new(url, TargetOptions { signer, timeout: options.timeout })?;
+        endpoints.push(Endpoint { target, clock, _server: server });
+    }
+    // Workers on one real target share its connections and its clock.
+    if options.url.is_some() {
+        let (target, clock) = (endpoints[0].target.clone(), endpoints[0].clock.clone());
+        for endpoint in &mut endpoints[1..] {
+            (endpoint.target, endpoint.clock) = (target.clone(), clock.clone());
+        }
+    }
+    Ok(endpoints)
+}
+
+/// The workers of a run: one endpoint each.
+#[derive(Clone)]
+pub struct Workers {
+    /// What they share.
+    pub context: Arc<Context>,
+    /// One for each.
+    pub endpoints: Arc<Vec<Endpoint>>,
+    /// What the target's operations are good for.
+    pub atlas: Arc<Atlas>,
+}
+
+impl Workers {
+    /// Plays scenarios, as many at a time as there are workers, and tallies them in their order, not in the order in
+    /// which they end.
+    pub async fn play(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>) {
+        let scenarios = Arc::new(scenarios);
+        let next = Arc::new(AtomicUsize::new(0));
+        let mut tasks = tokio::task::JoinSet::new();
+        for worker in 0..self.endpoints.len().min(scenarios.len()) {
+            let (this, scenarios, next, muted) = (self.clone(), scenarios.clone(), next.clone(), muted.clone());
+            tasks.spawn(async move {
+                let mut played = Vec::new();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(scenario) = scenarios.get(number) else { return played };
+                    if this.context.is_over() {
+                        return played;
+                    }
+                    let settings = Settings { tolerance: TOLERANCE, muted: muted.clone() };
+                    let session = Session::new(&this.context, &this.endpoints[worker], &this.atlas, scenario, settings);
+                    let result = session.play().await;
+                    this.context.observer.event(&Event::Played { context: &this.context, result: &result });
+                    played.push((number, result));
+                }
+            });
+        }
+        let mut results = Vec::with_capacity(scenarios.len());
+        while let Some(played) = tasks.join_next().await {
+            // A worker that panicked has lost its scenarios; the others go on.
+            results.extend(played.unwrap_or_default());
+        }
+        results.sort_by_key(|(number, _)| *number);
+        let mut tally = self.context.tally();
+        for (_, result) in results {
+            tally.add(&self.context, result);
+        }
+    }
+}
+
+/// Seconds by which a transition may be late: a target's clock runs on, and answers take time.
+pub const TOLERANCE: i64 = 5;

@@ -1,0 +1,113 @@
+//! The suite: for each rule a short scenario that exercises it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Workers, session::Scenario};
+use crate::{
+    oracle::{RuleSet, Settings},
+    scenario::{
+        atlas::Atlas,
+        plan::{Search, Simulation, plan},
+        step::Step,
+    },
+    spec::law::{Law, OperationIx, RuleIx},
+};
+
+/// Rounds of planning anew around the rules that turned out to be broken.
+const ROUNDS: usize = 5;
+
+/// The suite of a law: for each rule that a sequence can reach, the steps.
+pub type Plans = BTreeMap<RuleIx, Vec<Step>>;
+
+/// Plans for every rule of a law, with every operation at hand.
+pub fn plan_everything(law: &Arc<Law>) -> Plans {
+    let all = law.rules().map(|(ix, _)| ix).collect();
+    plan_for(law, &|_| true, &all, &RuleSet::default())
+}
+
+fn plan_for(law: &Arc<Law>, available: &dyn Fn(OperationIx) -> bool, wanted: &RuleSet, avoid: &RuleSet) -> Plans {
+    let atlas = Atlas::new(law, available);
+    plan(&Search { law, atlas: &atlas, available, wanted, avoid }).into_iter().collect()
+}
+
+/// The operations that steps use.
+pub fn operations_of(steps: &[Step]) -> impl Iterator<Item = OperationIx> + '_ {
+    steps.iter().filter_map(|step| match step {
+        Step::Call(call) => Some(call.operation),
+        Step::Settle => None,
+    })
+}
+
+/// Plays the suite. Rules that a broken one stands in the way of are planned for again, around it, until nothing more
+/// is reached.
+pub async fn run(workers: &Workers, plans: &Plans, available: &dyn Fn(OperationIx) -> bool) {
+    let context = &workers.context;
+    let law = &context.law;
+    let wanted: RuleSet = law.rules().map(|(ix, _)| ix).filter(|ix| context.wants(*ix)).collect();
+    let everything = law.operations().all(|(ix, _)| available(ix));
+    let mut plans = if everything {
+        plans.clone()
+    } else {
+        // A plan that uses only what is there stays as it is.
+        let mut usable = plans.clone();
+        usable.retain(|_, steps| operations_of(steps).all(available));
+        let missing: RuleSet = wanted.iter().filter(|r| !usable.contains_key(r)).collect();
+        usable.extend(plan_for(law, available, &missing, &RuleSet::default()));
+        usable
+    };
+    for round in 0..ROUNDS {
+        if context.is_over() {
+            return;
+        }
+        let broken = context.broken();
+        let open: RuleSet = wanted.iter().filter(|r| !context.tally().is_decided(*r)).collect();
+        if open.is_empty() {
+            return;
+        }
+        if round > 0 {
+            if broken.is_empty() {
+                return;
+            }
+            plans = plan_for(law, available, &open, &broken);
+        }
+        let mut chosen: Vec<(RuleIx, Vec<Step>)> =
+            plans.iter().filter(|(rule, _)| open.contains(**rule)).map(|(r, s)| (*r, s.clone())).collect();
+        if round == 0 {
+            chosen = cover(law, &workers.atlas, chosen);
+        }
+        if chosen.is_empty() {
+            return;
+        }
+        chosen.sort_by_key(|(rule, steps)| (steps.len(), *rule));
+        let decided = wanted.iter().filter(|r| context.tally().is_decided(*r)).count();
+        let scenarios = chosen.into_iter().map(|(rule, steps)| Scenario::Planned { rule, steps }).collect();
+        workers.play(scenarios, broken).await;
+        let now = wanted.iter().filter(|r| context.tally().is_decided(*r)).count();
+        if round > 0 && now == decided {
+            return;
+        }
+    }
+}
+
+/// Leaves out the scenarios whose rules others exercise on the way, as long as nothing is broken.
+fn cover(law: &Arc<Law>, atlas: &Atlas, mut plans: Vec<(RuleIx, Vec<Step>)>) -> Vec<(RuleIx, Vec<Step>)> {
+    // The longest first: they pass by the most.
+    plans.sort_by_key(|(rule, steps)| (usize::MAX - steps.len(), *rule));
+    let mut covered = RuleSet::default();
+    plans.retain(|(rule, steps)| {
+        if covered.contains(*rule) {
+            return false;
+        }
+        let mut simulation = Simulation::new(law, Settings::default());
+        for step in steps {
+            match simulation.take(atlas, step) {
+                Some(passes) => passes.iter().for_each(|r| {
+                    covered.insert(r);
+                }),
+                None => break,
+            }
+        }
+        true
+    });
+    plans
+}

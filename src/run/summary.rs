@@ -1,0 +1,136 @@
+//! The report of a run.
+
+use super::{Context, probe::Probed, suite::{Plans, operations_of}};
+use crate::{
+    report::data::{FORMAT, Finding, LawName, LevelTotals, OperationResult, Outcome, Report, RuleResult, Totals},
+    scenario::{file::StepFile, step::Step},
+    spec::{file::Level, law::{Law, RuleIx}},
+};
+
+/// The name of a level in a report.
+pub fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Must => "must",
+        Level::Should => "should",
+        Level::Assumed => "assumed",
+    }
+}
+
+/// Sums a run up.
+pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Plans) -> Report {
+    let law = &context.law;
+    let tally = context.tally();
+    let mut totals = Totals {
+        requests: context.requests(),
+        judged: tally.judged,
+        scenarios: tally.scenarios,
+        most_worlds: tally.most_worlds as u64,
+        milliseconds: u64::try_from(context.elapsed().as_millis()).unwrap_or(u64::MAX),
+        interrupted: context.is_interrupted(),
+        ..Totals::default()
+    };
+    let mut rules = Vec::new();
+    for (ix, rule) in law.rules().filter(|(ix, _)| context.wants(*ix)) {
+        let exercised = tally.passes[ix.0 as usize];
+        let broken = tally.broken.get(&ix).map_or(0, |(times, _)| *times);
+        let (result, reason) = if broken > 0 {
+            (Outcome::Violation, None)
+        } else if exercised > 0 {
+            (Outcome::Pass, None)
+        } else if let Some(needs) = missing(law, operations, plans, ix) {
+            (Outcome::Unsupported, Some(format!("unreachable: needs {needs}")))
+        } else if let Some(why) = tally.unclear.get(&ix) {
+            (Outcome::Indeterminate, Some(why.clone()))
+        } else if !plans.contains_key(&ix) {
+            (Outcome::NotReached, Some("no sequence of requests was found that exercises it".into()))
+        } else {
+            (Outcome::NotReached, Some("a broken rule stands in the way, or the run was over before".into()))
+        };
+        let level = totals.levels.entry(level_name(rule.level).to_owned()).or_insert_with(LevelTotals::default);
+        level.all += 1;
+        match result {
+            Outcome::Violation => level.failed += 1,
+            Outcome::Pass => level.passed += 1,
+            Outcome::Indeterminate => level.indeterminate += 1,
+            Outcome::Unsupported => level.unsupported += 1,
+            Outcome::NotReached => level.not_reached += 1,
+        }
+        rules.push(RuleResult {
+            id: rule.id.to_string(),
+            level: rule.level,
+            demand: rule.demand,
+            result,
+            exercised,
+            broken,
+            reason,
+        });
+    }
+    let mut findings: Vec<Finding> = tally
+        .broken
+        .iter()
+        .map(|(ix, (times, evidence))| {
+            let rule = &law[*ix];
+            Finding {
+                rule: rule.id.to_string(),
+                level: rule.level,
+                says: rule.says.clone(),
+                source: rule.source.clone(),
+                under: rule.under.clone(),
+                observed: rule.observed.clone(),
+                scenario: evidence.scenario.clone(),
+                allowed: evidence.violation.allowed.clone(),
+                came: evidence.violation.came.clone(),
+                steps: evidence.steps.iter().map(|s| display(law, s)).collect(),
+                scenario_steps: evidence.steps.iter().map(|s| StepFile::new(law, s)).collect(),
+                exchanges: evidence.exchanges.clone(),
+                times: *times,
+            }
+        })
+        .collect();
+    findings.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.rule.cmp(&b.rule)));
+    let mut leftovers = tally.leftovers.clone();
+    leftovers.sort();
+    Report {
+        format: FORMAT,
+        eipcheck: env!("CARGO_PKG_VERSION").to_owned(),
+        target: target.to_owned(),
+        law: LawName { cloud: law.cloud.to_string(), digest: law.digest.clone() },
+        seed: context.options.seed,
+        readings: law.readings.iter().map(|r| (r.name.clone(), r.choice.clone())).collect(),
+        operations: law
+            .operations()
+            .map(|(ix, operation)| OperationResult {
+                name: operation.name.to_string(),
+                implemented: operations[ix.0 as usize].implemented,
+                evidence: operations[ix.0 as usize].evidence.clone(),
+            })
+            .collect(),
+        rules,
+        findings,
+        indeterminate: tally.indeterminate.clone(),
+        leftovers,
+        totals,
+    }
+}
+
+/// The operations that a rule cannot be reached without and that the target does not implement.
+fn missing(law: &Law, operations: &[Probed], plans: &Plans, rule: RuleIx) -> Option<String> {
+    let mut names: Vec<&str> = plans
+        .get(&rule)
+        .into_iter()
+        .flat_map(|steps| operations_of(steps))
+        .chain(law[rule].operation)
+        .filter(|o| !operations[o.0 as usize].implemented)
+        .map(|o| &*law[o].name)
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+fn display(law: &Law, step: &Step) -> String {
+    match step {
+        Step::Call(call) => call.display(law),
+        Step::Settle => "(wait until every change under way has happened)".to_owned(),
+    }
+}

@@ -1,0 +1,115 @@
+//! What a run has counted so far.
+
+use std::collections::BTreeMap;
+
+use super::{Context, session::Played};
+use crate::{
+    oracle::{RuleSet, judge::Violation},
+    report::data::Leftover,
+    scenario::step::Step,
+    spec::law::{Law, RuleIx},
+};
+
+/// The shortest way to a violation that was seen.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The violation.
+    pub violation: Violation,
+    /// The scenario.
+    pub scenario: String,
+    /// The steps that led there.
+    pub steps: Vec<Step>,
+    /// What was sent and received on the way.
+    pub exchanges: Vec<crate::report::data::Exchange>,
+}
+
+/// The counts of a run.
+#[derive(Debug)]
+pub struct Tally {
+    /// For each rule: how many answers kept it.
+    pub passes: Vec<u64>,
+    /// For each rule: how many scenarios saw it broken, and the shortest of them.
+    pub broken: BTreeMap<RuleIx, (u64, Evidence)>,
+    /// For each rule: why a scenario that was played for it came to nothing.
+    pub unclear: BTreeMap<RuleIx, String>,
+    /// Reasons for answers that could not be judged.
+    pub indeterminate: BTreeMap<String, u64>,
+    /// What could not be deleted.
+    pub leftovers: Vec<Leftover>,
+    /// Requests whose answers were judged.
+    pub judged: u64,
+    /// Scenarios played.
+    pub scenarios: u64,
+    /// The most states that were possible at once.
+    pub most_worlds: usize,
+}
+
+impl Tally {
+    /// Nothing counted yet.
+    pub fn new(law: &Law) -> Tally {
+        Tally {
+            passes: vec![0; law.rules.len()],
+            broken: BTreeMap::new(),
+            unclear: BTreeMap::new(),
+            indeterminate: BTreeMap::new(),
+            leftovers: Vec::new(),
+            judged: 0,
+            scenarios: 0,
+            most_worlds: 1,
+        }
+    }
+
+    /// The rules that were seen broken.
+    pub fn broken(&self) -> RuleSet {
+        self.broken.keys().copied().collect()
+    }
+
+    /// True if the rule has a result.
+    pub fn is_decided(&self, rule: RuleIx) -> bool {
+        self.passes[rule.0 as usize] > 0 || self.broken.contains_key(&rule)
+    }
+
+    /// Adds what came of a scenario. Rules that the user does not want tested are not reported as broken.
+    pub fn add(&mut self, context: &Context, played: Played) {
+        self.scenarios += 1;
+        self.judged += played.judged;
+        self.most_worlds = self.most_worlds.max(played.most_worlds);
+        for rule in &played.passes {
+            self.passes[rule.0 as usize] += 1;
+        }
+        for (violation, length) in &played.violations {
+            if !context.wants(violation.rule) {
+                continue;
+            }
+            let evidence = || Evidence {
+                violation: violation.clone(),
+                scenario: played.name.clone(),
+                steps: played.steps.iter().take(*length).cloned().collect(),
+                exchanges: played
+                    .exchanges
+                    .iter()
+                    .filter(|(step, _)| step <= length)
+                    .map(|(_, exchange)| exchange.clone())
+                    .collect(),
+            };
+            match self.broken.get_mut(&violation.rule) {
+                Some((times, shortest)) => {
+                    *times += 1;
+                    if *length < shortest.steps.len() {
+                        *shortest = evidence();
+                    }
+                }
+                None => {
+                    self.broken.insert(violation.rule, (1, evidence()));
+                }
+            }
+        }
+        if let Some(why) = played.indeterminate {
+            if let Some(goal) = played.goal {
+                self.unclear.insert(goal, why.clone());
+            }
+            *self.indeterminate.entry(why).or_default() += 1;
+        }
+        self.leftovers.extend(played.leftovers);
+    }
+}

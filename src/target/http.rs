@@ -1,0 +1,221 @@
+//! A target that is reached over HTTP.
+//!
+//! A request is sent again only where it certainly did not leave this machine: a pooled connection that turns out to be
+//! closed before the request was written to it. Everything else is reported, because a request whose answer got lost
+//! may have been done.
+
+use std::{
+    error::Error as _,
+    io,
+    time::{Duration, SystemTime},
+};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{Client, Url, header::CONTENT_TYPE, redirect};
+use tokio::time::timeout;
+
+use super::{Exchange, NoAnswer, TargetError};
+use crate::{
+    spec::law::Law,
+    wire::{
+        self, MAX_ANSWER, Request,
+        http::{HttpRequest, HttpResponse},
+        sign::Signer,
+    },
+};
+
+const USER_AGENT: &str = concat!("eipcheck/", env!("CARGO_PKG_VERSION"));
+/// How long a connection may lie idle before it is no longer used: shorter than servers usually keep one, so that a
+/// request rarely meets a connection that is just being closed.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// How requests are sent.
+#[derive(Clone, Debug)]
+pub struct TargetOptions {
+    /// Who signs the requests.
+    pub signer: Signer,
+    /// How long an answer may take until it is complete.
+    pub timeout: Duration,
+}
+
+impl TargetOptions {
+    /// The usual options.
+    pub fn new(signer: Signer) -> TargetOptions {
+        TargetOptions { signer, timeout: Duration::from_secs(30) }
+    }
+}
+
+/// A target that is reached over HTTP. Clones share their connections.
+#[derive(Clone, Debug)]
+pub struct HttpTarget {
+    client: Client,
+    url: Url,
+    options: TargetOptions,
+}
+
+impl HttpTarget {
+    /// A target at this URL: a scheme, a host and perhaps a port.
+    pub fn new(base_url: Url, options: TargetOptions) -> Result<HttpTarget, TargetError> {
+        let wrong = |why| {
+            let mut url = base_url.clone();
+            // A URL that cannot hold a password has none to hide.
+            let _ = url.set_password(None);
+            Err(TargetError::Url { url: url.into(), why })
+        };
+        if !matches!(base_url.scheme(), "http" | "https") {
+            return wrong("it is not an http or https URL");
+        }
+        if base_url.host_str().is_none() {
+            return wrong("it names no host");
+        }
+        if !base_url.username().is_empty() || base_url.password().is_some() {
+            return wrong("credentials are not taken from the URL");
+        }
+        if base_url.path() != "/" || base_url.query().is_some() || base_url.fragment().is_some() {
+            return wrong("requests go to the path /, so the URL may not name another");
+        }
+        let client = Client::builder()
+            .user_agent(USER_AGENT)
+            .no_proxy()
+            .http1_only()
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(options.timeout)
+            .pool_idle_timeout(IDLE)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|e| TargetError::Client(chain(&e)))?;
+        Ok(HttpTarget { client, url: base_url, options })
+    }
+
+    /// Where requests go.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// True if the target is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.url)
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, law: &Law, request: &Request) -> Exchange {
+        self.post(wire::request_type(law), wire::encode_request(law, request)).await
+    }
+
+    /// Sends a request for an operation that the law may not know, its arguments as they stand.
+    pub async fn send_raw(&self, law: &Law, action: &str, args: &[(String, String)]) -> Exchange {
+        self.post(wire::request_type(law), wire::encode_raw(law, action, args)).await
+    }
+
+    async fn post(&self, content_type: &str, body: String) -> Exchange {
+        let body = Bytes::from(body);
+        let signed = self.options.signer.sign(self.url.as_str(), content_type, &body, SystemTime::now());
+        let mut request = HttpRequest { method: "POST", query: String::new(), headers: Vec::new(), body };
+        request.headers.push((CONTENT_TYPE.as_str().to_owned(), content_type.to_owned()));
+        let outcome = match signed {
+            Ok(headers) => {
+                request.headers.extend(headers);
+                match timeout(self.options.timeout, self.exchange(&request)).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => Err(NoAnswer::Timeout { after: self.options.timeout }),
+                }
+            }
+            Err(e) => Err(NoAnswer::Unsendable { why: e.to_string() }),
+        };
+        request.headers.push(("user-agent".to_owned(), USER_AGENT.to_owned()));
+        Exchange { request, outcome }
+    }
+
+    async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, NoAnswer> {
+        let mut builder = self.client.post(self.url.clone()).body(request.body.clone());
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        let mut response = builder.send().await.map_err(|e| self.no_answer(&e))?;
+        let too_large = NoAnswer::TooLarge { limit: MAX_ANSWER };
+        if response.content_length().is_some_and(|length| length > MAX_ANSWER as u64) {
+            return Err(too_large);
+        }
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect();
+        let status = response.status().as_u16();
+        let mut body = Bytes::new();
+        let mut more = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.no_answer(&e))? {
+            if body.len() + more.len() + chunk.len() > MAX_ANSWER {
+                return Err(too_large);
+            }
+            // Nearly every answer is one chunk, and is taken as it is.
+            if body.is_empty() {
+                body = chunk;
+            } else {
+                more.extend_from_slice(&chunk);
+            }
+        }
+        if !more.is_empty() {
+            body = [&body[..], &more[..]].concat().into();
+        }
+        Ok(HttpResponse { status, headers, body })
+    }
+
+    fn no_answer(&self, error: &reqwest::Error) -> NoAnswer {
+        let why = chain(error);
+        if error.is_builder() || error.is_request() && error.source().is_none() {
+            return NoAnswer::Unsendable { why };
+        }
+        let io_kind = causes(error).find_map(|e| e.downcast_ref::<io::Error>()).map(io::Error::kind);
+        if error.is_connect() {
+            return match io_kind {
+                Some(io::ErrorKind::ConnectionRefused) => NoAnswer::Refused,
+                _ => NoAnswer::Unreachable { why },
+            };
+        }
+        if error.is_timeout() {
+            return NoAnswer::Timeout { after: self.options.timeout };
+        }
+        let from_hyper = causes(error).find_map(|e| e.downcast_ref::<hyper::Error>());
+        if from_hyper.is_some_and(hyper::Error::is_parse) {
+            return NoAnswer::Garbage { why };
+        }
+        let torn = from_hyper.is_some_and(|e| e.is_incomplete_message() || e.is_closed() || e.is_canceled());
+        if torn || io_kind.is_some_and(|kind| kind != io::ErrorKind::InvalidData && kind != io::ErrorKind::InvalidInput)
+        {
+            return NoAnswer::Closed { why };
+        }
+        NoAnswer::Garbage { why }
+    }
+}
+
+/// True if the URL leads to this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost")
+        }
+        None => false,
+    }
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(error.source(), |e| (**e).source())
+}
+
+/// An error with its causes. Library errors often say only where, and leave the reason to the cause.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    for cause in causes(error) {
+        let cause = cause.to_string();
+        if !text.ends_with(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
