@@ -19,6 +19,23 @@ use super::{error::suggestion, law::KindIx};
 /// The longest expression that is compiled.
 const LONGEST: usize = 8 * 1024;
 
+/// The functions that expressions may use. CEL has more; these are the ones whose types are checked here.
+const FUNCTIONS: [&str; 13] = [
+    "all",
+    "exists",
+    "exists_one",
+    "map",
+    "filter",
+    "has",
+    "size",
+    "startsWith",
+    "endsWith",
+    "contains",
+    "matches",
+    "string",
+    "int",
+];
+
 /// A variable that every expression knows: a value that the law does not know.
 pub const ANYTHING: &str = "anything";
 
@@ -212,6 +229,12 @@ pub enum ExprProblem {
     /// A function that there is not.
     #[error("there is no function `{0}`")]
     UnknownFunction(String),
+    /// A function or an operator with arguments that it does not take.
+    #[error("`{0}` cannot be used like this")]
+    Arguments(String),
+    /// A map or a message, which no value of the law is.
+    #[error("the law knows no maps")]
+    Map,
     /// A text that is not among the values that the place can have.
     #[error("it is never `{0}`")]
     NeverThat(String),
@@ -369,7 +392,7 @@ impl<'a> Walk<'a> {
                 }
                 Ok(all)
             }
-            Node::Map(_) | Node::Struct(_) => Err(self.error(node, ExprProblem::UnknownFunction("{ }".into()))),
+            Node::Map(_) | Node::Struct(_) => Err(self.error(node, ExprProblem::Map)),
             Node::Call(call) => self.call(node, call),
             Node::Comprehension(comprehension) => self.comprehension(comprehension),
         }
@@ -413,13 +436,14 @@ impl<'a> Walk<'a> {
     }
 
     fn call(&mut self, node: &'a IdedExpr, call: &'a CallExpr) -> Result<Found, ExprError> {
+        let name = call.func_name.as_str();
+        self.known_function(node, name)?;
         let nodes: Vec<&'a IdedExpr> = call.target.as_deref().into_iter().chain(&call.args).collect();
         let mut found = Vec::with_capacity(nodes.len());
         for operand in &nodes {
             found.push(self.infer(operand)?);
         }
-        let name = call.func_name.as_str();
-        match (name, &mut found[..]) {
+        match (name, &found[..]) {
             (op::LOGICAL_NOT, [_]) | (op::LOGICAL_AND | op::LOGICAL_OR, [_, _]) => {
                 self.each_is(&nodes, &found, &[Ty::Bool], name)?;
                 Ok(Found::new(Ty::Bool))
@@ -486,17 +510,22 @@ impl<'a> Walk<'a> {
                 Ok(Found::new(Ty::Int))
             }
             _ => {
-                let known = [
-                    "all", "exists", "exists_one", "map", "filter", "has", "size", "startsWith", "endsWith", "contains",
-                    "matches", "string", "int",
-                ];
-                let help = match known.contains(&name) {
-                    true => Some(format!("`{name}` takes other arguments than these")),
-                    false => suggestion(name, known),
-                };
-                Err(ExprError { help, ..self.error(node, ExprProblem::UnknownFunction(plain(name).into())) })
+                let help = Some(format!("`{}` takes other arguments than these", plain(name)));
+                let range = self.name_range(node, name);
+                Err(ExprError { problem: ExprProblem::Arguments(plain(name).into()), range, help })
             }
         }
+    }
+
+    /// The function is one of those that expressions may use; looked at before its arguments, because those of a
+    /// misspelt macro make no sense.
+    fn known_function(&self, node: &IdedExpr, name: &str) -> Result<(), ExprError> {
+        let operator = !name.starts_with(|c: char| c.is_ascii_alphabetic());
+        if operator || FUNCTIONS.contains(&name) {
+            return Ok(());
+        }
+        let range = self.name_range(node, name);
+        Err(ExprError { problem: ExprProblem::UnknownFunction(name.into()), range, help: suggestion(name, FUNCTIONS) })
     }
 
     /// What the macros (`exists`, `map` and the like) become: a loop over a list with an accumulator.
@@ -596,6 +625,15 @@ impl<'a> Walk<'a> {
         match self.source.get(dot..).and_then(|s| s.find(field)) {
             Some(at) => dot + at..dot + at + field.len(),
             None => 0..self.source.len(),
+        }
+    }
+
+    /// The bytes of a function's name before its parenthesis.
+    fn name_range(&self, node: &IdedExpr, name: &str) -> Range<usize> {
+        let parenthesis = self.token(node.id).map_or(self.source.len(), |r| r.start);
+        match self.source.get(..parenthesis).and_then(|s| s.rfind(name)) {
+            Some(at) => at..at + name.len(),
+            None => self.range(node).unwrap_or(0..self.source.len()),
         }
     }
 
