@@ -519,6 +519,9 @@ broken! {
     a_fact_is_checked_or_unchecked: "facts.toml", "unchecked = \"No operation shows it.\"" => "";
     an_undoing_operation_names_what_it_undoes: "resources.toml", "undo = [\"DropBox\"]" => "undo = [\"MakeBox\"]";
     a_path_goes_through_references: "resources.toml", "[\"box.box_id\"]" => "[\"serial.box_id\"]";
+    a_view_that_nothing_shows_is_pointed_at: "resources.toml", "[resource.box.filter]" => "[resource.lid]\ntitle = \"lid\"\n\n[resource.lid.field]\nsize = { kind = \"integer\" }\n\n[resource.lid.view]\nSize = { type = \"integer\", shows = \"size\" }\n\n[resource.box.filter]";
+    a_default_is_a_value_of_its_parameter: "make_box.toml", "default = 3" => "default = 30";
+    a_variable_is_created_once: "make_box.toml", "as = \"first_ball\"" => "as = \"box\"";
     a_source_is_one_of_the_clouds: "drop_box.toml", "codes-source = { text = \"errors\"" => "codes-source = { text = \"error\"";
 }
 
@@ -554,4 +557,24 @@ fn a_file_that_is_too_large_is_not_read() {
     fs::write(dir.path().join("facts.toml"), vec![b'#'; 1024 * 1024 + 1]).unwrap();
     let text = shown(&load_from(dir.path(), &[]).unwrap_err(), dir.path());
     assert!(text.contains("larger than 1 MiB"), "{text}");
+}
+
+#[test]
+fn a_refusal_knows_nothing_that_effects_create() {
+    let dir = tiny(&[(
+        "make_box.toml",
+        "[[rule]]",
+        "[[rule]]\nid = \"early\"\nlevel = \"must\"\nsays = \"No.\"\nsource = { text = \"guide\", at = \"here\" }\nrefuse = \"box.live\"\n\n[[rule]]",
+    )]);
+    let text = shown(&load_from(dir.path(), &[]).unwrap_err(), dir.path());
+    assert!(text.contains("there is no variable `box` here"), "{text}");
+}
+
+#[test]
+fn the_law_that_is_built_in_has_its_clouds() {
+    for cloud in clouds(&SpecSource::BuiltIn).unwrap() {
+        if let Err(errors) = load(&SpecSource::BuiltIn, &cloud, &[]) {
+            panic!("{}", shown(&errors, Path::new("specs")));
+        }
+    }
 }

@@ -32,19 +32,21 @@ pub(super) fn contradictions(names: &mut Names<'_>, file: &SpecText, operation: 
 
 /// Every fact is dealt with, by rules that there are. Yields the facts with the ids of those that are in force.
 pub(super) fn facts(names: &mut Names<'_>, file: &SpecText, facts: &FactsFile, in_force: &[String]) -> Vec<Fact> {
+    // A rule that is broken itself is not said to be missing as well.
+    let whole = names.errors.is_empty();
     let mut compiled: Vec<Fact> = Vec::with_capacity(facts.fact.len());
     for fact in &facts.fact {
         if compiled.iter().any(|f| f.id == *fact.id) {
             let problem = Problem::Duplicate { what: "facts called", name: fact.id.to_string() };
             names.error(problem, file.at(fact.id.span()));
         }
-        compiled.push(self::fact(names, file, fact, in_force));
+        compiled.push(self::fact(names, file, fact, in_force, whole));
     }
     compiled.sort_by(|a, b| a.id.cmp(&b.id));
     compiled
 }
 
-fn fact(names: &mut Names<'_>, file: &SpecText, fact: &FactFile, in_force: &[String]) -> Fact {
+fn fact(names: &mut Names<'_>, file: &SpecText, fact: &FactFile, in_force: &[String], whole: bool) -> Fact {
     let checked = !fact.rules.is_empty() || fact.reading.is_some();
     if checked == fact.unchecked.is_some() {
         let problem = match checked {
@@ -71,7 +73,7 @@ fn fact(names: &mut Names<'_>, file: &SpecText, fact: &FactFile, in_force: &[Str
                 continue;
             }
         };
-        if !names.book.knows(pattern) && !names.book.ids().any(|id| matcher.is_match(id)) {
+        if whole && !names.book.knows(pattern) && !names.book.ids().any(|id| matcher.is_match(id)) {
             let error = SpecError::new(Problem::Fact(format!("there is no rule `{}`", **pattern)), place);
             names.errors.push(error.nearest(pattern, names.book.ids()));
         }

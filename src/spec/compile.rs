@@ -13,7 +13,7 @@ use super::{
     error::{Problem, SpecErrors, SpecText},
     file::{CloudFile, FactsFile, ResourcesFile, WireFault},
     kinds::{self, OperationText},
-    law::{Demand, Law, OperationIx, Rule, RuleIx, WireStyle},
+    law::{Demand, Law, Operation, OperationIx, Rule, RuleIx, WireStyle},
     names::Names,
     operation,
     rules::renumber,
@@ -45,32 +45,21 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
     let wire_rules = wire_rules(&mut names);
 
     let tables: Vec<Table<'_>> = tables(&mut names, &files.operations);
-    let (mut operations, mut heads) = (Vec::with_capacity(tables.len()), Vec::with_capacity(tables.len()));
-    for table in &tables {
-        let (operation, head) = operation::declare(&mut names, *table);
-        operations.push(operation);
-        heads.push(head);
-    }
-    kinds::complete(&mut names, resources_text, resources, &files.operations, &operations);
-    let declared = operations.into_iter().zip(&tables).zip(&heads);
-    let operations: Vec<_> =
-        declared.map(|((operation, table), head)| operation::complete(&mut names, *table, operation, head)).collect();
+    let declared: Vec<_> = tables.iter().map(|table| operation::declare(&mut names, *table)).collect();
+    kinds::complete(&mut names, resources_text, resources, &files.operations, &declared);
+    let operations: Vec<_> = tables
+        .iter()
+        .zip(declared)
+        .map(|(table, (operation, heads))| operation::complete(&mut names, *table, operation, &heads))
+        .collect();
     for table in &tables {
         check::contradictions(&mut names, table.file, table.operation);
     }
     check_dry_run(&mut names, &files.operations);
 
-    let in_force = |names: &Names<'_>| {
-        let open = operations.iter().flat_map(|o| &o.open).map(|o| o.id.to_string());
-        names.book.rules().map(|r| r.id.to_string()).chain(open).collect::<Vec<_>>()
-    };
-    let facts = match &files.facts {
-        Some((text, facts)) => {
-            let in_force = in_force(&names);
-            check::facts(&mut names, text, facts, &in_force)
-        }
-        None => Vec::new(),
-    };
+    let in_force = in_force(&names, &operations);
+    let facts = files.facts.as_ref();
+    let facts = facts.map_or_else(Vec::new, |(text, facts)| check::facts(&mut names, text, facts, &in_force));
 
     let Names { readings, kinds, book, errors, .. } = names;
     SpecErrors::none_or(errors, ())?;
@@ -100,6 +89,12 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
     Ok(law)
 }
 
+/// The ids of all rules and open questions that are in force.
+fn in_force(names: &Names<'_>, operations: &[Operation]) -> Vec<String> {
+    let open = operations.iter().flat_map(|o| &o.open).map(|o| o.id.to_string());
+    names.book.rules().map(|r| r.id.to_string()).chain(open).collect()
+}
+
 /// Each operation with its index, no two of one name.
 fn tables<'f>(names: &mut Names<'_>, operations: &'f [OperationText]) -> Vec<Table<'f>> {
     for pair in operations.windows(2) {
@@ -110,7 +105,8 @@ fn tables<'f>(names: &mut Names<'_>, operations: &'f [OperationText]) -> Vec<Tab
             names.error(problem, text.at(b.operation.span()));
         }
     }
-    let table = |(i, (file, operation)): (usize, &'f OperationText)| Table { file, operation, index: OperationIx(i as u32) };
+    let table =
+        |(i, (file, operation)): (usize, &'f OperationText)| Table { file, operation, index: OperationIx(i as u32) };
     operations.iter().enumerate().map(table).collect()
 }
 
@@ -142,9 +138,8 @@ fn wire_rules(names: &mut Names<'_>) -> FxHashMap<WireFault, RuleIx> {
             demand: Demand::Form,
         });
         if found.insert(wire.fault, rule).is_some() {
-            let name = wire.id.to_string();
-            let problem = Problem::Duplicate { what: "rules about one fault of form, the second of them", name };
-            names.error_with(problem, place, "a fault of form breaks one rule");
+            let problem = Problem::Shape(format!("`{}` is the second rule about its fault of form", *wire.id));
+            names.error_with(problem, place, "a fault of form breaks one rule: make one of the two");
         }
     }
     found
@@ -157,7 +152,8 @@ fn check_dry_run(names: &mut Names<'_>, operations: &[OperationText]) {
         && !operations.is_empty()
         && !operations.iter().any(|(_, o)| o.input.contains_key(&**dry_run.parameter))
     {
-        let problem = Problem::Unknown { what: "parameter of any operation called", name: dry_run.parameter.to_string() };
+        let problem =
+            Problem::Unknown { what: "parameter of any operation called", name: dry_run.parameter.to_string() };
         let place = names.cloud_text.at(dry_run.parameter.span());
         names.error_with(problem, place, "give some operation this parameter, or leave out `[dry-run]`");
     }

@@ -93,7 +93,7 @@ fn by_convention(
     defect: Defect,
     ground: Option<(Level, SourceAt)>,
 ) -> Option<(Defect, Refusal)> {
-    let convention = names.convention(defect, table.file.word(parameter))?;
+    let convention = names.convention(defect, table.file.key("input", parameter))?;
     let refusal = conventional(names, table, table.id(parameter, defect), parameter, convention, ground)?;
     Some((defect, refusal))
 }
@@ -123,13 +123,17 @@ fn statement(names: &mut Names<'_>, convention: &Convention, parameter: &str, op
     if !says.contains(['{', '}']) {
         return Some(says);
     }
-    let place = names.cloud_text.word(&convention.says);
-    names.error_with(Problem::Template(convention.says.clone()), place, "a statement knows `{parameter}` and `{operation}`");
+    let place = names.cloud_text.at(convention.defect.span());
+    names.error_with(
+        Problem::Template(convention.says.clone()),
+        place,
+        "a statement knows `{parameter}` and `{operation}`",
+    );
     None
 }
 
 fn add_refusal(names: &mut Names<'_>, table: Table<'_>, word: &str, rule: Rule, codes: Codes<'_>) -> Refusal {
-    let place = table.file.word(word);
+    let place = table.file.key("input", word);
     names.note(&rule.id, None, place.clone());
     if codes_apart(rule.level, &codes) {
         names.note(&code_id(&rule.id), None, place);
@@ -149,13 +153,17 @@ fn reference(
     let kind = &names.kinds[reference.kind.0 as usize];
     let (kind_name, by_id) = (kind.name.to_string(), kind.id == Some(reference.by));
     let (title, operation) = (kind.title.clone(), table.operation.operation.to_string());
+    let what = match parameter.kind {
+        ScalarType::List => format!("{name} with an element"),
+        _ => format!("a {name}"),
+    };
     let own = names.refusals_of.get(&kind_name).cloned().unwrap_or_default();
     let mut found = Vec::new();
     let mut add = |names: &mut Names<'_>, defect: Defect, refusal: &(SpecText, file::Refusal), fault: &str| {
         let (text, refusal) = refusal;
         let says = match names.find_convention(defect) {
             Some(convention) => statement(names, convention, name, &operation),
-            None => Some(format!("{operation} refuses a {name} that {fault} ({title}).")),
+            None => Some(format!("{operation} refuses {what} that {fault} ({title}).")),
         };
         let Some(says) = says else { return };
         let source = names.source(text, &refusal.source);
@@ -191,7 +199,7 @@ pub(super) fn dry_run(names: &mut Names<'_>, table: Table<'_>, params: &[Param])
     let dry_run = cloud.dry_run.as_ref()?;
     let index = params.iter().position(|p| *p.name == **dry_run.parameter)?;
     let parameter = table.operation.input.get(&**dry_run.parameter)?;
-    let place = table.file.word(&dry_run.parameter);
+    let place = table.file.key("input", &dry_run.parameter);
     if parameter.kind != ScalarType::Boolean {
         let problem = Problem::Shape(format!("`{}` asks for a rehearsal, so it is true or false", *dry_run.parameter));
         names.error_with(problem, place.clone(), "give it `type = \"boolean\"`");
@@ -228,7 +236,7 @@ pub(super) fn output(names: &mut Names<'_>, table: Table<'_>, name: &str, output
             format!("The answer's {name} is written as its type demands.")
         }
     });
-    names.note(&id, None, table.file.word(name));
+    names.note(&id, None, table.file.key("output", name));
     names.book.add(Rule { demand: Demand::Answer, ..table.rule(id, level, says, source) })
 }
 

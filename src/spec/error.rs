@@ -52,13 +52,27 @@ impl SpecText {
         }
     }
 
-    /// The first place where this word stands, for names that are keys of a table: they are read without their place.
-    pub fn word(&self, word: &str) -> Place {
+    /// The place of a key in a table, both of which are read without their place: `[table.key]`, or the first such word
+    /// after `[table]`, or else anywhere.
+    pub fn key(&self, table: &str, key: &str) -> Place {
+        let heads = [format!("[{table}.{key}]"), format!("[{table}.{key}.")];
+        if let Some(at) = heads.iter().find_map(|head| self.text.find(head)) {
+            let start = at + 1 + table.len() + 1;
+            return self.at(start..start + key.len());
+        }
+        let table = self.text.find(&format!("[{table}]")).unwrap_or(0);
+        self.at(self.find_word(table, key).or_else(|| self.find_word(0, key)).unwrap_or(0..0))
+    }
+
+    /// The first place from there on where this word stands.
+    fn find_word(&self, from: usize, word: &str) -> Option<Range<usize>> {
         let part_of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-        let found = self.text.match_indices(word).find(|(start, _)| {
-            !self.text[..*start].ends_with(part_of_word) && !self.text[start + word.len()..].starts_with(part_of_word)
-        });
-        self.at(found.map_or(0..0, |(start, _)| start..start + word.len()))
+        let text = &self.text[from..];
+        let alone = |start: usize| {
+            !text[..start].ends_with(part_of_word) && !text[start + word.len()..].starts_with(part_of_word)
+        };
+        let found = text.match_indices(word).map(|(start, _)| start).find(|start| alone(*start));
+        found.map(|start| from + start..from + start + word.len())
     }
 }
 

@@ -19,6 +19,23 @@ use super::{error::suggestion, law::KindIx};
 /// The longest expression that is compiled.
 const LONGEST: usize = 8 * 1024;
 
+/// The functions that expressions may use. CEL has more; these are the ones whose types are checked here.
+const FUNCTIONS: [&str; 13] = [
+    "all",
+    "exists",
+    "exists_one",
+    "map",
+    "filter",
+    "has",
+    "size",
+    "startsWith",
+    "endsWith",
+    "contains",
+    "matches",
+    "string",
+    "int",
+];
+
 /// A variable that every expression knows: a value that the law does not know.
 pub const ANYTHING: &str = "anything";
 
@@ -212,6 +229,12 @@ pub enum ExprProblem {
     /// A function that there is not.
     #[error("there is no function `{0}`")]
     UnknownFunction(String),
+    /// A function or an operator with arguments that it does not take.
+    #[error("`{0}` cannot be used like this")]
+    Arguments(String),
+    /// A map or a message, which no value of the law is.
+    #[error("the law knows no maps")]
+    Map,
     /// A text that is not among the values that the place can have.
     #[error("it is never `{0}`")]
     NeverThat(String),
@@ -306,17 +329,17 @@ impl Found {
 
     /// Either of two.
     fn or(self, other: Found) -> Found {
-        let ty = match (self.ty, other.ty) {
-            (Ty::List(_), b @ Ty::List(_)) if self.empty => b,
-            (a @ Ty::List(_), Ty::List(_)) if other.empty => a,
-            (a, b) if a == b => a,
-            (Ty::Null, b) => b,
-            (a, Ty::Null) => a,
-            _ => Ty::Any,
-        };
+        let is_list = |found: &Found| matches!(found.ty, Ty::List(_));
+        if (self.empty && is_list(&other)) || self.ty == Ty::Null {
+            return other;
+        }
+        if (other.empty && is_list(&self)) || other.ty == Ty::Null {
+            return self;
+        }
+        let ty = if self.ty == other.ty { self.ty } else { Ty::Any };
         let values = if self.values == other.values { self.values } else { Arc::new([]) };
         let texts = self.texts.into_iter().chain(other.texts).collect();
-        Found { ty, values, texts, empty: self.empty && other.empty }
+        Found { ty, values, texts, empty: false }
     }
 }
 
@@ -369,7 +392,7 @@ impl<'a> Walk<'a> {
                 }
                 Ok(all)
             }
-            Node::Map(_) | Node::Struct(_) => Err(self.error(node, ExprProblem::UnknownFunction("{ }".into()))),
+            Node::Map(_) | Node::Struct(_) => Err(self.error(node, ExprProblem::Map)),
             Node::Call(call) => self.call(node, call),
             Node::Comprehension(comprehension) => self.comprehension(comprehension),
         }
@@ -413,13 +436,14 @@ impl<'a> Walk<'a> {
     }
 
     fn call(&mut self, node: &'a IdedExpr, call: &'a CallExpr) -> Result<Found, ExprError> {
+        let name = call.func_name.as_str();
+        self.known_function(node, name)?;
         let nodes: Vec<&'a IdedExpr> = call.target.as_deref().into_iter().chain(&call.args).collect();
         let mut found = Vec::with_capacity(nodes.len());
         for operand in &nodes {
             found.push(self.infer(operand)?);
         }
-        let name = call.func_name.as_str();
-        match (name, &mut found[..]) {
+        match (name, &found[..]) {
             (op::LOGICAL_NOT, [_]) | (op::LOGICAL_AND | op::LOGICAL_OR, [_, _]) => {
                 self.each_is(&nodes, &found, &[Ty::Bool], name)?;
                 Ok(Found::new(Ty::Bool))
@@ -486,17 +510,22 @@ impl<'a> Walk<'a> {
                 Ok(Found::new(Ty::Int))
             }
             _ => {
-                let known = [
-                    "all", "exists", "exists_one", "map", "filter", "has", "size", "startsWith", "endsWith", "contains",
-                    "matches", "string", "int",
-                ];
-                let help = match known.contains(&name) {
-                    true => Some(format!("`{name}` takes other arguments than these")),
-                    false => suggestion(name, known),
-                };
-                Err(ExprError { help, ..self.error(node, ExprProblem::UnknownFunction(plain(name).into())) })
+                let help = Some(format!("`{}` takes other arguments than these", plain(name)));
+                let range = self.name_range(node, name);
+                Err(ExprError { problem: ExprProblem::Arguments(plain(name).into()), range, help })
             }
         }
+    }
+
+    /// The function is one of those that expressions may use; looked at before its arguments, because those of a
+    /// misspelt macro make no sense.
+    fn known_function(&self, node: &IdedExpr, name: &str) -> Result<(), ExprError> {
+        let operator = !name.starts_with(|c: char| c.is_ascii_alphabetic());
+        if operator || FUNCTIONS.contains(&name) {
+            return Ok(());
+        }
+        let range = self.name_range(node, name);
+        Err(ExprError { problem: ExprProblem::UnknownFunction(name.into()), range, help: suggestion(name, FUNCTIONS) })
     }
 
     /// What the macros (`exists`, `map` and the like) become: a loop over a list with an accumulator.
@@ -599,6 +628,15 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The bytes of a function's name before its parenthesis.
+    fn name_range(&self, node: &IdedExpr, name: &str) -> Range<usize> {
+        let parenthesis = self.token(node.id).map_or(self.source.len(), |r| r.start);
+        match self.source.get(..parenthesis).and_then(|s| s.rfind(name)) {
+            Some(at) => at..at + name.len(),
+            None => self.range(node).unwrap_or(0..self.source.len()),
+        }
+    }
+
     /// The bytes from the first token of a node to its last.
     fn range(&self, node: &IdedExpr) -> Option<Range<usize>> {
         let own = self.token(node.id);
@@ -627,5 +665,165 @@ fn plain(name: &str) -> &str {
         op::INDEX => "[ ]",
         op::IN => "in",
         _ => name.trim_matches('_'),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shapes() -> Vec<KindShape> {
+        let member = |name: &str, ty: Ty| Member { name: name.into(), slot: ty.into() };
+        let status = Slot { ty: Ty::Text, values: Arc::new(["full".into(), "draining".into()]) };
+        let members = vec![
+            member("size", Ty::Int),
+            member("flag", Ty::Bool),
+            Member { name: "status".into(), slot: status },
+            member("next", Ty::Resource(KindIx(0))),
+            member("all", Ty::list(Ty::Resource(KindIx(0)))),
+        ];
+        vec![KindShape { name: "box".into(), members }]
+    }
+
+    fn check(source: &str) -> Result<(Expr, Ty), ExprError> {
+        let shapes = shapes();
+        let mode = Slot { ty: Ty::Text, values: Arc::new(["fast".into(), "slow".into()]) };
+        let input = [
+            Member { name: "Mode".into(), slot: mode },
+            Member { name: "Count".into(), slot: Ty::Int.into() },
+            Member { name: "Names".into(), slot: Ty::list(Ty::Text).into() },
+        ];
+        let one = Ty::Resource(KindIx(0));
+        let scope = Scope::new(&shapes).input(&input).with("box", one.clone()).with("boxes", Ty::list(one));
+        Expr::compile(source, &scope)
+    }
+
+    fn ty(source: &str) -> Ty {
+        check(source).unwrap_or_else(|e| panic!("{source}: {e}")).1
+    }
+
+    /// What is wrong with an expression, with the part of it that the error points at.
+    fn wrong(source: &str) -> (ExprProblem, &str) {
+        let error = check(source).map(|(_, ty)| ty).expect_err(source);
+        (error.problem, &source[error.range])
+    }
+
+    #[test]
+    fn types_are_inferred() {
+        let one = || Ty::Resource(KindIx(0));
+        for (source, expected) in [
+            ("true && box.flag", Ty::Bool),
+            ("box.size + 1 > input.Count ? 'a' : 'b'", Ty::Text),
+            ("box.next.next", one()),
+            ("boxes.filter(b, b.flag)", Ty::list(one())),
+            ("boxes.map(b, b.size)", Ty::list(Ty::Int)),
+            ("boxes.map(b, b.flag, b.status)", Ty::list(Ty::Text)),
+            ("boxes.exists(b, b.all.all(c, c.next == b))", Ty::Bool),
+            ("boxes.exists_one(b, b == box)", Ty::Bool),
+            ("boxes[0]", one()),
+            ("[box] + box.all", Ty::list(one())),
+            ("size(boxes) - 1", Ty::Int),
+            ("input.Names.size()", Ty::Int),
+            ("int('4') % 2", Ty::Int),
+            ("has(input.Count) && box.live", Ty::Bool),
+            ("box.next == null || null != box.size", Ty::Bool),
+            ("anything", Ty::Any),
+            ("anything == 1 && anything == 'a'", Ty::Bool),
+            ("'a' in input.Names && box in boxes", Ty::Bool),
+            ("string(box.size) + 's'", Ty::Text),
+            ("true ? null : box", one()),
+            ("box.status.startsWith('dr')", Ty::Bool),
+        ] {
+            assert_eq!(ty(source), expected, "{source}");
+        }
+    }
+
+    #[test]
+    fn outer_variables_are_told_from_those_of_comprehensions() {
+        let (expr, _) = check("boxes.exists(b, b.size > input.Count) && box.flag").unwrap();
+        let variables: Vec<&str> = expr.variables().iter().map(|v| &**v).collect();
+        assert_eq!(variables, ["box", "boxes", "input"]);
+        assert!(expr.reads("box") && !expr.reads("b"));
+    }
+
+    #[test]
+    fn a_comprehension_can_hide_an_outer_variable() {
+        let (expr, _) = check("input.Names.exists(box, box == 'a')").unwrap();
+        assert!(!expr.reads("box"));
+    }
+
+    #[test]
+    fn a_value_that_a_place_never_has_is_found_wherever_it_stands() {
+        for source in [
+            "box.status == 'drained'",
+            "'drained' != box.status",
+            "box.status in ['full', 'drained']",
+            "boxes.exists(b, b.status == 'drained')",
+            "boxes.map(b, b.status).exists(s, s == 'drained')",
+            "boxes[0].next.status == (box.flag ? 'full' : 'drained')",
+        ] {
+            assert_eq!(wrong(source), (ExprProblem::NeverThat("drained".into()), "'drained'"), "{source}");
+        }
+        assert_eq!(wrong("input.Mode == 'quick'").1, "'quick'");
+    }
+
+    #[test]
+    fn an_operand_of_another_type_is_pointed_at() {
+        for (source, at) in [
+            ("!box.size", "box.size"),
+            ("box.flag && box.status", "box.status"),
+            ("boxes.all(b, b.size)", "b.size"),
+            ("box.flag + 1", "box.flag"),
+            ("-box.status", "box.status"),
+            ("box.size ? 1 : 2", "box.size"),
+            ("box < box.next", "box"),
+            ("'a' in box", "box"),
+            ("box.size.startsWith('a')", "box.size"),
+            ("null && true", "null"),
+        ] {
+            assert_eq!(wrong(source).1, at, "{source}");
+        }
+    }
+
+    #[test]
+    fn values_that_are_never_the_same_are_not_compared() {
+        for source in ["box.size == 'a'", "box == 1", "boxes == box", "1 in input.Names", "input == 1", "[1] == ['a']"]
+        {
+            assert!(matches!(wrong(source).0, ExprProblem::Apart { .. }), "{source}");
+        }
+    }
+
+    #[test]
+    fn names_that_there_are_not_are_pointed_at() {
+        assert_eq!(wrong("bx.flag"), (ExprProblem::UnknownVariable("bx".into()), "bx"));
+        assert_eq!(wrong("box.next.flog").1, "flog");
+        assert_eq!(wrong("input.Cuont > 1").1, "Cuont");
+        assert_eq!(wrong("box.status.length > 1").1, "length");
+        assert_eq!(wrong("boxes.any(b, b.flag)"), (ExprProblem::UnknownFunction("any".into()), "any"));
+        assert_eq!(wrong("size(boxes, 1) == 1"), (ExprProblem::Arguments("size".into()), "size"));
+        assert_eq!(wrong("{'a': 1} == box").0, ExprProblem::Map);
+    }
+
+    #[test]
+    fn a_variable_of_a_comprehension_is_not_known_outside() {
+        assert_eq!(wrong("boxes.exists(b, b.flag) && b.flag").0, ExprProblem::UnknownVariable("b".into()));
+    }
+
+    #[test]
+    fn an_expression_that_is_none_is_refused() {
+        for source in ["", "box.", "box &&", "1 +", "(box", "box = 1", "\u{0}"] {
+            assert!(matches!(wrong(source).0, ExprProblem::Syntax(_)), "{source:?}");
+        }
+        let long = "!".repeat(LONGEST + 1);
+        assert_eq!(wrong(&long).0, ExprProblem::TooLong(LONGEST + 1));
+        let deep = format!("{}box.flag{}", "(".repeat(2000), ")".repeat(2000));
+        assert!(matches!(wrong(&deep).0, ExprProblem::Syntax(_)));
+    }
+
+    #[test]
+    fn a_place_is_never_in_the_middle_of_a_letter() {
+        for source in ["'ä' == bx", "box.status == 'gelöscht' || bx", "ä", "'ä' + "] {
+            let _ = wrong(source);
+        }
     }
 }

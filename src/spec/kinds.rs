@@ -5,11 +5,15 @@
 use regex::Regex;
 
 use super::{
-    error::{Problem, SpecError, SpecText},
+    error::{Place, Problem, SpecError, SpecText},
     expr::{KindShape, Member, Scope, Ty},
-    file::{At, FieldFile, FieldKind, Level, OperationFile, ResourceFile, ResourcesFile, ScalarType, SourceRef, ViewFile},
-    law::{Demand, Field, Kind, KindIx, Mint, MintPart, Operation, OperationIx, Path, Rule, RuleIx, Shown, ShownFrom, SourceAt},
+    file::{At, FieldFile, FieldKind, Level, OperationFile, ResourceFile, ResourcesFile, ScalarType, ViewFile},
+    law::{
+        Demand, Field, Kind, KindIx, Mint, MintPart, Operation, OperationIx, Path, Rule, RuleIx, Shown, ShownFrom,
+        SourceAt,
+    },
     names::{Names, answer_wire, field_slot, part_of, scalar_slot, shared},
+    operation::Heads,
 };
 
 /// An operation file with its text.
@@ -20,8 +24,9 @@ pub(super) fn declare(names: &mut Names<'_>, file: &SpecText, resources: &Resour
     for (name, resource) in &resources.resource {
         let mut fields = Vec::with_capacity(resource.field.len());
         for (field_name, field) in &resource.field {
-            names.field_name(field_name, file.word(field_name));
-            fields.push(declare_field(names, file, field_name, field));
+            let place = file.key(&format!("resource.{name}.field"), field_name);
+            names.field_name(field_name, place.clone());
+            fields.push(declare_field(names, file, field_name, field, place));
         }
         names.kinds.push(Kind {
             name: name.as_str().into(),
@@ -63,7 +68,7 @@ fn shape(kind: &Kind) -> KindShape {
     KindShape { name: kind.name.clone(), members }
 }
 
-fn declare_field(names: &mut Names<'_>, file: &SpecText, name: &str, field: &FieldFile) -> Field {
+fn declare_field(names: &mut Names<'_>, file: &SpecText, name: &str, field: &FieldFile, place: Place) -> Field {
     let (named, state) = (matches!(field.kind, FieldKind::Id | FieldKind::Chosen), field.kind == FieldKind::State);
     let reference = field.kind == FieldKind::Ref;
     let inverse = matches!(field.kind, FieldKind::Inverse | FieldKind::InverseOne);
@@ -78,10 +83,10 @@ fn declare_field(names: &mut Names<'_>, file: &SpecText, name: &str, field: &Fie
     for (entry, given, allowed, needed) in rows {
         if given && !allowed {
             let problem = Problem::Shape(format!("the field `{name}` is not of a kind that has `{entry}`"));
-            names.error_with(problem, file.word(name), format!("leave out `{entry}`, or change its `kind`"));
+            names.error_with(problem, place.clone(), format!("leave out `{entry}`, or change its `kind`"));
         } else if needed && !given {
             let problem = Problem::Shape(format!("the field `{name}` needs `{entry}`"));
-            names.error_with(problem, file.word(name), format!("add `{entry}`, or change its `kind`"));
+            names.error_with(problem, place.clone(), format!("add `{entry}`, or change its `kind`"));
         }
     }
     let pattern = field.pattern.as_ref().and_then(|p| pattern(names, file, p));
@@ -90,7 +95,11 @@ fn declare_field(names: &mut Names<'_>, file: &SpecText, name: &str, field: &Fie
         let sample = sample(mint);
         if !regex.is_match(&sample) {
             let problem = Problem::Template((**at).clone());
-            names.error_with(problem, file.at(at.span()), format!("it makes `{sample}`, which does not match `pattern`"));
+            names.error_with(
+                problem,
+                file.at(at.span()),
+                format!("it makes `{sample}`, which does not match `pattern`"),
+            );
         }
     }
     Field {
@@ -213,7 +222,7 @@ pub(super) fn complete(
     file: &SpecText,
     resources: &ResourcesFile,
     files: &[OperationText],
-    operations: &[Operation],
+    operations: &[(Operation, Heads)],
 ) {
     let shown = shown_by(names, resources, files);
     let shapes = names.shapes.clone();
@@ -229,6 +238,14 @@ pub(super) fn complete(
             }
         }
         let by = shown[kind.0 as usize];
+        if by.is_none() && resource.view.values().any(|v| v.level.is_none() || v.source.is_none()) {
+            let name = names.kinds[kind.0 as usize].name.clone();
+            let problem =
+                Problem::Shape(format!("no answer shows a `{name}`, so nothing says how binding its view is"));
+            let help =
+                "leave out the view, or show it in an output, or give each of its fields a `level` and a `source`";
+            names.error_with(problem, file.key("resource", &name), help);
+        }
         for (name, view) in &resource.view {
             if let Some(shown) = compile_view(names, file, kind, name, view, by, &scope) {
                 names.kinds[kind.0 as usize].view.push(shown);
@@ -292,10 +309,12 @@ fn compile_view(
     by: Option<&OperationText>,
     scope: &Scope<'_>,
 ) -> Option<Shown> {
+    let kind_name = names.kinds[kind.0 as usize].name.clone();
+    let key = file.key(&format!("resource.{kind_name}.view"), name);
     let given = [view.shows.is_some(), view.value.is_some(), view.list.is_some()];
     if given.iter().filter(|g| **g).count() > 1 {
         let problem = Problem::Shape(format!("the field `{name}` takes its value from more than one place"));
-        names.error_with(problem, file.word(name), "give one of `shows`, `value` and `list`");
+        names.error_with(problem, key, "give one of `shows`, `value` and `list`");
         return None;
     }
     let from = if let Some(paths) = &view.shows {
@@ -313,16 +332,23 @@ fn compile_view(
         ShownFrom::Nothing
     };
     let title = names.kinds[kind.0 as usize].title.clone();
-    let kind_name = names.kinds[kind.0 as usize].name.clone();
     let id = format!("{kind_name}.{name}");
     let says = view.says.clone().unwrap_or_else(|| match &from {
-        ShownFrom::List(..) => format!("The {name} that an answer shows of a resource ({title}) lists exactly those that it has."),
-        ShownFrom::Nothing => format!("The {name} that an answer shows of a resource ({title}) is written as its type demands."),
+        ShownFrom::List(..) => {
+            format!("The {name} that an answer shows of a resource ({title}) lists exactly those that it has.")
+        }
+        ShownFrom::Nothing => {
+            format!("The {name} that an answer shows of a resource ({title}) is written as its type demands.")
+        }
         _ => format!("The {name} that an answer shows of a resource ({title}) is the one that it has."),
     });
-    let place = format!("{name} of {title}");
-    let (level, source) = ground(names, file, name, view.level, &view.source, by, place)?;
-    names.note(&id, None, file.word(name));
+    let source = match (&view.source, by) {
+        (Some(source), _) => names.source(file, source),
+        (None, Some((text, operation))) => names.source_at(text, &operation.source, format!("{name} of {title}")),
+        (None, None) => return None,
+    };
+    let level = view.level.or(by.map(|(_, operation)| operation.level))?;
+    names.note(&id, None, key);
     let rule = names.book.add(answer_rule(&id, level, says, source));
     Some(Shown {
         name: name.into(),
@@ -340,39 +366,25 @@ fn answer_rule(id: &str, level: Level, says: String, source: SourceAt) -> Rule {
     Rule { id: id.into(), level, says, source, operation: None, observed: None, under: None, demand: Demand::Answer }
 }
 
-/// How binding something shown is, and where it is said, unless its own table says so.
-fn ground(
+/// The path of a view's list of other resources.
+fn list_path(
     names: &mut Names<'_>,
     file: &SpecText,
-    name: &str,
-    level: Option<Level>,
-    source: &Option<SourceRef>,
-    by: Option<&OperationText>,
-    place: String,
-) -> Option<(Level, SourceAt)> {
-    let source = match (source, by) {
-        (Some(source), _) => Some(names.source(file, source)),
-        (None, Some((text, operation))) => Some(names.source_at(text, &operation.source, place)),
-        (None, None) => None,
-    };
-    let level = level.or(by.map(|(_, operation)| operation.level));
-    if let (Some(level), Some(source)) = (level, source) {
-        return Some((level, source));
-    }
-    let problem = Problem::Shape(format!("nothing says how binding `{name}` is, because no operation shows it"));
-    names.error_with(problem, file.word(name), "give it a `level` and a `source`, or an operation with an output that shows it");
-    None
-}
-
-/// The path of a view's list of other resources.
-fn list_path(names: &mut Names<'_>, file: &SpecText, kind: KindIx, list: &At<String>, ty: ScalarType) -> Option<ShownFrom> {
+    kind: KindIx,
+    list: &At<String>,
+    ty: ScalarType,
+) -> Option<ShownFrom> {
     let steps: Vec<&str> = list.split('.').collect();
     let (path, owner): (Path, KindIx) = names.path(file, list.span(), list, kind, &steps)?;
     let last = names.field_at(owner, *path.0.last()?);
     let (is_list, to) = (last.kind == FieldKind::Inverse && ty == ScalarType::List, last.to);
     if !is_list {
         let problem = Problem::Path(format!("`{}` is not shown as a list", **list));
-        names.error_with(problem, file.at(list.span()), "the path ends in a field of kind `inverse`, and the `type` is `list`");
+        names.error_with(
+            problem,
+            file.at(list.span()),
+            "the path ends in a field of kind `inverse`, and the `type` is `list`",
+        );
         return None;
     }
     to.map(|to| ShownFrom::List(path, to))
@@ -399,26 +411,31 @@ fn id_rule(
     };
     let rule_id = format!("{name}.id");
     let says = format!("Ids have the form that ids of their kind ({title}) have, and no two are the same.");
-    let place = file.word(&name);
+    let place = file.key("resource", &name);
     names.note(&rule_id, None, place);
     Some(names.book.add(answer_rule(&rule_id, level, says, source)))
 }
 
 /// An operation that gets rid of a resource, with the parameter that names it.
-fn undo(names: &mut Names<'_>, file: &SpecText, kind: KindIx, name: &At<String>, operations: &[Operation]) {
+fn undo(names: &mut Names<'_>, file: &SpecText, kind: KindIx, name: &At<String>, operations: &[(Operation, Heads)]) {
     let place = file.at(name.span());
-    let Some((index, operation)) = operations.iter().enumerate().find(|(_, o)| *o.name == ***name) else {
+    let found = operations.iter().enumerate().find(|(_, (operation, _))| *operation.name == ***name);
+    let Some((index, (operation, heads))) = found else {
         let error = SpecError::new(Problem::Unknown { what: "operation", name: name.to_string() }, place);
-        names.errors.push(error.nearest(name, operations.iter().map(|o| &*o.name)));
+        names.errors.push(error.nearest(name, operations.iter().map(|(o, _)| &*o.name)));
         return;
     };
     let id = names.kinds[kind.0 as usize].id;
-    let names_it = |p: &super::law::Param| p.names.is_some_and(|r| r.kind == kind && (id.is_none() || Some(r.by) == id));
+    let names_it =
+        |p: &super::law::Param| p.names.is_some_and(|r| r.kind == kind && (id.is_none() || Some(r.by) == id));
     match operation.params.iter().position(names_it) {
         Some(param) => names.kinds[kind.0 as usize].undo.push((OperationIx(index as u32), param as u32)),
+        // Its reference is broken, and that is said already.
+        None if heads.broken => {}
         None => {
             let kind = names.kinds[kind.0 as usize].name.clone();
-            let problem = Problem::Shape(format!("`{}` has no parameter that names a resource of kind `{kind}`", **name));
+            let problem =
+                Problem::Shape(format!("`{}` has no parameter that names a resource of kind `{kind}`", **name));
             names.error_with(problem, place, format!("give one of its parameters `names = \"{kind}\"`"));
         }
     }

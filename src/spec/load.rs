@@ -83,7 +83,7 @@ fn folders(source: &SpecSource) -> Result<Vec<(String, Folder)>, SpecError> {
         // A broken file has the name of its folder here; what is wrong with it is for `load` to say.
         let name = toml::from_str::<Name>(file.text.text()).map_or_else(|_| folder.name(), |n| n.cloud);
         if named.iter().any(|(n, _)| *n == name) {
-            let place = file.text.word(&name);
+            let place = file.text.key("cloud", &name);
             return Err(SpecError::new(Problem::Duplicate { what: "clouds called", name }, place));
         }
         named.push((name, folder));
@@ -113,7 +113,10 @@ impl Folder {
                 "operations" if is_folder => {
                     let operations = self.list("operations/")?;
                     inside.extend(
-                        operations.into_iter().filter(|(n, f)| !f && n.ends_with(".toml")).map(|(n, _)| format!("operations/{n}")),
+                        operations
+                            .into_iter()
+                            .filter(|(n, f)| !f && n.ends_with(".toml"))
+                            .map(|(n, _)| format!("operations/{n}")),
                     );
                 }
                 "cloud.toml" | "resources.toml" | "facts.toml" => inside.push(name),
@@ -233,7 +236,8 @@ fn format(file: &SpecText) -> Result<(), SpecError> {
         return Ok(());
     }
     let problem = Problem::Format { found: *format.get_ref(), expected: FORMAT };
-    Err(SpecError::new(problem, file.at(format.span())).help(format!("write `format = {FORMAT}`, or use a build that reads this one")))
+    Err(SpecError::new(problem, file.at(format.span()))
+        .help(format!("write `format = {FORMAT}`, or use a build that reads this one")))
 }
 
 /// The file as the grammar has it.

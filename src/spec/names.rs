@@ -164,7 +164,7 @@ impl<'a> Names<'a> {
             }
             Some(reading) => return Force { under: Some(text.to_string()), now: reading.choice == choice },
         };
-        let wrong = if known.iter().any(|k| *k == name) { choice } else { name };
+        let wrong = if known.contains(&name) { choice } else { name };
         let error = SpecError::new(problem, place).nearest(wrong, known);
         self.errors.push(error);
         Force { under: Some(text.to_string()), now: true }
@@ -230,7 +230,11 @@ impl<'a> Names<'a> {
                 _ => {
                     let problem = Problem::Path(format!("`{step}` is not another resource, so the path ends here"));
                     let place = file.within(span, text, part_of(text, step));
-                    self.error_with(problem, place, "only fields of kind `ref` and `inverse-one` can be passed through");
+                    self.error_with(
+                        problem,
+                        place,
+                        "only fields of kind `ref` and `inverse-one` can be passed through",
+                    );
                     return None;
                 }
             }
@@ -291,7 +295,8 @@ impl<'a> Names<'a> {
 
     /// The name of a variable.
     pub fn variable_name(&mut self, name: &str, place: Place) {
-        let functions = ["size", "string", "int", "has", "bool", "bytes", "double", "list", "map", "type", "uint", "dyn"];
+        let functions =
+            ["size", "string", "int", "has", "bool", "bytes", "double", "list", "map", "type", "uint", "dyn"];
         let own = ["input", "it", "self", ANYTHING];
         if functions.contains(&name) || own.contains(&name) {
             self.error_with(Problem::Name(name.into()), place, "expressions know it as something else");
@@ -311,8 +316,27 @@ impl<'a> Names<'a> {
     /// A name that can stand in an expression.
     fn name(&mut self, name: &str, place: Place) {
         let keywords = [
-            "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if",
-            "import", "let", "loop", "package", "namespace", "return", "var", "void", "while",
+            "true",
+            "false",
+            "null",
+            "in",
+            "as",
+            "break",
+            "const",
+            "continue",
+            "else",
+            "for",
+            "function",
+            "if",
+            "import",
+            "let",
+            "loop",
+            "package",
+            "namespace",
+            "return",
+            "var",
+            "void",
+            "while",
         ];
         let mut chars = name.chars();
         let good = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')

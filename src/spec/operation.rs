@@ -20,23 +20,23 @@ use super::{
 /// What expressions of an operation may name, besides the law itself.
 pub(super) struct Heads {
     input: Vec<Member>,
-    /// Variables of parameters whose kind is not known; they are known already as errors.
-    broken: Vec<Arc<str>>,
+    /// Some parameter's reference is broken: rules that read its variable would only repeat that error.
+    pub broken: bool,
 }
 
 /// The first step: parameters and their variables.
 pub(super) fn declare(names: &mut Names<'_>, table: Table<'_>) -> (Operation, Heads) {
     let Table { file, operation, .. } = table;
-    let mut heads = Heads { input: Vec::new(), broken: Vec::new() };
+    let mut heads = Heads { input: Vec::new(), broken: false };
     let mut vars = Vec::new();
-    let mut params = parameters(names, file, &operation.input);
+    let mut params = parameters(names, file, "input", &operation.input);
     for (index, (name, parameter)) in operation.input.iter().enumerate() {
         let slot = scalar_slot(parameter.kind, parameter.of, &parameter.values);
         heads.input.push(Member { name: name.as_str().into(), slot });
         if let Some(target) = &parameter.names {
             match reference(names, file, name, parameter, target, index as ParamIx, &mut vars) {
                 Some(reference) => params[index].names = Some(reference),
-                None => heads.broken.extend(parameter.variable.as_ref().map(|v| v.as_str().into())),
+                None => heads.broken = true,
             }
         }
         params[index].refusals = derive::refusals(names, table, name, parameter, &params[index]);
@@ -63,21 +63,32 @@ pub(super) fn declare(names: &mut Names<'_>, table: Table<'_>) -> (Operation, He
 }
 
 /// Parameters, or the members of a struct.
-fn parameters(names: &mut Names<'_>, file: &SpecText, all: &BTreeMap<String, ParameterFile>) -> Vec<Param> {
-    all.iter().map(|(name, parameter)| self::parameter(names, file, name, parameter)).collect()
+fn parameters(
+    names: &mut Names<'_>,
+    file: &SpecText,
+    table: &str,
+    all: &BTreeMap<String, ParameterFile>,
+) -> Vec<Param> {
+    all.iter().map(|(name, parameter)| self::parameter(names, file, table, name, parameter)).collect()
 }
 
-fn parameter(names: &mut Names<'_>, file: &SpecText, name: &str, parameter: &ParameterFile) -> Param {
-    check_parameter(names, file, name, parameter);
-    let fields = parameters(names, file, &parameter.fields);
+fn parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &str, parameter: &ParameterFile) -> Param {
+    check_parameter(names, file, table, name, parameter);
+    let inner_table = format!("{table}.{name}.fields");
+    let fields = parameters(names, file, &inner_table, &parameter.fields);
     for (member, inner) in &parameter.fields {
         if let Some(at) = &inner.names {
             let problem = Problem::Shape(format!("`{member}` is a member of a struct, so it cannot name a resource"));
-            names.error_with(problem, file.at(at.span()), "only parameters of their own, and lists of texts, name resources");
+            names.error_with(
+                problem,
+                file.at(at.span()),
+                "only parameters of their own, and lists of texts, name resources",
+            );
         }
         if inner.required {
-            let problem = Problem::Shape(format!("`{member}` is a member of a struct, so no rule follows from `required`"));
-            names.error_with(problem, file.word(member), "leave out `required`");
+            let problem =
+                Problem::Shape(format!("`{member}` is a member of a struct, so no rule follows from `required`"));
+            names.error_with(problem, file.key(&inner_table, member), "leave out `required`");
         }
     }
     let member = |wanted: &str| fields.iter().position(|f| *f.name == *wanted).map(|i| i as ParamIx);
@@ -87,7 +98,7 @@ fn parameter(names: &mut Names<'_>, file: &SpecText, name: &str, parameter: &Par
         if found.is_none() || !list_of_structs {
             let problem = Problem::Shape(format!("`{name}` does not have the form of filters"));
             let help = "filters are a list of structs whose `fields` hold a name and a list of values";
-            names.error_with(problem, file.word(name), help);
+            names.error_with(problem, file.key(table, name), help);
         }
         found
     });
@@ -110,8 +121,9 @@ fn parameter(names: &mut Names<'_>, file: &SpecText, name: &str, parameter: &Par
 }
 
 /// What a parameter's row says of itself goes together.
-fn check_parameter(names: &mut Names<'_>, file: &SpecText, name: &str, parameter: &ParameterFile) {
-    let mut wrong = |problem: String, help: &str| names.error_with(Problem::Shape(problem), file.word(name), help);
+fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &str, parameter: &ParameterFile) {
+    let mut wrong =
+        |problem: String, help: &str| names.error_with(Problem::Shape(problem), file.key(table, name), help);
     let element = match parameter.kind {
         ScalarType::List => parameter.of,
         kind => Some(kind),
@@ -143,7 +155,7 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, name: &str, parameter
         let text = literal_text(literal);
         let mut value = |help: String| {
             let problem = Problem::Value(format!("`{text}` is not a value that `{name}` can have"));
-            names.error_with(problem, file.word(name), help);
+            names.error_with(problem, file.key(table, name), help);
         };
         if !element.is_some_and(|kind| literal_fits(literal, kind)) {
             value("a default and examples are of the type that the parameter has".into());
@@ -253,6 +265,9 @@ struct Behaviour<'n, 'a, 't> {
 
 /// Compiles the outputs and rules of a declared operation.
 pub(super) fn complete(names: &mut Names<'_>, table: Table<'_>, operation: Operation, heads: &Heads) -> Operation {
+    if heads.broken {
+        return operation;
+    }
     let shapes = names.shapes.clone();
     let mut behaviour = Behaviour { names, table, operation, heads, shapes: &shapes, created: Vec::new() };
     for rule in &table.operation.rule {
@@ -274,21 +289,23 @@ impl<'t> Behaviour<'_, '_, 't> {
         self.table.file
     }
 
-    /// The names that an expression under this reading may use.
-    fn scope(&self, force: &Force) -> Scope<'t> {
+    /// The names that every expression may use: the arguments, and what they name.
+    fn scope(&self) -> Scope<'t> {
         let mut scope = Scope::new(self.shapes).input(&self.heads.input);
-        for broken in &self.heads.broken {
-            scope = scope.with(broken.clone(), Ty::Any);
-        }
         for var in self.operation.vars.iter().filter(|v| v.param.is_some()) {
             scope = scope.with(var.name.clone(), var_ty(var));
         }
+        scope
+    }
+
+    /// The same, and what effects under this reading have created so far.
+    fn scope_after(&self, force: &Force) -> Scope<'t> {
         let visible = |c: &&Created| match &c.under {
             None => true,
             under if *under == force.under => true,
             under => c.now && !excludes(under.as_deref(), force.under.as_deref()),
         };
-        self.created.iter().filter(visible).fold(scope, |scope, c| scope.with(c.name.clone(), c.ty.clone()))
+        self.created.iter().filter(visible).fold(self.scope(), |scope, c| scope.with(c.name.clone(), c.ty.clone()))
     }
 
     /// The reference variables among those that expressions read.
@@ -353,7 +370,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             under: force.under.clone(),
             demand,
         };
-        let scope = self.scope(&force);
+        let scope = self.scope();
         if let Some(refuse) = &rule.refuse {
             let codes_source = rule.codes_source.as_ref().map(|s| self.names.source(self.file(), s));
             let level = rule.codes_level.unwrap_or(rule.level);
@@ -403,7 +420,7 @@ impl<'t> Behaviour<'_, '_, 't> {
     fn open(&mut self, open: &OpenFile) {
         let force = self.names.force(self.file(), &open.under);
         self.names.note(&open.id, force.under.as_deref(), self.file().at(open.id.span()));
-        let scope = self.scope(&force);
+        let scope = self.scope();
         let Some(guard) = self.guard(&open.either, &scope, &Ty::Bool.into()) else { return };
         if force.now {
             self.operation.open.push(Open {
@@ -417,7 +434,7 @@ impl<'t> Behaviour<'_, '_, 't> {
 
     /// A change; `rule` is none if it is not in force.
     fn effect(&mut self, effect: &EffectFile, rule: Option<RuleIx>, force: &Force) {
-        let mut scope = self.scope(force);
+        let mut scope = self.scope_after(force);
         let mut each = None;
         if let Some(text) = &effect.each {
             let Some((expr, ty)) = self.names.expr_of(self.file(), text, &scope) else { return };
@@ -481,12 +498,7 @@ impl<'t> Behaviour<'_, '_, 't> {
     }
 
     /// What an effect does, and the variable that it creates with the place where its name stands.
-    fn change(
-        &mut self,
-        effect: &EffectFile,
-        scope: &Scope<'_>,
-        each: bool,
-    ) -> Option<(Draft, Option<(Var, Range<usize>)>)> {
+    fn change(&mut self, effect: &EffectFile, scope: &Scope<'_>, each: bool) -> Option<(Draft, Option<NewVar>)> {
         let place = |text: &At<String>| self.table.file.at(text.span());
         let misplaced = |names: &mut Names<'_>, entry: &str, with: &str, text: &At<String>| {
             let problem = Problem::Shape(format!("`{entry}` does not go with `{with}`"));
@@ -528,7 +540,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             }
             (create, delete, change) => {
                 let any = create.iter().chain(delete).chain(change).chain(&effect.when).chain(&effect.each).next();
-                let place = any.map_or_else(|| self.file().word("effect"), place);
+                let place = any.map_or_else(|| self.file().key("rule", "effect"), place);
                 let problem = Problem::Shape("an effect does exactly one thing".into());
                 self.names.error_with(problem, place, "give one of `create`, `delete` and `change`");
                 None
@@ -603,7 +615,7 @@ impl<'t> Behaviour<'_, '_, 't> {
     }
 
     fn output_from(&mut self, name: &str, output: &OutputFile) -> Option<OutputFrom> {
-        let place = self.file().word(name);
+        let place = self.file().key("output", name);
         let mut wrong = |problem: String, help: &str| {
             self.names.error_with(Problem::Shape(problem), place.clone(), help);
             None
@@ -617,8 +629,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             let problem = format!("the output `{name}` shows resources, but without a view");
             return wrong(problem, "add `view`: the kind whose view shows them");
         }
-        let force = Force { under: None, now: true };
-        let scope = self.scope(&force);
+        let scope = self.scope_after(&Force { under: None, now: true });
         if let Some(paths) = &output.shows {
             let mut found = Vec::new();
             for path in paths.all() {
@@ -645,7 +656,11 @@ impl<'t> Behaviour<'_, '_, 't> {
             (None, Some(selects), ScalarType::List) => {
                 let mut by = Vec::new();
                 for parameter in &selects.by {
-                    by.extend(self.selector(parameter, |p| p.names.is_some_and(|r| r.kind == kind), "names the kind that it shows"));
+                    by.extend(self.selector(
+                        parameter,
+                        |p| p.names.is_some_and(|r| r.kind == kind),
+                        "names the kind that it shows",
+                    ));
                 }
                 let filter = selects.filter.as_ref();
                 let filter = filter.and_then(|f| self.selector(f, |p| p.filters.is_some(), "has `filters`"));
@@ -666,7 +681,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             let kind = &self.names.kinds[kind.0 as usize];
             if !kind.view.iter().any(|shown| *shown.name == **name) {
                 let problem = Problem::Unknown { what: "field of that view", name: name.clone() };
-                let error = SpecError::new(problem, self.table.file.word(output));
+                let error = SpecError::new(problem, self.table.file.key("output", output));
                 let error = error.nearest(name, kind.view.iter().map(|s| &*s.name));
                 self.names.errors.push(error);
             }
@@ -728,6 +743,9 @@ impl<'t> Behaviour<'_, '_, 't> {
             .unwrap_or_else(|| derive::accepted(self.names, self.table))
     }
 }
+
+/// A variable that an effect creates, and the place of its name.
+type NewVar = (Var, Range<usize>);
 
 /// A change, before the variable that it creates is known.
 enum Draft {
