@@ -27,8 +27,11 @@ use eipcheck::{
 /// eipcheck knows the providers' documents as a law: rules with a level and a source. It sends requests to a server,
 /// judges every answer by the law, and says rule by rule where the server departs from it.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Exit codes: 0 conforms, 1 violations, 2 usage or spec error, 3 target unreachable or \
-    unusable, 4 nothing could be checked, 130 interrupted.")]
+#[command(
+    version,
+    after_help = "Exit codes: 0 conforms, 1 violations, 2 usage or spec error, 3 target unreachable or \
+    unusable, 4 nothing could be checked, 130 interrupted."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -92,7 +95,7 @@ impl LawArgs {
     /// Where the spec files are.
     pub fn source(&self) -> SpecSource {
         match &self.specs {
-            Some(dir) => SpecSource::Dir(dir.clone()),
+            Some(dir) => SpecSource::Folder(dir.clone()),
             None => SpecSource::BuiltIn,
         }
     }
@@ -113,7 +116,11 @@ impl LawArgs {
 ///
 /// The system has no threads left.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().into_diagnostic().wrap_err("cannot start worker threads")
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .into_diagnostic()
+        .wrap_err("cannot start worker threads")
 }
 
 /// Prints for programs.

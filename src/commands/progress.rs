@@ -8,7 +8,10 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use eipcheck::run::{Context, event::{Event, Observer}};
+use eipcheck::run::{
+    Context,
+    event::{Event, Observer},
+};
 
 /// How often a plain line says how far the run is.
 const EVERY: Duration = Duration::from_secs(5);
@@ -29,7 +32,8 @@ impl Progress {
     /// A bar if standard error is a terminal, lines otherwise.
     pub fn new() -> Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style =
+                ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             let bar = ProgressBar::new_spinner().with_style(style);
             bar.enable_steady_tick(Duration::from_millis(120));
             bar

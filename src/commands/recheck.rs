@@ -6,7 +6,11 @@ use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr};
 
 use super::LawArgs;
-use eipcheck::{exit::Exit, report::trace, run::recheck::{Rechecked, recheck}};
+use eipcheck::{
+    exit::Exit,
+    report::trace,
+    run::recheck::{Rechecked, recheck},
+};
 
 /// Judge the trace of an earlier run again, by the law as it is now.
 ///
@@ -33,7 +37,12 @@ pub fn execute(args: &RecheckArgs) -> Result<Exit> {
     let Rechecked { judged, scenarios, violations } = recheck(&law, &lines);
     for (scenario, violation) in &violations {
         let rule = &law[violation.rule];
-        anstream::println!("{} in {scenario}\n  allowed: {}\n  came:    {}", rule.id, violation.allowed, violation.came);
+        anstream::println!(
+            "{} in {scenario}\n  allowed: {}\n  came:    {}",
+            rule.id,
+            violation.allowed,
+            violation.came
+        );
     }
     anstream::println!("{judged} answers of {scenarios} scenarios judged again, {} violations", violations.len());
     Ok(if violations.is_empty() { Exit::Conforms } else { Exit::Violations })

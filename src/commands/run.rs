@@ -14,8 +14,15 @@ use url::Url;
 use super::{LawArgs, print_json, progress::Progress, runtime};
 use eipcheck::{
     exit::Exit,
-    report::{data::{Outcome, Report}, terminal},
-    run::{RunError, RunOptions, Stop, event::{Observer, Silent}, run},
+    report::{
+        data::{Outcome, Report},
+        terminal,
+    },
+    run::{
+        RunError, RunOptions, Stop,
+        event::{Observer, Silent},
+        run,
+    },
     spec::{file::Level, law::Law},
 };
 
@@ -104,7 +111,8 @@ fn parse_time(text: &str) -> std::result::Result<Duration, String> {
 
 /// A seed that is not the same every time, short enough to type.
 pub fn fresh_seed() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs()) % 1_000_000
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs())
+        % 1_000_000
 }
 
 fn globs(patterns: &[String], law: &Law, option: &str) -> Result<Option<GlobSet>> {
@@ -113,7 +121,8 @@ fn globs(patterns: &[String], law: &Law, option: &str) -> Result<Option<GlobSet>
     }
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        let glob = Glob::new(pattern).into_diagnostic().wrap_err_with(|| format!("{option} {pattern}: not a pattern"))?;
+        let glob =
+            Glob::new(pattern).into_diagnostic().wrap_err_with(|| format!("{option} {pattern}: not a pattern"))?;
         let matcher = glob.compile_matcher();
         if !law.rules.iter().any(|r| matcher.is_match(&*r.id)) {
             return Err(miette!(

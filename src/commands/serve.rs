@@ -37,7 +37,8 @@ pub fn execute(args: ServeArgs) -> Result<Exit> {
     let law = Arc::new(args.law.load()?);
     let seed = args.seed.unwrap_or_else(super::run::fresh_seed);
     runtime()?.block_on(async {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).into_diagnostic()?;
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).into_diagnostic()?;
         let reference = Reference::new(law, seed, Clock::driven());
         let mut server = start(reference, args.port)
             .await

@@ -79,7 +79,7 @@ pub fn execute(args: SpecArgs) -> Result<Exit> {
 }
 
 fn check(dir: Option<PathBuf>, as_json: bool) -> Result<Exit> {
-    let source = dir.map_or(SpecSource::BuiltIn, SpecSource::Dir);
+    let source = dir.map_or(SpecSource::BuiltIn, SpecSource::Folder);
     let mut results = Vec::new();
     for cloud in load::clouds(&source)? {
         let law = Arc::new(load::load(&source, &cloud, &[])?);

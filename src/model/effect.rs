@@ -28,7 +28,12 @@ pub struct Outcome {
 /// # Errors
 ///
 /// An expression that depends on something unseen, or goes wrong.
-pub fn apply(law: &Arc<Law>, assessment: &Assessment, interval: Interval, tolerance: i64) -> Result<Outcome, EvalFailure> {
+pub fn apply(
+    law: &Arc<Law>,
+    assessment: &Assessment,
+    interval: Interval,
+    tolerance: i64,
+) -> Result<Outcome, EvalFailure> {
     let operation = &law[assessment.operation];
     let mut run = Run {
         law,
@@ -127,10 +132,10 @@ impl Run<'_> {
         }
         match &effect.change {
             Change::Create { kind, var, set } => {
-                let values = set
-                    .iter()
-                    .map(|(field, expr)| Ok((*field, self.scope.eval(expr)?)))
-                    .collect::<Result<Vec<(FieldIx, Value)>, EvalFailure>>()?;
+                let values =
+                    set.iter()
+                        .map(|(field, expr)| Ok((*field, self.scope.eval(expr)?)))
+                        .collect::<Result<Vec<(FieldIx, Value)>, EvalFailure>>()?;
                 let handle = self.world.create(self.law, *kind, effect.rule);
                 for (field, value) in values {
                     self.world.set(handle, field, value, None);
@@ -176,7 +181,8 @@ impl Run<'_> {
         let step = TimerStep { unless, on, set };
         let (earliest, latest, usually) = self.window(after)?;
         // The parts of one transition happen together; the elements of an `each` have a transition each.
-        let together = |p: &Pending| p.rule == effect.rule && p.it == it && p.earliest == earliest && p.latest == latest;
+        let together =
+            |p: &Pending| p.rule == effect.rule && p.it == it && p.earliest == earliest && p.latest == latest;
         match self.pending.iter_mut().find(|p| together(p)) {
             Some(pending) => pending.steps.push(step),
             None => self.pending.push(Pending {
@@ -232,12 +238,8 @@ pub fn fire(law: &Arc<Law>, world: &mut World, timer: &Timer) {
             continue;
         }
         if let Some(unless) = World::unless(law, step) {
-            let mut scope = Scope {
-                law: law.clone(),
-                world: Arc::new(world.clone()),
-                input: Arc::default(),
-                vars: Vec::new(),
-            };
+            let mut scope =
+                Scope { law: law.clone(), world: Arc::new(world.clone()), input: Arc::default(), vars: Vec::new() };
             scope.bind(&"it".into(), Value::Ref(step.on));
             if scope.holds(unless) == Ok(true) {
                 continue;

@@ -65,7 +65,8 @@ impl Scope {
         let mut context = Context::with_env(ENV.with(Arc::clone));
         context.set_variable_resolver(self);
         match CelValue::resolve_val(expr.program().expression(), &context) {
-            Ok(value) => from_cel(&*value).ok_or_else(|| EvalFailure::Broken(format!("a value of type {}", value.get_type().name()))),
+            Ok(value) => from_cel(&*value)
+                .ok_or_else(|| EvalFailure::Broken(format!("a value of type {}", value.get_type().name()))),
             Err(error) => Err(failure(&error)),
         }
     }

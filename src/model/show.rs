@@ -62,9 +62,7 @@ pub fn output_value(scope: &Scope, assessment: &Assessment, output: &Output) -> 
             });
             first_path(scope, starts)
         }
-        OutputFrom::Value(guard) => {
-            Source { value: scope.eval(&guard.expr).unwrap_or(Value::Anything), ..nothing }
-        }
+        OutputFrom::Value(guard) => Source { value: scope.eval(&guard.expr).unwrap_or(Value::Anything), ..nothing },
         OutputFrom::One { .. } | OutputFrom::Many { .. } | OutputFrom::Selected { .. } | OutputFrom::Nothing => nothing,
     }
 }
@@ -231,11 +229,16 @@ fn render_view(scope: &Scope, handle: Handle, kind: KindIx, later: &[Arc<str>]) 
     let mut members = Vec::new();
     for shown in scope.law[kind].view.iter().filter(|s| !later.contains(&s.name)) {
         let tree = match &shown.from {
-            ShownFrom::List(path, of) => {
-                Some(Tree::List(listed(&scope.law, &scope.world, handle, path).into_iter().map(|h| render_view(scope, h, *of, &[])).collect()))
-            }
+            ShownFrom::List(path, of) => Some(Tree::List(
+                listed(&scope.law, &scope.world, handle, path)
+                    .into_iter()
+                    .map(|h| render_view(scope, h, *of, &[]))
+                    .collect(),
+            )),
             ShownFrom::Nothing => None,
-            ShownFrom::Paths(_) | ShownFrom::Value(_) => view_value(scope, handle, shown).value.to_wire().map(Tree::Text),
+            ShownFrom::Paths(_) | ShownFrom::Value(_) => {
+                view_value(scope, handle, shown).value.to_wire().map(Tree::Text)
+            }
         };
         members.extend(tree.map(|t| (shown.name.clone(), t)));
     }

@@ -288,8 +288,7 @@ impl World {
             .iter()
             .copied()
             .filter(|h| {
-                self.get(*h)
-                    .is_some_and(|r| r.live && r.kind == from && r.fields[of as usize] == Value::Ref(to))
+                self.get(*h).is_some_and(|r| r.live && r.kind == from && r.fields[of as usize] == Value::Ref(to))
             })
             .collect();
         found.sort_unstable();
@@ -341,9 +340,11 @@ impl World {
     pub fn same_as(&self, other: &World) -> bool {
         self.resources.len() == other.resources.len()
             && self.timers.len() == other.timers.len()
-            && self.timers.iter().zip(&other.timers).all(|(a, b)| {
-                a.earliest == b.earliest && a.latest == b.latest && Arc::ptr_eq(&a.steps, &b.steps)
-            })
+            && self
+                .timers
+                .iter()
+                .zip(&other.timers)
+                .all(|(a, b)| a.earliest == b.earliest && a.latest == b.latest && Arc::ptr_eq(&a.steps, &b.steps))
             && self.resources.iter().zip(&other.resources).all(|((h, a), (i, b))| {
                 h == i && (Arc::ptr_eq(a, b) || (a.kind == b.kind && a.live == b.live && a.fields == b.fields))
             })

@@ -19,7 +19,8 @@ pub fn advance(law: &Arc<Law>, world: &Arc<World>, interval: Interval) -> Option
         let timer = certain.timers.remove(place);
         fire(law, &mut certain, &timer);
     }
-    let may = |w: &World, from: usize| w.timers.iter().skip(from).position(|t| t.earliest <= interval.to).map(|p| p + from);
+    let may =
+        |w: &World, from: usize| w.timers.iter().skip(from).position(|t| t.earliest <= interval.to).map(|p| p + from);
     let mut done = Vec::new();
     // A world with the place from which on its timers have not been considered yet.
     let mut open = vec![(certain, 0)];

@@ -107,15 +107,18 @@ impl<'a> Compare<'a> {
             match &output.from {
                 OutputFrom::Paths(_) | OutputFrom::Value(_) | OutputFrom::Nothing => {
                     let source = show::output_value(self.scope, self.assessment, output);
-                    self.scalar(source, &Scalar {
-                        name: output.name.to_string(),
-                        text: got.and_then(Tree::as_text),
-                        kind: output.kind,
-                        values: &output.values,
-                        optional: output.optional || matches!(output.from, OutputFrom::Nothing),
-                        rule: output.rule,
-                        of: None,
-                    })?;
+                    self.scalar(
+                        source,
+                        &Scalar {
+                            name: output.name.to_string(),
+                            text: got.and_then(Tree::as_text),
+                            kind: output.kind,
+                            values: &output.values,
+                            optional: output.optional || matches!(output.from, OutputFrom::Nothing),
+                            rule: output.rule,
+                            of: None,
+                        },
+                    )?;
                 }
                 OutputFrom::One { kind, of, later } => {
                     let expected = self.scope.resources(&of.expr).unwrap_or_default();
@@ -173,7 +176,14 @@ impl<'a> Compare<'a> {
         if self.muted.contains(rule) { Ok(()) } else { Err(Mismatch { rule, allowed, came }) }
     }
 
-    fn view(&mut self, handle: Handle, kind: KindIx, item: &Tree, later: &[Arc<str>], at: &str) -> Result<(), Mismatch> {
+    fn view(
+        &mut self,
+        handle: Handle,
+        kind: KindIx,
+        item: &Tree,
+        later: &[Arc<str>],
+        at: &str,
+    ) -> Result<(), Mismatch> {
         let law = self.law;
         for shown in &law[kind].view {
             let name = format!("{at}.{}", shown.name);
@@ -199,15 +209,18 @@ impl<'a> Compare<'a> {
                 continue;
             }
             let source = self.source(handle, shown);
-            self.scalar(source, &Scalar {
-                name,
-                text: got.and_then(Tree::as_text),
-                kind: shown.kind,
-                values: &shown.values,
-                optional: optional || matches!(shown.from, ShownFrom::Nothing),
-                rule: shown.rule,
-                of: Some(handle),
-            })?;
+            self.scalar(
+                source,
+                &Scalar {
+                    name,
+                    text: got.and_then(Tree::as_text),
+                    kind: shown.kind,
+                    values: &shown.values,
+                    optional: optional || matches!(shown.from, ShownFrom::Nothing),
+                    rule: shown.rule,
+                    of: Some(handle),
+                },
+            )?;
         }
         if self.reading {
             self.confirm_resource(handle);
@@ -243,7 +256,11 @@ impl<'a> Compare<'a> {
         match (&source.value, text) {
             (Value::Anything | Value::Ref(_) | Value::List(_), Some(text)) => {
                 if !has_type(scalar.kind, text) {
-                    return self.differ(scalar.rule, format!("{name} is {}", type_name(scalar.kind)), format!("{name} is {text}"));
+                    return self.differ(
+                        scalar.rule,
+                        format!("{name} is {}", type_name(scalar.kind)),
+                        format!("{name} is {text}"),
+                    );
                 }
                 Ok(())
             }
@@ -295,7 +312,11 @@ impl<'a> Compare<'a> {
         let spec = &law[kind].fields[field as usize];
         let rule = law[kind].id_rule.filter(|_| spec.kind == FieldKind::Id).unwrap_or(scalar.rule);
         if let Some(pattern) = spec.pattern.as_ref().filter(|p| !p.is_match(text)) {
-            self.differ(rule, format!("{} has the form {}", scalar.name, pattern.as_str()), format!("{} is {text}", scalar.name))?;
+            self.differ(
+                rule,
+                format!("{} has the form {}", scalar.name, pattern.as_str()),
+                format!("{} is {text}", scalar.name),
+            )?;
         }
         let unique = spec.kind == FieldKind::Id || spec.unique;
         if unique && let Some(other) = self.world.live_with_text(kind, field, text).filter(|h| *h != handle) {
@@ -348,7 +369,9 @@ impl<'a> Compare<'a> {
                 .iter()
                 .enumerate()
                 .filter(|(place, _)| !taken[*place])
-                .filter_map(|(place, (h, _))| self.likeness(*h, listing.kind, item).filter(|s| *s > 0).map(|s| (s, place)))
+                .filter_map(|(place, (h, _))| {
+                    self.likeness(*h, listing.kind, item).filter(|s| *s > 0).map(|s| (s, place))
+                })
                 .max_by_key(|(score, place)| (*score, usize::MAX - place));
             if let Some((_, place)) = best {
                 pairs[number] = Some(place);
@@ -379,7 +402,8 @@ impl<'a> Compare<'a> {
                 trial.view(listing.expected[*place].0, listing.kind, item, listing.later, "").is_ok()
             };
             // A list of strangers' resources is not searched for ours: there, only a name makes an item ours.
-            let chosen = possible.iter().copied().find(fits).or(possible.first().copied().filter(|_| listing.exhaustive));
+            let chosen =
+                possible.iter().copied().find(fits).or(possible.first().copied().filter(|_| listing.exhaustive));
             if let Some(place) = chosen.filter(|_| listing.exhaustive) {
                 pairs[number] = Some(place);
                 taken[place] = true;
@@ -417,7 +441,8 @@ impl<'a> Compare<'a> {
         let law = self.law;
         let kind = &law[listing.kind];
         let own = kind.id.and_then(|id| {
-            let shown = kind.view.iter().find(|s| matches!(&s.from, ShownFrom::Paths(p) if p.iter().any(|p| p.0 == [id])))?;
+            let shown =
+                kind.view.iter().find(|s| matches!(&s.from, ShownFrom::Paths(p) if p.iter().any(|p| p.0 == [id])))?;
             let text = item.get(&shown.name)?.as_text()?;
             Some((id, text))
         });
@@ -453,16 +478,18 @@ impl<'a> Compare<'a> {
 
     /// Gone resources of a kind that refer to `of`, and whose going nobody has confirmed.
     fn gone_parts(&self, kind: KindIx, of: Handle) -> impl Iterator<Item = Handle> + '_ {
-        self.world.referrers(of).iter().copied().filter(move |h| {
-            self.world.get(*h).is_some_and(|r| !r.live && r.kind == kind && r.life.open().is_some())
-        })
+        self.world
+            .referrers(of)
+            .iter()
+            .copied()
+            .filter(move |h| self.world.get(*h).is_some_and(|r| !r.live && r.kind == kind && r.life.open().is_some()))
     }
 
     /// True if the resource can be told from others in a list.
     fn has_name(&self, handle: Handle, kind: KindIx) -> bool {
-        self.law[kind].id.is_none_or(|id| {
-            self.world.get(handle).is_some_and(|r| matches!(r.fields[id as usize], Value::Text(_)))
-        })
+        self.law[kind]
+            .id
+            .is_none_or(|id| self.world.get(handle).is_some_and(|r| matches!(r.fields[id as usize], Value::Text(_))))
     }
 
     fn describe(&self, handle: Handle) -> String {
@@ -583,7 +610,11 @@ impl<'a> Compare<'a> {
 fn same(kind: ScalarType, expected: &str, text: &str) -> bool {
     match kind {
         // Another spelling of the same truth value is a fault of form, reported as such.
-        ScalarType::Boolean => expected.eq_ignore_ascii_case(text) || (expected == "true" && text == "1") || (expected == "false" && text == "0"),
+        ScalarType::Boolean => {
+            expected.eq_ignore_ascii_case(text)
+                || (expected == "true" && text == "1")
+                || (expected == "false" && text == "0")
+        }
         ScalarType::Integer => expected.parse::<i64>().ok() == text.parse::<i64>().ok(),
         _ => expected == text,
     }

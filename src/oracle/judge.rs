@@ -20,7 +20,7 @@ use crate::{
         file::WireFault,
         law::{Law, OutputFrom, Refusal, RuleIx},
     },
-    wire::{Answer, Body, Request},
+    wire::{Answer, Body, Request, Tree},
 };
 
 /// An answer that the law does not allow.
@@ -193,10 +193,13 @@ impl Oracle {
             assessment.open.get_or_insert_with(|| law[refusal.rule].id.clone());
         }
         if let Some(rule) = assessment.dry_run.filter(|r| muted.contains(*r)) {
-            return Fate::Unclear(format!("{} is known to be broken, so a rehearsal may have been the real thing", law[rule].id));
+            return Fate::Unclear(format!(
+                "{} is known to be broken, so a rehearsal may have been the real thing",
+                law[rule].id
+            ));
         }
         match &answer.body {
-            Body::Success(tree) => self.accepted(world, &assessment, interval, tree, answer),
+            Body::Success(tree) => self.accepted(&assessment, interval, tree, answer),
             Body::Unreadable { why } if (200..300).contains(&answer.status) => {
                 let rule = assessment.refusals.first().map_or(law[request.operation].accepts, |r| r.rule);
                 Fate::Dies(Violation {
@@ -210,15 +213,11 @@ impl Oracle {
         }
     }
 
-    fn accepted(&self, world: &Arc<World>, assessment: &Assessment, interval: Interval, tree: &crate::wire::Tree, answer: &Answer) -> Fate {
+    fn accepted(&self, assessment: &Assessment, interval: Interval, tree: &Tree, answer: &Answer) -> Fate {
         let law = &self.law;
         let muted = &self.settings.muted;
         if let Some(rule) = assessment.dry_run {
-            return Fate::Dies(Violation {
-                rule,
-                allowed: self.allowed_refusals(assessment),
-                came: describe(answer),
-            });
+            return Fate::Dies(Violation { rule, allowed: self.allowed_refusals(assessment), came: describe(answer) });
         }
         if !assessment.may_accept() && !assessment.undecided {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
@@ -304,7 +303,8 @@ impl Oracle {
             _ => None,
         };
         if !lenient && !rehearsal && !assessment.refusals.iter().any(carries) {
-            let violation = |rule| Violation { rule, allowed: self.allowed_refusals(assessment), came: describe(answer) };
+            let violation =
+                |rule| Violation { rule, allowed: self.allowed_refusals(assessment), came: describe(answer) };
             // A wrong code is a lesser fault than no refusal where the code is said elsewhere than the refusal.
             let code_rules = assessment.refusals.iter().filter_map(|r| r.code_rule);
             match strictest(law, code_rules) {

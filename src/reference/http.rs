@@ -4,13 +4,7 @@
 //!
 //! Imports only `wire`.
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    io,
-    sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -71,11 +65,7 @@ pub enum ServeError {
 }
 
 /// Serves until `shutdown` is done, then lets running requests end, but not for long.
-pub async fn serve<H>(
-    listener: TcpListener,
-    handler: H,
-    shutdown: impl Future<Output = ()>,
-) -> Result<(), ServeError>
+pub async fn serve<H>(listener: TcpListener, handler: H, shutdown: impl Future<Output = ()>) -> Result<(), ServeError>
 where
     H: Fn(ServerRequest) -> HttpResponse + Clone + Send + Sync + 'static,
 {

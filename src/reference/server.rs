@@ -120,7 +120,7 @@ pub struct Running {
     pub address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     /// Ends when the server has.
-    pub done: JoinHandle<()>,
+    pub done: JoinHandle<Result<(), http::ServeError>>,
 }
 
 impl Running {

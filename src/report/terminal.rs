@@ -103,7 +103,8 @@ fn write_indeterminate(out: &mut String, report: &Report) -> fmt::Result {
 }
 
 fn write_table(out: &mut String, report: &Report) -> fmt::Result {
-    let head = ["level", "rules", "passed", "failed", "unsupported", "indeterminate", "not reached", "divergence", "coverage"];
+    let head =
+        ["level", "rules", "passed", "failed", "unsupported", "indeterminate", "not reached", "divergence", "coverage"];
     let mut rows: Vec<Vec<String>> = Vec::new();
     for level in [Level::Must, Level::Should, Level::Assumed] {
         let Some(t) = report.totals.levels.get(level_name(level)) else { continue };

@@ -39,7 +39,8 @@ pub async fn clean_up(session: &mut Session<'_>) {
     let ranks = ranks(&law);
     let mut belief = session.oracle.worlds().first().cloned().unwrap_or_default();
     // Parts of other resources come and go with them; only what the law knows how to remove is removed.
-    let mut left: Vec<(Created, String)> = known(&law, session, &belief).into_iter().map(|c| (c, String::new())).collect();
+    let mut left: Vec<(Created, String)> =
+        known(&law, session, &belief).into_iter().map(|c| (c, String::new())).collect();
     left.sort_by_key(|(created, _)| ranks[created.kind.0 as usize]);
     for round in 0..ROUNDS {
         let before = left.len();
@@ -153,7 +154,8 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
                     if gone && last {
                         return Attempt::Gone;
                     }
-                    outcome = Attempt::Refused(format!("{}: HTTP {} {code}: {message}", law[*operation].name, answer.status));
+                    outcome =
+                        Attempt::Refused(format!("{}: HTTP {} {code}: {message}", law[*operation].name, answer.status));
                 }
                 Body::Unreadable { why } => {
                     outcome = Attempt::Refused(format!("{}: HTTP {}: {why}", law[*operation].name, answer.status));
@@ -167,7 +169,10 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
 /// True if this code says that the name names nothing.
 fn is_unknown(law: &Law, operation: OperationIx, param: ParamIx, code: &str) -> bool {
     let param = &law[operation].params[param as usize];
-    [Defect::Unknown, Defect::Stale].into_iter().filter_map(|d| param.refusal(d)).any(|r| r.codes.iter().any(|c| **c == *code))
+    [Defect::Unknown, Defect::Stale]
+        .into_iter()
+        .filter_map(|d| param.refusal(d))
+        .any(|r| r.codes.iter().any(|c| **c == *code))
 }
 
 /// The request that removes something: its id, and for other required names what it refers to.

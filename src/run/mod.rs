@@ -95,7 +95,9 @@ pub enum RunError {
         why: NoAnswer,
     },
     /// The target answers nothing that looks like the protocol.
-    #[error("the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({evidence})")]
+    #[error(
+        "the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({evidence})"
+    )]
     Unusable {
         /// The target.
         url: String,
@@ -212,7 +214,12 @@ impl Context {
 /// # Errors
 ///
 /// The target cannot be used at all; a target that answers wrongly is what the report is for.
-pub async fn run(law: Arc<Law>, options: RunOptions, observer: Arc<dyn Observer>, stop: Stop) -> Result<Report, RunError> {
+pub async fn run(
+    law: Arc<Law>,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Report, RunError> {
     let trace = options.out.as_ref().map(|dir| {
         let path = dir.join(crate::report::trace::FILE);
         TraceWriter::create(&path).map_err(|source| RunError::Trace { path: path.display().to_string(), source })
@@ -255,10 +262,8 @@ async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>
                 let clock = Clock::driven();
                 let reference = Reference::new(law.clone(), options.seed.wrapping_add(worker as u64), clock.clone());
                 let server = start(reference, 0).await.map_err(RunError::Listen)?;
-                let url = Url::parse(&format!("http://{}", server.address)).map_err(|_| TargetError::Url {
-                    url: server.address.to_string(),
-                    why: "it is not a URL",
-                })?;
+                let url = Url::parse(&format!("http://{}", server.address))
+                    .map_err(|_| TargetError::Url { url: server.address.to_string(), why: "it is not a URL" })?;
                 (url, clock, Some(server))
             }
         };

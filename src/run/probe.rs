@@ -18,7 +18,11 @@ use crate::{
     model::{forward::Dice, time::Interval},
     oracle::Settings,
     report::{data::RawAnswer, trace::Place},
-    scenario::{atlas::Atlas, draft, step::{Call, Symbol}},
+    scenario::{
+        atlas::Atlas,
+        draft,
+        step::{Call, Symbol},
+    },
     spec::{
         file::ScalarType,
         law::{Law, OperationIx},
@@ -82,7 +86,8 @@ pub async fn probe(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans) -
         match session.exchange(&request, &call).await {
             Ok((_, answer)) => {
                 let raw = session.played.exchanges.last().and_then(|(_, e)| e.answer.clone());
-                let implemented = raw.as_ref().map(|raw| is_implemented(law, &operation.name, &yardstick, raw, &answer));
+                let implemented =
+                    raw.as_ref().map(|raw| is_implemented(law, &operation.name, &yardstick, raw, &answer));
                 let evidence = raw.as_ref().map(describe).unwrap_or_default();
                 if matches!(answer.body, Body::Success(_)) {
                     strays.push((request, answer));
@@ -101,14 +106,15 @@ pub async fn probe(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans) -
     let evidence = describe(&yardstick.1);
     let found: Vec<Probed> = found
         .into_iter()
-        .map(|p| p.unwrap_or_else(|| Probed { implemented: false, evidence: format!("like an unknown operation: {evidence}") }))
+        .map(|p| {
+            p.unwrap_or_else(|| Probed {
+                implemented: false,
+                evidence: format!("like an unknown operation: {evidence}"),
+            })
+        })
         .collect();
     if found.iter().all(|p| !p.implemented) {
-        return Err(RunError::Unusable {
-            url: endpoint.target.url().to_string(),
-            operations: found.len(),
-            evidence,
-        });
+        return Err(RunError::Unusable { url: endpoint.target.url().to_string(), operations: found.len(), evidence });
     }
     Ok(found)
 }
@@ -133,7 +139,13 @@ async fn yardstick(context: &Context, endpoint: &Endpoint) -> Result<(Shape, Raw
 }
 
 /// True or false if the answer settles it; none if it looks like the yardstick but could be a breakdown.
-fn is_implemented(law: &Law, name: &str, yardstick: &(Shape, RawAnswer), raw: &RawAnswer, answer: &Answer) -> Option<bool> {
+fn is_implemented(
+    law: &Law,
+    name: &str,
+    yardstick: &(Shape, RawAnswer),
+    raw: &RawAnswer,
+    answer: &Answer,
+) -> Option<bool> {
     let code = |answer: &Answer| match &answer.body {
         Body::Error { code, .. } => Some(code.clone()),
         _ => None,
@@ -157,11 +169,18 @@ fn is_implemented(law: &Law, name: &str, yardstick: &(Shape, RawAnswer), raw: &R
 }
 
 /// Operations in doubt are asked once more, each by the shortest scenario in which it is sure to be accepted.
-async fn ask_properly(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans, yardstick: &(Shape, RawAnswer), found: &mut [Option<Probed>]) {
+async fn ask_properly(
+    context: &Arc<Context>,
+    endpoint: &Endpoint,
+    plans: &Plans,
+    yardstick: &(Shape, RawAnswer),
+    found: &mut [Option<Probed>],
+) {
     let law = &context.law;
     // Each round may show an operation that another one needs.
     for _ in 0..found.len() {
-        let known = |o: OperationIx, found: &[Option<Probed>]| found[o.0 as usize].as_ref().is_some_and(|p| p.implemented);
+        let known =
+            |o: OperationIx, found: &[Option<Probed>]| found[o.0 as usize].as_ref().is_some_and(|p| p.implemented);
         let next = law.operations().find_map(|(ix, operation)| {
             let in_doubt = found[ix.0 as usize].is_none();
             let steps = plans.get(&operation.accepts).filter(|_| in_doubt)?;
@@ -193,7 +212,10 @@ async fn ask_properly(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans
                 let implemented = is_implemented(law, &operation.name, yardstick, &raw, &answer) == Some(true);
                 Probed { implemented, evidence: describe(&raw) }
             }
-            None => Probed { implemented: false, evidence: format!("like an unknown operation: {}", describe(&yardstick.1)) },
+            None => Probed {
+                implemented: false,
+                evidence: format!("like an unknown operation: {}", describe(&yardstick.1)),
+            },
         });
     }
 }
@@ -207,9 +229,10 @@ fn question(law: &Law, ix: OperationIx, dice: &mut Dice) -> Call {
             continue;
         }
         let value = match param.names {
-            Some(reference) => {
-                law[reference.kind].fields[reference.by as usize].mint.as_ref().map(|mint| Symbol::Text(dice.mint(mint).into()))
-            }
+            Some(reference) => law[reference.kind].fields[reference.by as usize]
+                .mint
+                .as_ref()
+                .map(|mint| Symbol::Text(dice.mint(mint).into())),
             None => param.examples.first().map(|e| Symbol::Text(e.as_str().into())),
         };
         if let Some(value) = value {

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::TOLERANCE;
 use crate::{
     model::time::{Interval, Moment},
-    oracle::{Oracle, Settings, judge::{Verdict, Violation}},
+    oracle::{
+        Oracle, Settings,
+        judge::{Verdict, Violation},
+    },
     report::trace::Line,
     spec::law::Law,
     wire::{self, http::HttpResponse},

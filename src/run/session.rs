@@ -4,9 +4,18 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Context, Endpoint, cleanup};
 use crate::{
-    model::{time::{Interval, Moment}, value::Handle},
-    oracle::{Oracle, RuleSet, Settings, judge::{Verdict, Violation}},
-    report::{data::{Exchange, Leftover, RawAnswer}, trace::Place},
+    model::{
+        time::{Interval, Moment},
+        value::Handle,
+    },
+    oracle::{
+        Oracle, RuleSet, Settings,
+        judge::{Verdict, Violation},
+    },
+    report::{
+        data::{Exchange, Leftover, RawAnswer},
+        trace::Place,
+    },
     scenario::{
         atlas::Atlas,
         step::{Call, Step},
@@ -113,7 +122,13 @@ pub struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// A scenario before its first step.
-    pub fn new(context: &'a Context, endpoint: &'a Endpoint, atlas: &'a Atlas, scenario: &'a Scenario, settings: Settings) -> Self {
+    pub fn new(
+        context: &'a Context,
+        endpoint: &'a Endpoint,
+        atlas: &'a Atlas,
+        scenario: &'a Scenario,
+        settings: Settings,
+    ) -> Self {
         let goal = match scenario {
             Scenario::Planned { rule, .. } => Some(*rule),
             Scenario::Random { .. } => None,
@@ -254,7 +269,9 @@ impl<'a> Session<'a> {
         }
         if left > self.context.options.patience {
             let patience = self.context.options.patience;
-            return Err(End::Indeterminate(format!("waiting {left:?} for a change is longer than the patience of {patience:?}")));
+            return Err(End::Indeterminate(format!(
+                "waiting {left:?} for a change is longer than the patience of {patience:?}"
+            )));
         }
         tokio::time::sleep(left).await;
         Ok(())
@@ -404,7 +421,7 @@ pub fn created_by(law: &Law, operation: OperationIx, answer: &Answer) -> Vec<Cre
 
 fn own_id(law: &Law, kind: KindIx, item: &Tree) -> Option<Created> {
     let id: FieldIx = law[kind].id?;
-    let shown = law[kind].view.iter().find(|s| matches!(&s.from, ShownFrom::Paths(p) if p.iter().any(|p| p.0 == [id])))?;
+    let shown =
+        law[kind].view.iter().find(|s| matches!(&s.from, ShownFrom::Paths(p) if p.iter().any(|p| p.0 == [id])))?;
     Some(Created { kind, id: item.get(&shown.name)?.as_text()?.clone() })
 }
-

@@ -1,10 +1,17 @@
 //! The report of a run.
 
-use super::{Context, probe::Probed, suite::{Plans, operations_of}};
+use super::{
+    Context,
+    probe::Probed,
+    suite::{Plans, operations_of},
+};
 use crate::{
     report::data::{FORMAT, Finding, LawName, LevelTotals, OperationResult, Outcome, Report, RuleResult, Totals},
     scenario::{file::StepFile, step::Step},
-    spec::{file::Level, law::{Law, RuleIx}},
+    spec::{
+        file::Level,
+        law::{Law, RuleIx},
+    },
 };
 
 /// The name of a level in a report.

@@ -43,9 +43,9 @@ impl Atlas {
             }
             for output in operation.output.iter().filter(|_| operation.reads) {
                 let OutputFrom::Selected { kind, by, .. } = &output.from else { continue };
-                let by_id = by.iter().find(|p| {
-                    operation.params[**p as usize].names.is_some_and(|r| law[*kind].id == Some(r.by))
-                });
+                let by_id = by
+                    .iter()
+                    .find(|p| operation.params[**p as usize].names.is_some_and(|r| law[*kind].id == Some(r.by)));
                 if let Some(by_id) = by_id {
                     readers[kind.0 as usize].get_or_insert(Reader::Direct(ix, *by_id));
                 }
@@ -72,9 +72,8 @@ impl Atlas {
             let through = kind.fields.iter().enumerate().find(|(_, f)| {
                 f.kind == FieldKind::Ref
                     && f.to.is_some_and(|to| {
-                        let inverse = law[to].fields.iter().position(|g| {
-                            g.kind == FieldKind::InverseOne && g.to == Some(ix)
-                        });
+                        let inverse =
+                            law[to].fields.iter().position(|g| g.kind == FieldKind::InverseOne && g.to == Some(ix));
                         inverse.is_some_and(|inverse| {
                             law[to].view.iter().any(|s| match &s.from {
                                 ShownFrom::Paths(paths) => paths.iter().any(|p| p.0.first() == Some(&(inverse as u32))),
@@ -113,7 +112,8 @@ impl Atlas {
                 let spec = &law[operation].params[param as usize];
                 let by = spec.names?.by;
                 let known = |h: &Handle| crate::oracle::handles::seen_text(world, *h, by).is_some();
-                let symbols: Vec<Symbol> = list.into_iter().filter(known).filter_map(|h| Symbol::of(world, h, by)).collect();
+                let symbols: Vec<Symbol> =
+                    list.into_iter().filter(known).filter_map(|h| Symbol::of(world, h, by)).collect();
                 let symbol = if spec.kind == crate::spec::file::ScalarType::List {
                     Symbol::List(symbols.clone())
                 } else {
@@ -150,7 +150,9 @@ impl Atlas {
         let (live, gone): (Vec<_>, Vec<_>) = unconfirmed.partition(|(_, r)| r.live);
         let mut calls = self.looks(law, world, live.into_iter().map(|(h, _)| h));
         for (handle, _) in gone {
-            calls.extend(self.looks(law, world, [handle]).into_iter().filter(|c| !calls.contains(c)).collect::<Vec<_>>());
+            calls.extend(
+                self.looks(law, world, [handle]).into_iter().filter(|c| !calls.contains(c)).collect::<Vec<_>>(),
+            );
         }
         calls
     }
@@ -161,7 +163,9 @@ impl Atlas {
         for world in worlds {
             let changing = world.timers.iter().flat_map(|t| t.steps.iter().map(|s| s.on));
             let changing: Vec<Handle> = changing.filter(|h| world.get(*h).is_some_and(|r| r.live)).collect();
-            calls.extend(self.looks(law, world, changing).into_iter().filter(|c| !calls.contains(c)).collect::<Vec<_>>());
+            calls.extend(
+                self.looks(law, world, changing).into_iter().filter(|c| !calls.contains(c)).collect::<Vec<_>>(),
+            );
         }
         calls
     }

@@ -90,7 +90,8 @@ impl CallFile {
     /// It names something that the law does not have.
     pub fn read(&self, law: &Law) -> Result<Call, StepError> {
         let operation = law.operation(&self.operation).ok_or_else(|| StepError::Operation(self.operation.clone()))?;
-        let args = self.args.iter().map(|(n, s)| Ok((Arc::from(n.as_str()), s.read(law)?))).collect::<Result<_, _>>()?;
+        let args =
+            self.args.iter().map(|(n, s)| Ok((Arc::from(n.as_str()), s.read(law)?))).collect::<Result<_, _>>()?;
         Ok(Call { operation, args })
     }
 }

@@ -245,7 +245,11 @@ fn steps_from(search: &Search<'_>, simulation: &Simulation, found: &[Option<Vec<
             for (place, param) in operation.params.iter().enumerate() {
                 let Some(reference) = param.names.filter(|r| missing.contains(&r.kind)) else { continue };
                 let bare = Call { operation: ix, args: Vec::new() };
-                for defect in [crate::spec::file::Defect::Stale, crate::spec::file::Defect::Unknown, crate::spec::file::Defect::Malformed] {
+                for defect in [
+                    crate::spec::file::Defect::Stale,
+                    crate::spec::file::Defect::Unknown,
+                    crate::spec::file::Defect::Malformed,
+                ] {
                     let fault = draft::Fault { param: Some(place as u32), defect, variant: 0 };
                     if missing.len() == 1
                         && reference.kind == missing[0]

@@ -77,7 +77,11 @@ impl Symbol {
             Symbol::Text(text) => format!("\"{text}\""),
             Symbol::Of { kind, ordinal, field } => {
                 let name = handles::name(law, *kind, *ordinal);
-                if law[*kind].id == Some(*field) { name } else { format!("{name}.{}", law[*kind].fields[*field as usize].name) }
+                if law[*kind].id == Some(*field) {
+                    name
+                } else {
+                    format!("{name}.{}", law[*kind].fields[*field as usize].name)
+                }
             }
             Symbol::List(items) => {
                 format!("[{}]", items.iter().map(|s| s.display(law)).collect::<Vec<_>>().join(", "))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use proptest::{
     prelude::*,
-    strategy::{BoxedStrategy, ValueTree},
+    strategy::{SBoxedStrategy, ValueTree},
     test_runner::{Config, RngAlgorithm, RngSeed, TestRng, TestRunner},
 };
 
@@ -55,8 +55,8 @@ pub enum Bent {
 /// The strategies of one law.
 pub struct Strategies {
     law: Arc<Law>,
-    drafts: BoxedStrategy<Draft>,
-    straight: Vec<BoxedStrategy<Draft>>,
+    drafts: SBoxedStrategy<Draft>,
+    straight: Vec<SBoxedStrategy<Draft>>,
 }
 
 impl Strategies {
@@ -81,16 +81,16 @@ impl Strategies {
         let drafts = if weighted.is_empty() {
             Self::straight(OperationIx(0))
         } else {
-            proptest::strategy::Union::new_weighted(weighted).boxed()
+            proptest::strategy::Union::new_weighted(weighted).sboxed()
         };
         Strategies { law: law.clone(), drafts, straight }
     }
 
-    fn straight(operation: OperationIx) -> BoxedStrategy<Draft> {
-        any::<u64>().prop_map(move |picks| Draft { operation, bent: Bent::Straight, picks }).boxed()
+    fn straight(operation: OperationIx) -> SBoxedStrategy<Draft> {
+        any::<u64>().prop_map(move |picks| Draft { operation, bent: Bent::Straight, picks }).sboxed()
     }
 
-    fn drafts_of(law: &Law, operation: OperationIx) -> BoxedStrategy<Draft> {
+    fn drafts_of(law: &Law, operation: OperationIx) -> SBoxedStrategy<Draft> {
         let faults = draft::faults(&law[operation]);
         let fault = (0..faults.len().max(1), 0..faults.len().max(1));
         let has_faults = !faults.is_empty();
@@ -106,7 +106,7 @@ impl Strategies {
                 };
                 Draft { operation, bent, picks }
             })
-            .boxed()
+            .sboxed()
     }
 }
 
@@ -154,7 +154,7 @@ impl<'s> Walk<'s> {
         None
     }
 
-    fn draw(&mut self, strategy: &BoxedStrategy<Draft>) -> Option<Draft> {
+    fn draw(&mut self, strategy: &SBoxedStrategy<Draft>) -> Option<Draft> {
         strategy.new_tree(&mut self.runner).ok().map(|tree| tree.current())
     }
 

@@ -16,10 +16,11 @@ pub mod expr;
 pub mod file;
 mod kinds;
 pub mod law;
-mod load;
+pub mod load;
 mod names;
 mod operation;
 mod rules;
+pub mod schema;
 
 pub use error::{SpecError, SpecErrors};
 pub use law::Law;

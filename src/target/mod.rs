@@ -87,9 +87,10 @@ impl NoAnswer {
     pub fn never_arrived(&self) -> bool {
         match self {
             NoAnswer::Unsendable { .. } | NoAnswer::Refused | NoAnswer::Unreachable { .. } => true,
-            NoAnswer::Timeout { .. } | NoAnswer::Closed { .. } | NoAnswer::TooLarge { .. } | NoAnswer::Garbage { .. } => {
-                false
-            }
+            NoAnswer::Timeout { .. }
+            | NoAnswer::Closed { .. }
+            | NoAnswer::TooLarge { .. }
+            | NoAnswer::Garbage { .. } => false,
         }
     }
 }

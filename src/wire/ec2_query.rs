@@ -324,12 +324,8 @@ impl<'l> Schema<'l> {
 pub fn decode_answer(law: &Law, operation: OperationIx, response: &HttpResponse) -> Answer {
     let status = response.status;
     let from_headers = || REQUEST_ID_HEADERS.iter().find_map(|name| response.header(name)).map(Arc::from);
-    let unreadable = |why: String| Answer {
-        status,
-        request_id: from_headers(),
-        body: Body::Unreadable { why },
-        faults: Vec::new(),
-    };
+    let unreadable =
+        |why: String| Answer { status, request_id: from_headers(), body: Body::Unreadable { why }, faults: Vec::new() };
     if response.body.len() > MAX_ANSWER {
         return unreadable(format!("the body is larger than {MAX_ANSWER} bytes"));
     }
@@ -338,11 +334,7 @@ pub fn decode_answer(law: &Law, operation: OperationIx, response: &HttpResponse)
         Err(why) => return unreadable(format!("the body is {why}")),
     };
     let mut reader = Reader { law, document: &document, faults: Vec::new(), items: 0 };
-    let read = if (200..300).contains(&status) {
-        reader.success(&law[operation])
-    } else {
-        reader.error()
-    };
+    let read = if (200..300).contains(&status) { reader.success(&law[operation]) } else { reader.error() };
     match read {
         Ok((request_id, body)) => {
             Answer { status, request_id: request_id.or_else(from_headers), body, faults: reader.faults }
@@ -514,9 +506,7 @@ impl<'l> Reader<'l, '_> {
         if document.children(element).all(|c| document.name(c) == ITEM) {
             return Tree::List(document.children(element).map(|c| self.as_it_stands(c)).collect());
         }
-        Tree::Struct(
-            document.children(element).map(|c| (Arc::from(document.name(c)), self.as_it_stands(c))).collect(),
-        )
+        Tree::Struct(document.children(element).map(|c| (Arc::from(document.name(c)), self.as_it_stands(c))).collect())
     }
 }
 
@@ -621,11 +611,8 @@ impl<'l> Writer<'l> {
             if fields[..i].iter().any(|other| shares(&other)) {
                 continue;
             }
-            let inner: Vec<Piece> = fields[i..]
-                .iter()
-                .filter(shares)
-                .map(|other| Piece { path: &other.path[1..], ..*other })
-                .collect();
+            let inner: Vec<Piece> =
+                fields[i..].iter().filter(shares).map(|other| Piece { path: &other.path[1..], ..*other }).collect();
             // A value beside a list within a list is told once for each element there, which no flat answer can do.
             match inner.iter().find(|p| p.schema.through_lists) {
                 Some(list) => self.list_in_list(first, list),

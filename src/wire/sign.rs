@@ -130,10 +130,7 @@ mod tests {
     use super::*;
 
     fn from(set: &[(&str, &str)], loopback: bool) -> Result<Credentials, SignError> {
-        Credentials::from_lookup(
-            |name| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()),
-            loopback,
-        )
+        Credentials::from_lookup(|name| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()), loopback)
     }
 
     #[test]

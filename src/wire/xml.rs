@@ -95,7 +95,11 @@ impl<'a> Document<'a> {
             return Err("not XML: it ends before its elements do".into());
         }
         if nodes.is_empty() {
-            return Err(if text.trim_ascii().is_empty() { "empty".into() } else { "not XML: it has no element".into() });
+            return Err(if text.trim_ascii().is_empty() {
+                "empty".into()
+            } else {
+                "not XML: it has no element".into()
+            });
         }
         Ok(Document { nodes })
     }
