@@ -314,7 +314,10 @@ fn a_form_is_written_as_the_protocol_has_it() {
     let list = |values: &[&str]| Tree::List(values.iter().map(|v| Tree::text(*v)).collect());
     let args = vec![
         ("Ids".into(), list(&["a b", "ü"])),
-        ("Sieves".into(), Tree::List(vec![members(vec![("Name", Some(Tree::text("n"))), ("Values", Some(list(&["x", "y"])))])])),
+        (
+            "Sieves".into(),
+            Tree::List(vec![members(vec![("Name", Some(Tree::text("n"))), ("Values", Some(list(&["x", "y"])))])]),
+        ),
         ("Place".into(), members(vec![("Row", Some(Tree::text("3")))])),
         ("Name".into(), Tree::List(vec![])),
         ("Unknown".into(), list(&["1"])),
@@ -340,11 +343,25 @@ fn requests_of_other_clients_are_understood() {
     assert_eq!(read("Id=a"), [("Ids".to_owned(), list(&["a"]))]);
     assert_eq!(read("Id.1="), [("Ids".to_owned(), list(&[""]))]);
     assert_eq!(read("Name=a&Name=b"), [("Name".to_owned(), Tree::text("a"))]);
-    for raw in ["Id.x", "Id.-1", "Id.+1", "Id.1.Name", "Ids.1", "name", "Name.1", "Sieve.1", "Sieve.1.Other", "Place", "Place.Row", "Place."] {
+    for raw in [
+        "Id.x",
+        "Id.-1",
+        "Id.+1",
+        "Id.1.Name",
+        "Ids.1",
+        "name",
+        "Name.1",
+        "Sieve.1",
+        "Sieve.1.Other",
+        "Place",
+        "Place.Row",
+        "Place.",
+    ] {
         let form = raw.replace('+', "%2B");
         assert_eq!(read(&format!("{form}=v")), [(raw.to_owned(), Tree::text("v"))], "{raw}");
     }
-    let signed = "X-Amz-Date=1&x-amz-signature=2&AWSAccessKeyId=3&Signature=4&SignatureVersion=2&SignatureMethod=5&Timestamp=6";
+    let signed =
+        "X-Amz-Date=1&x-amz-signature=2&AWSAccessKeyId=3&Signature=4&SignatureVersion=2&SignatureMethod=5&Timestamp=6";
     assert_eq!(read(signed), []);
 }
 
@@ -374,7 +391,11 @@ fn a_hostile_request_is_read_in_reasonable_time() {
 fn a_success_is_written_as_the_protocol_has_it() {
     let law = law();
     let gadget = |id: &str| {
-        members(vec![("GadgetId", Some(Tree::text(id))), ("ModeCode", Some(Tree::text("1"))), ("Mode", Some(Tree::text("on")))])
+        members(vec![
+            ("GadgetId", Some(Tree::text(id))),
+            ("ModeCode", Some(Tree::text("1"))),
+            ("Mode", Some(Tree::text("on"))),
+        ])
     };
     let tree = members(vec![
         ("Undeclared", Some(Tree::text("x"))),
@@ -383,9 +404,12 @@ fn a_success_is_written_as_the_protocol_has_it() {
         ("State", Some(Tree::text("s"))),
         ("Reason", Some(Tree::text("r"))),
     ]);
-    let text = |operation| String::from_utf8(wire::encode_success(&law, op(&law, operation), "id-1", &tree).to_vec()).unwrap();
+    let text =
+        |operation| String::from_utf8(wire::encode_success(&law, op(&law, operation), "id-1", &tree).to_vec()).unwrap();
     let item = |id: &str| {
-        format!("<item><gadgetSet><item><gadgetId>{id}</gadgetId><mode><name>on</name><code>1</code></mode></item></gadgetSet></item>")
+        format!(
+            "<item><gadgetSet><item><gadgetId>{id}</gadgetId><mode><name>on</name><code>1</code></mode></item></gadgetSet></item>"
+        )
     };
     assert_eq!(
         text("MakeGadget"),
@@ -424,15 +448,29 @@ fn faults_of_form_are_told_apart_and_leave_the_meaning_readable() {
     assert_eq!(faults(&root("")), [NoRequestId]);
     assert_eq!(faults(&root("<requestId> </requestId>")), [NoRequestId]);
     assert_eq!(faults("<MakeGadgetResponse><requestId>1</requestId></MakeGadgetResponse>"), [Namespace]);
-    assert_eq!(faults("<MakeGadgetResponse xmlns='http://example.com/doc/2'><requestId>1</requestId></MakeGadgetResponse>"), [Namespace]);
-    assert_eq!(faults(&format!("<p:MakeGadgetResponse xmlns:p='{NAMESPACE}/'><p:requestId>1</p:requestId></p:MakeGadgetResponse>")), []);
-    assert_eq!(faults(&format!("<MakeGadgetResult xmlns='{NAMESPACE}'><requestId>1</requestId></MakeGadgetResult>")), [RootElement]);
+    assert_eq!(
+        faults("<MakeGadgetResponse xmlns='http://example.com/doc/2'><requestId>1</requestId></MakeGadgetResponse>"),
+        [Namespace]
+    );
+    assert_eq!(
+        faults(&format!(
+            "<p:MakeGadgetResponse xmlns:p='{NAMESPACE}/'><p:requestId>1</p:requestId></p:MakeGadgetResponse>"
+        )),
+        []
+    );
+    assert_eq!(
+        faults(&format!("<MakeGadgetResult xmlns='{NAMESPACE}'><requestId>1</requestId></MakeGadgetResult>")),
+        [RootElement]
+    );
     assert_eq!(faults(&root("<requestId>1</requestId><isDone>True</isDone>")), [BooleanSpelling]);
     assert_eq!(faults(&root("<requestId>1</requestId><isDone/><count></count>")), [EmptyScalar]);
     let strict = format!("<StrictResponse xmlns='{NAMESPACE}'><requestId>1</requestId>@</StrictResponse>");
     assert_eq!(read("Strict", 200, &strict.replace('@', "")).faults, [MissingListWrapper]);
     let empty = read("Strict", 200, &strict.replace('@', "<gadgetSet>\n</gadgetSet>"));
-    assert_eq!((empty.faults, empty.body), (vec![], Body::Success(members(vec![("Gadgets", Some(Tree::List(vec![])))]))));
+    assert_eq!(
+        (empty.faults, empty.body),
+        (vec![], Body::Success(members(vec![("Gadgets", Some(Tree::List(vec![])))])))
+    );
 }
 
 #[test]
@@ -454,7 +492,8 @@ fn errors_in_other_envelopes_are_read_with_a_fault() {
         (Some("1".into()), vec![ErrorEnvelope, NoErrorRequestId], bad())
     );
     assert_eq!(error(inner), (None, vec![ErrorEnvelope, NoErrorRequestId], bad()));
-    for no_error in ["", "{}", "<html/>", "<Response><Errors><Error><Code/></Error></Errors></Response>", "Bad Gateway"] {
+    for no_error in ["", "{}", "<html/>", "<Response><Errors><Error><Code/></Error></Errors></Response>", "Bad Gateway"]
+    {
         assert!(matches!(error(no_error).2, Body::Unreadable { .. }), "{no_error}");
     }
 }

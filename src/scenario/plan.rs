@@ -1,14 +1,14 @@
 //! For each rule, a short scenario that exercises it, found by searching the model.
 //!
-//! The search plays the reference against the oracle, both in memory. It is breadth first over the states that requests
-//! lead to, but keeps a state only if something in it has not been seen in any state before: a *width-1* search (N.
-//! Lipovetzky and H. Geffner, "Width and serialization of classical planning problems", ECAI 2012). What can be new is
-//! a resource with its own state and that of what it refers to, the number of live resources of a kind, and a value
-//! that has become known. The number of states is then bounded by the number of such facts instead of growing with
-//! every combination of them. Each scenario is then stripped of the steps that it does not need.
+//! The search plays the reference against the oracle, both in memory. It goes on first from states in which a single
+//! fact is true that was not true in any state before (a resource of some kind has a field with some value, or refers
+//! to one in some state; so many of a kind are live; a value has become known): a *width-1* search (N. Lipovetzky and H.
+//! Geffner, "Width and serialization of classical planning problems", ECAI 2012). There are few such facts, so it goes
+//! deep quickly. Only then it goes on from states that are merely new in how the facts of one resource are combined.
+//! Each scenario is stripped afterwards of the steps that it does not need.
 
 use std::{
-    collections::VecDeque,
+    collections::BTreeMap,
     hash::{Hash, Hasher},
     sync::Arc,
 };
@@ -41,9 +41,9 @@ use crate::{
 /// How long a request takes in the simulation, in microseconds.
 const REQUEST: u64 = 1000;
 /// Live resources of one kind that a state may have before nothing more is added to it.
-const MOST_ALIKE: usize = 3;
+const MOST_ALIKE: usize = 2;
 /// States that the search keeps at most.
-const MOST_STATES: usize = 3000;
+const MOST_STATES: usize = 1500;
 
 /// The law played against itself: the reference answers, the oracle judges.
 #[derive(Clone)]
@@ -136,15 +136,21 @@ struct State {
 pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     let mut found: Vec<Option<Vec<Step>>> = vec![None; search.law.rules.len()];
     let mut left: usize = search.wanted.iter().count();
-    let mut seen = FxHashSet::default();
+    let mut seen = Seen::default();
     let settings = Settings { tolerance: 0, muted: Arc::default() };
-    let mut queue = VecDeque::from([State { simulation: Simulation::new(search.law, settings), steps: Vec::new() }]);
-    let mut states = 0;
-    while let Some(state) = queue.pop_front() {
+    // Ordered by what is new, then by length, then by when it was found.
+    let mut queue = BTreeMap::new();
+    let start = State { simulation: Simulation::new(search.law, settings), steps: Vec::new() };
+    queue.insert((Novelty::Fact, 0, 0), start);
+    let (mut states, mut number) = (0, 0);
+    while let Some((_, state)) = queue.pop_first() {
         if left == 0 || states >= MOST_STATES {
             break;
         }
         states += 1;
+        if states % 50 == 0 {
+            tracing::debug!(states, left, waiting = queue.len(), depth = state.steps.len(), "searching");
+        }
         for step in steps_from(search, &state.simulation, &found) {
             let mut simulation = state.simulation.clone();
             let before = simulation.forward.world().clone();
@@ -160,11 +166,17 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
             }
             let changed = !Arc::ptr_eq(&before, simulation.forward.world()) || matches!(step, Step::Settle);
             let learnt = law_is_reading(search.law, &step);
-            if forbidden.is_none() && (changed || learnt) && is_novel(search.law, &simulation, &mut seen) {
-                queue.push_back(State { simulation, steps: steps() });
+            if forbidden.is_some() || !(changed || learnt) {
+                continue;
+            }
+            if let Some(novelty) = seen.note(search.law, &simulation) {
+                let state = State { simulation, steps: steps() };
+                number += 1;
+                queue.insert((novelty, state.steps.len(), number), state);
             }
         }
     }
+    tracing::debug!(states, left, waiting = queue.len(), "the search is over");
     let mut plans = Vec::new();
     for (ix, steps) in found.into_iter().enumerate() {
         if let Some(steps) = steps {
@@ -264,64 +276,77 @@ fn steps_from(search: &Search<'_>, simulation: &Simulation, found: &[Option<Vec<
     steps
 }
 
-/// True if a state has something that no earlier one had; remembers it.
-fn is_novel(law: &Law, simulation: &Simulation, seen: &mut FxHashSet<u64>) -> bool {
-    let world = simulation.forward.world();
-    let known = simulation.oracle.worlds().first();
-    let mut novel = false;
-    let mut note = |parts: &dyn Fn(&mut FxHasher)| {
-        let mut hasher = FxHasher::default();
-        parts(&mut hasher);
-        novel |= seen.insert(hasher.finish());
-    };
-    for (kind, _) in law.kinds() {
-        let live = world.live(kind).count().min(MOST_ALIKE);
-        note(&|h| (0, kind, live).hash(h));
-    }
-    for (handle, resource) in world.iter() {
-        let key = known.map(|w| {
-            let fields = law[resource.kind].fields.iter().enumerate();
-            let named = fields.filter(|(_, f)| matches!(f.kind, FieldKind::Id | FieldKind::Chosen));
-            named.map(|(i, _)| crate::oracle::handles::seen_text(w, handle, i as u32).is_some()).collect::<Vec<_>>()
-        });
-        note(&|h| {
-            1.hash(h);
-            describe(law, world, handle, 2, h);
-            key.hash(h);
-        });
-    }
-    novel
+/// How much a state is worth going on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Novelty {
+    /// It has a fact that no earlier state had.
+    Fact,
+    /// It has a resource in a combination of facts that no earlier state had.
+    Combination,
 }
 
-/// A resource's own state, and that of its neighbours, without names.
-fn describe(law: &Law, world: &World, handle: Handle, depth: usize, hasher: &mut FxHasher) {
-    let Some(resource) = world.get(handle) else { return };
-    (resource.kind, resource.live).hash(hasher);
-    for (ix, field) in law[resource.kind].fields.iter().enumerate() {
-        match (field.kind, world.read(law, handle, ix as u32)) {
-            (FieldKind::Id | FieldKind::Chosen, _) => {}
-            (_, Value::Ref(to)) if depth > 0 => describe(law, world, to, depth - 1, hasher),
-            (_, Value::Ref(_)) => 1.hash(hasher),
-            (FieldKind::Inverse, Value::List(list)) => {
-                let mut hashes: Vec<u64> = list
-                    .iter()
-                    .filter_map(|v| match v {
-                        Value::Ref(h) => Some(*h),
-                        _ => None,
-                    })
-                    .map(|part| {
-                        let mut own = FxHasher::default();
-                        describe(law, world, part, 0, &mut own);
-                        own.finish()
-                    })
-                    .collect();
-                hashes.sort_unstable();
-                hashes.truncate(MOST_ALIKE);
-                if depth > 0 { hashes.hash(hasher) } else { hashes.len().min(1).hash(hasher) }
+/// What has been seen in any state so far.
+#[derive(Default)]
+struct Seen {
+    facts: FxHashSet<u64>,
+    combinations: FxHashSet<u64>,
+}
+
+impl Seen {
+    /// What is new in a state; remembers it.
+    fn note(&mut self, law: &Law, simulation: &Simulation) -> Option<Novelty> {
+        let world = simulation.forward.world();
+        let known = simulation.oracle.worlds().first();
+        let mut new_fact = false;
+        let mut new_combination = false;
+        for (kind, _) in law.kinds() {
+            let live = world.live(kind).count().min(MOST_ALIKE);
+            new_fact |= self.facts.insert(hash(&(kind, live)));
+        }
+        for (handle, resource) in world.iter() {
+            let mut facts: Vec<u64> = vec![hash(&(resource.kind, resource.live))];
+            for (ix, field) in law[resource.kind].fields.iter().enumerate() {
+                let here = (resource.kind, resource.live, ix);
+                match (field.kind, world.read(law, handle, ix as u32)) {
+                    (FieldKind::Id | FieldKind::Chosen, _) => {
+                        let seen = known.is_some_and(|w| crate::oracle::handles::seen_text(w, handle, ix as u32).is_some());
+                        facts.push(hash(&(here, seen)));
+                    }
+                    (_, Value::Ref(to)) => facts.push(hash(&(here, own_state(law, world, to)))),
+                    (_, Value::List(list)) => {
+                        facts.push(hash(&(here, list.len().min(MOST_ALIKE))));
+                        let parts = list.iter().filter_map(|v| match v {
+                            Value::Ref(h) => Some(*h),
+                            _ => None,
+                        });
+                        facts.extend(parts.map(|part| hash(&(here, "part", own_state(law, world, part)))));
+                    }
+                    (_, value) => facts.push(hash(&(here, value))),
+                }
             }
-            (_, value) => value.hash(hasher),
+            new_fact |= facts.iter().fold(false, |new, fact| self.facts.insert(*fact) || new);
+            new_combination |= self.combinations.insert(hash(&facts));
+        }
+        match (new_fact, new_combination) {
+            (true, _) => Some(Novelty::Fact),
+            (false, true) => Some(Novelty::Combination),
+            (false, false) => None,
         }
     }
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = FxHasher::default();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A resource's states and flags, without names and neighbours.
+fn own_state(law: &Law, world: &World, handle: Handle) -> u64 {
+    let Some(resource) = world.get(handle) else { return 0 };
+    let own = law[resource.kind].fields.iter().zip(&resource.fields);
+    let own: Vec<_> = own.filter(|(f, _)| matches!(f.kind, FieldKind::State | FieldKind::Flag)).map(|(_, v)| v).collect();
+    hash(&(resource.kind, resource.live, own))
 }
 
 /// Drops every step without which the rule is still exercised by the last one.

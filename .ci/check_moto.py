@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+"""Checks runs of eipcheck on moto_server. Called by `.ci/moto`.
+
+check_moto.py answers URL            does the server answer?
+check_moto.py plant URL FILE         makes things that are none of the run's, and takes stock
+check_moto.py stock URL FILE         takes stock: what does the server hold?
+check_moto.py check RUN RUN [--most-requests N] [--allowed-seconds N] [--verified FILE]
+                                     checks two runs of one seed, each a folder with
+                                     report.json, trace.jsonl, run.json, before.json, after.json
+"""
+
+import argparse
+import collections
+import json
+import pathlib
+import re
+import sys
+
+import boto3
+from botocore.config import Config
+
+# moto 5.2.5 answers these with the HTML page with which it answers any action that it does not have.
+MISSING = {
+    "AssignPrivateNatGatewayAddress",
+    "AssociateNatGatewayAddress",
+    "DisassociateNatGatewayAddress",
+    "UnassignPrivateNatGatewayAddress",
+}
+LEVELS = ("must", "should", "assumed")
+RESULTS = ("pass", "violation", "indeterminate", "unsupported", "not-reached")
+
+
+def connect(url):
+    return boto3.client(
+        "ec2",
+        endpoint_url=url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=60),
+    )
+
+
+def plant(ec2):
+    """One of everything that a run makes too, in use: a run must touch none of it."""
+    vpc = ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.99.1.0/24")["Subnet"]["SubnetId"]
+    internet_gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=internet_gateway, VpcId=vpc)
+    interface = ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    ec2.run_instances(ImageId="ami-12345678", MinCount=1, MaxCount=1, SubnetId=subnet)
+    ec2.create_nat_gateway(SubnetId=subnet, ConnectivityType="private")
+    free, of_interface, of_gateway = (ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(3))
+    ec2.associate_address(AllocationId=of_interface, NetworkInterfaceId=interface)
+    ec2.create_nat_gateway(SubnetId=subnet, AllocationId=of_gateway)
+
+
+def stock(ec2):
+    """What the server holds: for each kind, each live thing by its id."""
+
+    def every(operation, key):
+        return [item for page in ec2.get_paginator(operation).paginate() for item in page[key]]
+
+    gateways = every("describe_nat_gateways", "NatGateways")
+    instances = [item for group in every("describe_instances", "Reservations") for item in group["Instances"]]
+    dead_gateways = [item for item in gateways if item["State"] == "deleted"]
+    dead_instances = [item for item in instances if item["State"]["Name"] == "terminated"]
+
+    def by(key, items, *changing):
+        return {item[key]: {k: v for k, v in item.items() if k not in changing} for item in items}
+
+    return {
+        "addresses": {
+            item.get("AllocationId", item["PublicIp"]): item for item in ec2.describe_addresses()["Addresses"]
+        },
+        "NAT gateways": by("NatGatewayId", [item for item in gateways if item not in dead_gateways]),
+        "instances": by("InstanceId", [item for item in instances if item not in dead_instances]),
+        "network interfaces": by("NetworkInterfaceId", every("describe_network_interfaces", "NetworkInterfaces")),
+        "internet gateways": by("InternetGatewayId", every("describe_internet_gateways", "InternetGateways")),
+        "VPCs": by("VpcId", every("describe_vpcs", "Vpcs")),
+        "subnets": by("SubnetId", every("describe_subnets", "Subnets"), "AvailableIpAddressCount"),
+        # moto makes an interface for each gateway and each instance and keeps it when they end: it is not the run's.
+        "kept by the server": sorted(
+            [a["NetworkInterfaceId"] for gateway in dead_gateways for a in gateway["NatGatewayAddresses"]]
+            + [i["NetworkInterfaceId"] for instance in dead_instances for i in instance["NetworkInterfaces"]]
+        ),
+    }
+
+
+class Checks:
+    def __init__(self):
+        self.made = 0
+        self.failed = []
+
+    def true(self, what, holds, detail=""):
+        self.made += 1
+        if not holds:
+            self.failed.append(f"{what}{': ' if detail else ''}{detail}")
+
+    def equal(self, what, came, wanted):
+        self.true(what, came == wanted, f"wanted {wanted!r}, came {came!r}")
+
+
+def check_run(checks, folder, options):
+    """One run by itself; gives its report, or None where there is none."""
+    told = json.loads((folder / "run.json").read_text())
+    name = folder.name
+    seconds = told["milliseconds"] / 1000
+    print(f"{name}: exit code {told['exit_code']}, {seconds:.1f} s, {told['requests']} requests")
+    checks.equal(f"{name}: exit code", told["exit_code"], 1)
+    checks.true(f"{name}: ends within {options.allowed_seconds} s", seconds <= options.allowed_seconds, f"{seconds} s")
+    # Cleaning up is not bound by the limit, but it is not a second run either.
+    most = options.most_requests * 5 // 4
+    checks.true(f"{name}: at most {most} requests", told["requests"] <= most, str(told["requests"]))
+
+    path = folder / "report.json"
+    if not path.is_file():
+        checks.true(f"{name}: there is a report.json", False)
+        return None
+    report = json.loads(path.read_text())
+    check_report(checks, name, report, told)
+    check_secrets(checks, name, folder)
+    check_stock(checks, name, *(json.loads((folder / file).read_text()) for file in ("before.json", "after.json")))
+    return report
+
+
+def check_report(checks, name, report, told):
+    """The report is whole, and does not contradict itself."""
+    checks.equal(f"{name}: format", report["format"], 1)
+    checks.equal(f"{name}: target", report["target"].rstrip("/"), told["url"])
+    checks.equal(f"{name}: seed", int(report["seed"]), told["seed"])
+    checks.equal(f"{name}: the law's cloud", report["law"]["cloud"], "ec2")
+    checks.true(f"{name}: the law has a digest", report["law"]["digest"])
+    checks.equal(f"{name}: leftovers", report["leftovers"], [])
+    checks.equal(f"{name}: requests, by the report and by the server", report["totals"]["requests"], told["requests"])
+
+    missing = {operation["name"] for operation in report["operations"] if not operation["implemented"]}
+    checks.equal(f"{name}: operations not implemented", sorted(missing), sorted(MISSING))
+    for operation in report["operations"]:
+        checks.true(f"{name}: evidence for {operation['name']}", operation.get("evidence"))
+
+    rules = {rule["id"]: rule for rule in report["rules"]}
+    checks.equal(f"{name}: each rule is listed once", len(rules), len(report["rules"]))
+    for rule in rules.values():
+        checks.true(f"{name}: {rule['id']}: level", rule["level"] in LEVELS, rule["level"])
+        checks.true(f"{name}: {rule['id']}: result", rule["result"] in RESULTS, rule["result"])
+        if rule["result"] in ("unsupported", "not-reached", "indeterminate"):
+            checks.true(f"{name}: {rule['id']} is {rule['result']}: a reason", rule.get("reason"))
+        if rule["result"] == "pass":
+            checks.true(f"{name}: {rule['id']} is a pass: exercised", rule["exercised"] > 0)
+    results = collections.Counter(rule["result"] for rule in rules.values())
+    print(f"{name}: " + ", ".join(f"{results[result]} {result}" for result in RESULTS))
+    checks.true(f"{name}: some rules are unsupported", results["unsupported"] > 0)
+    checks.true(f"{name}: some rules pass", results["pass"] > 0)
+
+    findings = report["findings"]
+    checks.true(f"{name}: there are findings", findings)
+    checks.true(f"{name}: there are findings of level must", any(f["level"] == "must" for f in findings))
+    checks.equal(
+        f"{name}: rules violated, and rules with findings",
+        sorted(rule["id"] for rule in rules.values() if rule["result"] == "violation"),
+        sorted({finding["rule"] for finding in findings}),
+    )
+    for finding in findings:
+        for key in ("level", "says", "source", "allowed", "came", "steps", "exchanges"):
+            checks.true(f"{name}: finding {finding['rule']} has {key}", finding.get(key))
+
+
+def check_secrets(checks, name, folder):
+    """Neither credentials nor signatures are written down."""
+    for file in ("report.json", "trace.jsonl"):
+        path = folder / file
+        if not path.is_file():
+            checks.true(f"{name}: there is a {file}", False)
+            continue
+        text = path.read_text()
+        found = re.search(r"Signature=[0-9a-f]{64}|x-amz-signature[\"=: ]+[0-9a-f]{64}", text, re.IGNORECASE)
+        checks.true(f"{name}: {file} holds no signature", not found, found[0][:40] if found else "")
+        if file == "trace.jsonl":
+            lines = text.splitlines()
+            for line in lines:
+                json.loads(line)
+            checks.true(f"{name}: trace.jsonl holds the exchanges", lines)
+
+
+def check_stock(checks, name, before, after):
+    """What is there after a run is what was there before."""
+    kept = set(after.pop("kept by the server")) - set(before.pop("kept by the server"))
+    for kind, were in before.items():
+        are = after[kind]
+        new = set(are) - set(were)
+        if kind == "network interfaces":
+            excused = new & kept
+            new -= excused
+            if excused:
+                print(f"{name}: {len(excused)} interfaces of ended gateways and instances, which moto itself keeps")
+        checks.equal(f"{name}: {kind} left behind", sorted(new), [])
+        checks.equal(f"{name}: {kind} that were there before and are gone", sorted(set(were) - set(are)), [])
+        for one in set(were) & set(are):
+            checks.equal(f"{name}: {one}, which is none of the run's", are[one], were[one])
+
+
+def check_repeat(checks, first, second, folders):
+    """The same seed gives the same run."""
+
+    def results(report):
+        return {rule["id"]: rule["result"] for rule in report["rules"]}
+
+    def exercised(report):
+        return {rule["id"]: rule["exercised"] for rule in report["rules"]}
+
+    def findings(report):
+        return collections.Counter(finding["rule"] for finding in report["findings"])
+
+    def implemented(report):
+        return {operation["name"]: operation["implemented"] for operation in report["operations"]}
+
+    for what, of in (
+        ("results of rules", results),
+        ("times that rules were exercised", exercised),
+        ("findings", findings),
+        ("operations", implemented),
+    ):
+        one, two = of(first), of(second)
+        differing = {key: (one.get(key), two.get(key)) for key in {*one, *two} if one.get(key) != two.get(key)}
+        checks.equal(f"repeated with the same seed: {what} that differ", differing, {})
+    requests = [json.loads((folder / "run.json").read_text())["requests"] for folder in folders]
+    checks.equal("repeated with the same seed: requests, by the server's own count", requests[1], requests[0])
+
+
+def check_verified(checks, report, path):
+    """Each rule that is reported as violated has been verified by hand. A line of the file: RULE: how."""
+    found = {finding["rule"] for finding in report["findings"]}
+    if not path or not path.is_file():
+        print(f"(no {path}: the findings are not compared with those that were verified by hand)")
+        return
+    lines = [line.strip() for line in path.read_text().splitlines()]
+    verified = {line.split(":")[0].strip() for line in lines if line and not line.startswith("#")}
+    checks.equal(f"rules violated that {path} does not list as verified by hand", sorted(found - verified), [])
+    if verified - found:
+        print(f"listed in {path}, but not found by this run: {', '.join(sorted(verified - found))}")
+
+
+def short(value, width):
+    text = " ".join((value if isinstance(value, str) else json.dumps(value)).split())
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def table(report):
+    """The findings, for people."""
+    findings = sorted(report["findings"], key=lambda finding: (LEVELS.index(finding["level"]), finding["rule"]))
+    widest = max([len(finding["rule"]) for finding in findings], default=4)
+    print(f"\n{'level':<8} {'rule':<{widest}} {'steps':>5}  statement")
+    for finding in findings:
+        row = f"{finding['level']:<8} {finding['rule']:<{widest}} {len(finding['steps']):>5}"
+        print(f"{row}  {short(finding['says'], 110)}")
+        print(f"{'':<8} {'':<{widest}} {'':>5}    came: {short(finding['came'], 102)}")
+    print()
+
+
+def check(options):
+    checks = Checks()
+    reports = [check_run(checks, folder, options) for folder in options.folders]
+    if all(reports):
+        table(reports[0])
+        check_repeat(checks, *reports, options.folders)
+        check_verified(checks, reports[0], options.verified)
+    for failure in checks.failed:
+        print(f"FAILED: {failure[:2000]}")
+    if checks.failed:
+        for folder in options.folders:
+            for file in ("stdout.txt", "stderr.txt"):
+                tail = (folder / file).read_text(errors="replace").splitlines()[-25:]
+                print(f"--- the end of {folder / file}", *tail, sep="\n")
+    print(f"moto: {checks.made - len(checks.failed)} checks passed, {len(checks.failed)} failed")
+    return 1 if checks.failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("answers").add_argument("url")
+    for command in ("plant", "stock"):
+        sub = commands.add_parser(command)
+        sub.add_argument("url")
+        sub.add_argument("file", type=pathlib.Path)
+    sub = commands.add_parser("check")
+    sub.add_argument("folders", nargs=2, type=pathlib.Path)
+    sub.add_argument("--most-requests", type=int, default=6000)
+    sub.add_argument("--allowed-seconds", type=int, default=90)
+    sub.add_argument("--verified", type=pathlib.Path)
+    options = parser.parse_args()
+
+    if options.command == "check":
+        return check(options)
+    ec2 = connect(options.url)
+    if options.command == "answers":
+        ec2.describe_vpcs()
+        return 0
+    if options.command == "plant":
+        plant(ec2)
+    options.file.write_text(json.dumps(stock(ec2), default=str, indent=1, sort_keys=True))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+# shellcheck shell=bash
+# Shared by the scripts beside it; to be sourced. Works from the repository's root.
+
+# The repository's root is where everything runs, whatever the caller's working directory.
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+# Nothing but the loopback interface is ever spoken to by a check, and no file of the user's takes part.
+export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
+export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
+export AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
+unset AWS_PROFILE AWS_SESSION_TOKEN AWS_REGION AWS_ENDPOINT_URL AWS_ENDPOINT_URL_EC2
+export PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+
+say() { printf '%s\n' "$*"; }
+fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
+
+# apt_install PACKAGE...: installs what the machine lacks.
+apt_install() {
+    command -v apt-get >/dev/null || fail "$* is missing, and there is no apt-get to install it with"
+    say "installing $*"
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy "$@"; } >target/apt.log 2>&1 ||
+        { cat target/apt.log >&2; fail "apt-get could not install $*"; }
+}
+
+# venv NAME: a virtual environment target/venv-NAME that holds exactly what .ci/requirements-NAME.txt asks for.
+venv() {
+    local place="target/venv-$1" wanted=".ci/requirements-$1.txt"
+    if [[ -x $place/bin/python ]] && cmp -s "$wanted" "$place/installed.txt"; then
+        return
+    fi
+    mkdir -p target
+    command -v python3 >/dev/null || apt_install python3 python3-venv
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
+    rm -rf "$place"
+    python3 -m venv "$place"
+    say "installing $(grep -v '^#' "$wanted" | paste -sd' ') into $place"
+    "$place/bin/pip" install --quiet --requirement "$wanted"
+    cp "$wanted" "$place/installed.txt"
+}
+
+# eipcheck_binary: names the program that is checked, in EIPCHECK; built first unless the caller names one.
+eipcheck_binary() {
+    if [[ -z ${EIPCHECK:-} ]]; then
+        cargo build --release
+        EIPCHECK="${CARGO_TARGET_DIR:-target}/release/eipcheck"
+    fi
+    [[ -x $EIPCHECK ]] || fail "there is no program $EIPCHECK"
+}
+
+# until_true SECONDS COMMAND...: tries a command ten times a second until it succeeds.
+until_true() {
+    local tries=$(($1 * 10))
+    shift
+    while ((tries-- > 0)); do
+        if "$@"; then return 0; fi
+        sleep 0.1
+    done
+    return 1
+}
+
+# end_process PID: asks a process to end, and sees to it that it does.
+end_process() {
+    kill -TERM "$1" 2>/dev/null || return 0
+    local tries
+    for tries in {1..50}; do
+        kill -0 "$1" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    say "process $1 did not end within 5 s of being asked to; killed (try $tries)" >&2
+    kill -KILL "$1" 2>/dev/null || true
+    return 1
+}
