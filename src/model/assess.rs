@@ -156,16 +156,17 @@ impl Assessment {
             Some(ix) => operation.params[ix as usize].refusal(defect),
             None => operation.undeclared.as_ref(),
         };
-        match refusal {
-            Some(refusal) => self.refusals.push(refusal.clone()),
-            None => self.leave_open("the law does not say how this argument is answered"),
-        }
+        let Some(refusal) = refusal else { return self.leave_open("the law does not say how this argument is answered") };
+        let mut refusal = refusal.clone();
         // A malformed name also names nothing, and nobody says which of the two is noticed first.
         if defect == Defect::Malformed
-            && let Some(refusal) = param.and_then(|ix| operation.params[ix as usize].refusal(Defect::Unknown))
+            && let Some(unknown) = param.and_then(|ix| operation.params[ix as usize].refusal(Defect::Unknown))
         {
-            self.refusals.push(refusal.clone());
+            let any = refusal.codes.is_empty() || unknown.codes.is_empty();
+            let both = refusal.codes.iter().chain(unknown.codes.iter()).filter(|_| !any);
+            refusal.codes = both.cloned().collect();
         }
+        self.refusals.push(refusal);
     }
 
     fn leave_open(&mut self, why: &str) {

@@ -104,8 +104,10 @@ impl<'a> Compare<'a> {
         let operation = &law[self.assessment.operation];
         for output in &operation.output {
             let got = tree.get(&output.name);
+            let Some(rule) = output.rule else { continue };
             match &output.from {
-                OutputFrom::Paths(_) | OutputFrom::Value(_) | OutputFrom::Nothing => {
+                OutputFrom::Nothing => {}
+                OutputFrom::Paths(_) | OutputFrom::Value(_) => {
                     let source = show::output_value(self.scope, self.assessment, output);
                     self.scalar(
                         source,
@@ -114,8 +116,8 @@ impl<'a> Compare<'a> {
                             text: got.and_then(Tree::as_text),
                             kind: output.kind,
                             values: &output.values,
-                            optional: output.optional || matches!(output.from, OutputFrom::Nothing),
-                            rule: output.rule,
+                            optional: output.optional,
+                            rule,
                             of: None,
                         },
                     )?;
@@ -125,10 +127,10 @@ impl<'a> Compare<'a> {
                     match (expected.first(), got) {
                         (Some(handle), Some(item)) => {
                             self.view(*handle, *kind, item, later, &output.name)?;
-                            self.passes.push(output.rule);
+                            self.passes.push(rule);
                         }
                         (Some(_), None) if !output.optional => {
-                            self.differ(output.rule, format!("{} is shown", output.name), "it is missing".into())?;
+                            self.differ(rule, format!("{} is shown", output.name), "it is missing".into())?;
                         }
                         _ => {}
                     }
@@ -143,7 +145,7 @@ impl<'a> Compare<'a> {
                         later,
                         exhaustive: true,
                         complete: false,
-                        rule: output.rule,
+                        rule,
                         of: None,
                     })?;
                 }
@@ -162,7 +164,7 @@ impl<'a> Compare<'a> {
                         later: &[],
                         exhaustive: named,
                         complete: !named && !filtered,
-                        rule: output.rule,
+                        rule,
                         of: None,
                     })?;
                 }
@@ -188,6 +190,7 @@ impl<'a> Compare<'a> {
         for shown in &law[kind].view {
             let name = format!("{at}.{}", shown.name);
             let got = item.get(&shown.name);
+            let Some(rule) = shown.rule else { continue };
             let optional = shown.optional || later.contains(&shown.name);
             if let ShownFrom::List(path, of) = &shown.from {
                 let items = got.and_then(Tree::as_list);
@@ -203,7 +206,7 @@ impl<'a> Compare<'a> {
                     later,
                     exhaustive: true,
                     complete: true,
-                    rule: shown.rule,
+                    rule,
                     of: Some(handle),
                 })?;
                 continue;
@@ -216,8 +219,8 @@ impl<'a> Compare<'a> {
                     text: got.and_then(Tree::as_text),
                     kind: shown.kind,
                     values: &shown.values,
-                    optional: optional || matches!(shown.from, ShownFrom::Nothing),
-                    rule: shown.rule,
+                    optional,
+                    rule,
                     of: Some(handle),
                 },
             )?;

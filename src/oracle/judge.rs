@@ -18,7 +18,7 @@ use crate::{
     },
     spec::{
         file::WireFault,
-        law::{Law, OutputFrom, Refusal, RuleIx},
+        law::{Law, Refusal, RuleIx},
     },
     wire::{Answer, Body, Request, Tree},
 };
@@ -430,8 +430,8 @@ impl Oracle {
                         rules.insert(effect.rule);
                     }
                 }
-                for output in operation.output.iter().filter(|o| !matches!(o.from, OutputFrom::Nothing)) {
-                    rules.insert(output.rule);
+                for rule in operation.output.iter().filter_map(|o| o.rule) {
+                    rules.insert(rule);
                 }
             }
         }

@@ -4,7 +4,8 @@
 //! fact is true that was not true in any state before (a resource of some kind has a field with some value, or refers
 //! to one in some state; so many of a kind are live; a value has become known): a *width-1* search (N. Lipovetzky and H.
 //! Geffner, "Width and serialization of classical planning problems", ECAI 2012). There are few such facts, so it goes
-//! deep quickly. Only then it goes on from states that are merely new in how the facts of one resource are combined.
+//! deep quickly. Only then it goes on from states that are merely new in which two resources exist side by side (width 2, by whole
+//! resources), and last from those that are new in how the facts of one resource are combined.
 //! Each scenario is stripped afterwards of the steps that it does not need.
 
 use std::{
@@ -43,7 +44,7 @@ const REQUEST: u64 = 1000;
 /// Live resources of one kind that a state may have before nothing more is added to it.
 const MOST_ALIKE: usize = 2;
 /// States that the search keeps at most.
-const MOST_STATES: usize = 1500;
+const MOST_STATES: usize = 4000;
 
 /// The law played against itself: the reference answers, the oracle judges.
 #[derive(Clone)]
@@ -200,6 +201,16 @@ fn steps_from(search: &Search<'_>, simulation: &Simulation, found: &[Option<Vec<
     let wanted = |rule: RuleIx| search.wanted.contains(rule) && found[rule.0 as usize].is_none();
     if simulation.is_changing() {
         steps.push(Step::Settle);
+        // What should have happened by now is looked at before anything else: every change that may or may not have
+        // happened doubles the number of possible worlds.
+        let due = |w: &Arc<World>| w.timers.iter().any(|t| t.usually <= simulation.now);
+        if simulation.oracle.worlds().iter().any(due) {
+            let looks = search.atlas.looks_at_changing(law, simulation.oracle.worlds());
+            if !looks.is_empty() {
+                steps.extend(looks.into_iter().map(Step::Call));
+                return steps;
+            }
+        }
     }
     for (ix, operation) in law.operations().filter(|(ix, _)| (search.available)(*ix)) {
         let Ok(calls) = draft::good_calls(law, world, ix, 80) else { continue };
@@ -281,6 +292,8 @@ fn steps_from(search: &Search<'_>, simulation: &Simulation, found: &[Option<Vec<
 enum Novelty {
     /// It has a fact that no earlier state had.
     Fact,
+    /// It has two resources, each in some state, that no earlier state had together.
+    Pair,
     /// It has a resource in a combination of facts that no earlier state had.
     Combination,
 }
@@ -289,6 +302,7 @@ enum Novelty {
 #[derive(Default)]
 struct Seen {
     facts: FxHashSet<u64>,
+    pairs: FxHashSet<u64>,
     combinations: FxHashSet<u64>,
 }
 
@@ -327,10 +341,20 @@ impl Seen {
             new_fact |= facts.iter().fold(false, |new, fact| self.facts.insert(*fact) || new);
             new_combination |= self.combinations.insert(hash(&facts));
         }
-        match (new_fact, new_combination) {
-            (true, _) => Some(Novelty::Fact),
-            (false, true) => Some(Novelty::Combination),
-            (false, false) => None,
+        let mut states: Vec<u64> = world.iter().map(|(h, _)| own_state(law, world, h)).collect();
+        states.sort_unstable();
+        let mut new_pair = false;
+        for (i, one) in states.iter().enumerate() {
+            for other in &states[i + 1..] {
+                new_pair |= self.pairs.insert(hash(&(one, other)));
+            }
+        }
+        if new_fact {
+            Some(Novelty::Fact)
+        } else if new_pair {
+            Some(Novelty::Pair)
+        } else {
+            new_combination.then_some(Novelty::Combination)
         }
     }
 }
@@ -341,12 +365,17 @@ fn hash(value: &impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// A resource's states and flags, without names and neighbours.
+/// A resource's states and flags, and which of its references point anywhere, without names.
 fn own_state(law: &Law, world: &World, handle: Handle) -> u64 {
     let Some(resource) = world.get(handle) else { return 0 };
-    let own = law[resource.kind].fields.iter().zip(&resource.fields);
-    let own: Vec<_> = own.filter(|(f, _)| matches!(f.kind, FieldKind::State | FieldKind::Flag)).map(|(_, v)| v).collect();
-    hash(&(resource.kind, resource.live, own))
+    let fields = law[resource.kind].fields.iter().enumerate();
+    let own = fields.filter_map(|(ix, field)| match (field.kind, world.read(law, handle, ix as u32)) {
+        (FieldKind::State | FieldKind::Flag, value) => Some(hash(&value)),
+        (FieldKind::Ref | FieldKind::InverseOne, value) => Some(hash(&(value == Value::Null))),
+        (FieldKind::Inverse, Value::List(list)) => Some(hash(&list.len().min(MOST_ALIKE))),
+        _ => None,
+    });
+    hash(&(resource.kind, resource.live, own.collect::<Vec<_>>()))
 }
 
 /// Drops every step without which the rule is still exercised by the last one.

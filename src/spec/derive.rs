@@ -230,10 +230,8 @@ pub(super) fn output(names: &mut Names<'_>, table: Table<'_>, name: &str, output
             format!("The answer's {name} lists exactly the resources that the request is about, each as it is.")
         } else if output.view.is_some() {
             format!("The answer's {name} shows the resource that the request is about, as it is.")
-        } else if output.shows.is_some() || output.value.is_some() {
-            format!("The answer's {name} is the one that the request and the state of its resources make it.")
         } else {
-            format!("The answer's {name} is written as its type demands.")
+            format!("The answer's {name} is the one that the request and the state of its resources make it.")
         }
     });
     names.note(&id, None, table.file.key("output", name));

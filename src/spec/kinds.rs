@@ -337,9 +337,6 @@ fn compile_view(
         ShownFrom::List(..) => {
             format!("The {name} that an answer shows of a resource ({title}) lists exactly those that it has.")
         }
-        ShownFrom::Nothing => {
-            format!("The {name} that an answer shows of a resource ({title}) is written as its type demands.")
-        }
         _ => format!("The {name} that an answer shows of a resource ({title}) is the one that it has."),
     });
     let source = match (&view.source, by) {
@@ -348,8 +345,11 @@ fn compile_view(
         (None, None) => return None,
     };
     let level = view.level.or(by.map(|(_, operation)| operation.level))?;
-    names.note(&id, None, key);
-    let rule = names.book.add(answer_rule(&id, level, says, source));
+    // What is not judged breaks no rule.
+    let rule = (!matches!(from, ShownFrom::Nothing)).then(|| {
+        names.note(&id, None, key);
+        names.book.add(answer_rule(&id, level, says, source))
+    });
     Some(Shown {
         name: name.into(),
         wire: answer_wire(&view.wire, name),

@@ -309,8 +309,8 @@ pub struct Shown {
     pub values: Vec<String>,
     /// May be left out.
     pub optional: bool,
-    /// The rule that it breaks when it is wrong and nothing more particular is to blame.
-    pub rule: RuleIx,
+    /// The rule that it breaks when it is wrong and nothing more particular is to blame; none if it is not judged.
+    pub rule: Option<RuleIx>,
 }
 
 /// An operation.
@@ -543,8 +543,8 @@ pub struct Output {
     pub values: Vec<String>,
     /// May be left out.
     pub optional: bool,
-    /// The rule that it breaks when it is wrong.
-    pub rule: RuleIx,
+    /// The rule that it breaks when it is wrong; none if it is not judged.
+    pub rule: Option<RuleIx>,
 }
 
 /// Where the value of an output comes from.

@@ -600,8 +600,10 @@ impl<'t> Behaviour<'_, '_, 't> {
     }
 
     fn output(&mut self, name: &str, output: &OutputFile) {
-        let rule = derive::output(self.names, self.table, name, output);
         if let Some(from) = self.output_from(name, output) {
+            // What is not judged breaks no rule.
+            let judged = !matches!(from, OutputFrom::Nothing);
+            let rule = judged.then(|| derive::output(self.names, self.table, name, output));
             self.operation.output.push(Output {
                 name: name.into(),
                 wire: answer_wire(&output.wire, name),
@@ -734,12 +736,10 @@ impl<'t> Behaviour<'_, '_, 't> {
         let level = |rule: RuleIx| self.names.book.get(rule).map(|r| r.level);
         let highest = self.operation.effects.iter().map(|e| level(e.rule)).max().flatten();
         let effect = self.operation.effects.iter().find(|e| level(e.rule) == highest).map(|e| e.rule);
-        let judged = |o: &&Output| !matches!(o.from, OutputFrom::Nothing);
-        let outputs = &self.operation.output;
-        let output = outputs.iter().find(judged).or(outputs.first());
+        let output = self.operation.output.iter().find_map(|o| o.rule);
         effect
             .or(self.operation.permits.first().map(|(rule, _)| *rule))
-            .or(output.map(|o| o.rule))
+            .or(output)
             .unwrap_or_else(|| derive::accepted(self.names, self.table))
     }
 }

@@ -128,7 +128,7 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
     // Taken apart without `..` so that a new field which holds a rule cannot be forgotten here.
     for kind in &mut law.kinds {
         let Kind { name: _, title: _, id: _, undo: _, lingers: _, fields: _, view, filters: _, id_rule } = kind;
-        view.iter_mut().for_each(|shown| new(&mut shown.rule));
+        view.iter_mut().filter_map(|shown| shown.rule.as_mut()).for_each(new);
         id_rule.iter_mut().for_each(new);
     }
     for operation in &mut law.operations {
@@ -162,7 +162,7 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
             }
         }
         for output in output {
-            new(&mut output.rule);
+            output.rule.iter_mut().for_each(new);
             match &output.from {
                 OutputFrom::Paths(_)
                 | OutputFrom::Value(_)
