@@ -156,7 +156,9 @@ impl Assessment {
             Some(ix) => operation.params[ix as usize].refusal(defect),
             None => operation.undeclared.as_ref(),
         };
-        let Some(refusal) = refusal else { return self.leave_open("the law does not say how this argument is answered") };
+        let Some(refusal) = refusal else {
+            return self.leave_open("the law does not say how this argument is answered");
+        };
         let mut refusal = refusal.clone();
         // A malformed name also names nothing, and nobody says which of the two is noticed first.
         if defect == Defect::Malformed

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::MOST_WORLDS;
 use crate::{
-    model::{effect::fire, time::Interval, world::World},
+    model::{effect::fire, time::Interval, value::Handle, world::World},
     spec::law::Law,
 };
 
@@ -15,6 +15,8 @@ pub fn advance(law: &Arc<Law>, world: &Arc<World>, interval: Interval) -> Option
         return Some(vec![world.clone()]);
     }
     let mut certain = (**world).clone();
+    // What was to happen to something that has gone in the meantime will not happen.
+    certain.timers = certain.timers.into_iter().filter(|t| t.steps.iter().any(|s| lives(world, s.on))).collect();
     while let Some(place) = certain.timers.iter().position(|t| t.latest.is_some_and(|latest| latest < interval.from)) {
         let timer = certain.timers.remove(place);
         fire(law, &mut certain, &timer);
@@ -44,6 +46,10 @@ pub fn advance(law: &Arc<Law>, world: &Arc<World>, interval: Interval) -> Option
         }
     }
     Some(done)
+}
+
+fn lives(world: &World, handle: Handle) -> bool {
+    world.get(handle).is_some_and(|r| r.live)
 }
 
 /// Adds worlds to a list, leaving out those that are there already.

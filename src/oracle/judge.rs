@@ -12,7 +12,7 @@ use crate::{
         assess::{Assessment, assess},
         effect::{self, claim},
         eval::EvalFailure,
-        time::Interval,
+        time::{Interval, Moment},
         value::Handle,
         world::World,
     },
@@ -86,16 +86,7 @@ impl Oracle {
         if let Some(why) = self.says_nothing(answer) {
             return Judgement::indeterminate(why);
         }
-        let mut worlds: Vec<Arc<World>> = Vec::with_capacity(self.worlds.len());
-        for world in &self.worlds {
-            match advance(&self.law, world, interval) {
-                Some(possible) => merge(&mut worlds, possible),
-                None => return Judgement::indeterminate(too_many()),
-            }
-        }
-        if worlds.len() > MOST_WORLDS {
-            return Judgement::indeterminate(too_many());
-        }
+        let Some(worlds) = self.possible(interval) else { return Judgement::indeterminate(too_many()) };
         let mut living: Vec<Arc<World>> = Vec::new();
         let mut first: Option<Found> = None;
         let mut death: Option<Violation> = None;
@@ -126,6 +117,23 @@ impl Oracle {
             (None, None) => return Judgement::indeterminate("no world was left to ask"),
         }
         judgement
+    }
+
+    /// Lets time pass without a request: what must have happened by this moment has happened.
+    pub fn pass_time(&mut self, now: Moment) {
+        if let Some(worlds) = self.possible(Interval { from: now, to: now }) {
+            self.most_worlds = self.most_worlds.max(worlds.len());
+            self.worlds = worlds;
+        }
+    }
+
+    /// Every world that is possible in an interval; none if there are too many to keep.
+    fn possible(&self, interval: Interval) -> Option<Vec<Arc<World>>> {
+        let mut worlds: Vec<Arc<World>> = Vec::with_capacity(self.worlds.len());
+        for world in &self.worlds {
+            merge(&mut worlds, advance(&self.law, world, interval)?);
+        }
+        (worlds.len() <= MOST_WORLDS).then_some(worlds)
     }
 
     /// Why an answer says nothing about the law, if so.

@@ -245,6 +245,7 @@ impl<'a> Session<'a> {
                     self.call_again(look).await?;
                 }
             }
+            self.oracle.pass_time(self.endpoint.clock.now());
             if !self.oracle.worlds().iter().any(|w| !w.timers.is_empty()) {
                 return Ok(());
             }

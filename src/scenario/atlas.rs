@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use super::step::{Call, Symbol};
 use crate::{
-    model::{value::Handle, world::World},
+    model::{
+        value::{Handle, Value},
+        world::World,
+    },
     spec::{
         file::FieldKind,
         law::{Change, FieldIx, KindIx, Law, OperationIx, OutputFrom, ParamIx, ShownFrom},
@@ -132,7 +135,7 @@ impl Atlas {
             match self.readers[resource.kind.0 as usize]? {
                 Reader::Direct(operation, param) => return Some((operation, param, at)),
                 Reader::Within(field) => match resource.fields[field as usize] {
-                    crate::model::value::Value::Ref(owner) => at = owner,
+                    Value::Ref(owner) => at = owner,
                     _ => return None,
                 },
             }
@@ -161,7 +164,15 @@ impl Atlas {
     pub fn looks_at_changing(&self, law: &Law, worlds: &[Arc<World>]) -> Vec<Call> {
         let mut calls = Vec::new();
         for world in worlds {
-            let changing = world.timers.iter().flat_map(|t| t.steps.iter().map(|s| s.on));
+            // What changes, and what it will refer to when it has changed: either may be the one that shows it.
+            let steps = world.timers.iter().flat_map(|t| t.steps.iter());
+            let changing = steps.flat_map(|s| {
+                let values = s.set.iter().flatten().filter_map(|(_, value)| match value {
+                    Value::Ref(to) => Some(*to),
+                    _ => None,
+                });
+                values.chain([s.on])
+            });
             let changing: Vec<Handle> = changing.filter(|h| world.get(*h).is_some_and(|r| r.live)).collect();
             calls.extend(
                 self.looks(law, world, changing).into_iter().filter(|c| !calls.contains(c)).collect::<Vec<_>>(),

@@ -83,6 +83,7 @@ impl Simulation {
             self.now = self.now.max(Moment(moment.0 + REQUEST));
         }
         self.forward.pass_time(self.now);
+        self.oracle.pass_time(self.now);
         let mut passes = RuleSet::default();
         for look in looks {
             let (_, judgement) = self.call(&look)?;
@@ -323,7 +324,8 @@ impl Seen {
                 let here = (resource.kind, resource.live, ix);
                 match (field.kind, world.read(law, handle, ix as u32)) {
                     (FieldKind::Id | FieldKind::Chosen, _) => {
-                        let seen = known.is_some_and(|w| crate::oracle::handles::seen_text(w, handle, ix as u32).is_some());
+                        let seen =
+                            known.is_some_and(|w| crate::oracle::handles::seen_text(w, handle, ix as u32).is_some());
                         facts.push(hash(&(here, seen)));
                     }
                     (_, Value::Ref(to)) => facts.push(hash(&(here, own_state(law, world, to)))),

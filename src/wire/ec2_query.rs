@@ -299,7 +299,7 @@ impl<'l> Schema<'l> {
             wire: &output.wire,
             kind: output.kind,
             view,
-            optional: output.optional,
+            optional: output.optional || output.rule.is_none(),
             through_lists: output.kind == ScalarType::List && output.wire.len() > 1,
         }
     }
@@ -314,7 +314,7 @@ impl<'l> Schema<'l> {
             wire: &shown.wire,
             kind: shown.kind,
             view,
-            optional: shown.optional || later.contains(&shown.name),
+            optional: shown.optional || shown.rule.is_none() || later.contains(&shown.name),
             through_lists: false,
         }
     }
