@@ -52,13 +52,15 @@ pub struct Judgement {
     pub passes: Vec<RuleIx>,
     /// Broken rules that leave the meaning of the answer clear: its form, or its error code.
     pub faults: Vec<Violation>,
+    /// True if the law is silent about this request: either answer would have been right.
+    pub open: bool,
     /// The verdict on its meaning.
     pub verdict: Verdict,
 }
 
 impl Judgement {
     fn indeterminate(why: impl Into<String>) -> Judgement {
-        Judgement { passes: Vec::new(), faults: Vec::new(), verdict: Verdict::Indeterminate(why.into()) }
+        Judgement { passes: Vec::new(), faults: Vec::new(), open: false, verdict: Verdict::Indeterminate(why.into()) }
     }
 }
 
@@ -77,6 +79,7 @@ enum Fate {
 struct Found {
     passes: Vec<RuleIx>,
     faults: Vec<Violation>,
+    open: bool,
 }
 
 impl Oracle {
@@ -111,6 +114,7 @@ impl Oracle {
             (Some(found), _) => {
                 judgement.passes.extend(found.passes);
                 judgement.faults.extend(found.faults);
+                judgement.open = found.open;
                 self.worlds = living;
             }
             (None, Some(violation)) => judgement.verdict = Verdict::Violation(violation),
@@ -163,7 +167,7 @@ impl Oracle {
 
     /// The rules about the form of answers.
     fn form(&self, answer: &Answer) -> Judgement {
-        let mut judgement = Judgement { passes: Vec::new(), faults: Vec::new(), verdict: Verdict::Explained };
+        let mut judgement = Judgement { passes: Vec::new(), faults: Vec::new(), open: false, verdict: Verdict::Explained };
         let success = match &answer.body {
             Body::Success(_) => true,
             Body::Error { .. } => false,
@@ -285,7 +289,7 @@ impl Oracle {
             passes.push(law[assessment.operation].accepts);
             passes.extend(&assessment.permits);
         }
-        Fate::Lives(living, Found { passes, faults: Vec::new() })
+        Fate::Lives(living, Found { passes, faults: Vec::new(), open: assessment.open.is_some() })
     }
 
     fn refused(&self, world: &Arc<World>, assessment: &Assessment, answer: &Answer, code: &str) -> Fate {
@@ -294,7 +298,7 @@ impl Oracle {
             let rule = self.blame_for_refusing(world, assessment);
             return Fate::Dies(Violation { rule, allowed: "the request is accepted".into(), came: describe(answer) });
         }
-        let mut found = Found::default();
+        let mut found = Found { open: assessment.open.is_some(), ..Found::default() };
         let lenient = assessment.open.is_some() || assessment.undecided;
         if !(400..500).contains(&answer.status) && !lenient {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule)).or(assessment.dry_run);

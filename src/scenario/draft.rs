@@ -40,6 +40,8 @@ pub fn faults(operation: &Operation) -> Vec<Fault> {
         for (defect, _) in &param.refusals {
             let variants = match defect {
                 Defect::Range => u8::from(param.min.is_some()) + u8::from(param.max.is_some()),
+                // In a list, the wrong element stands beside good ones, or alone.
+                Defect::Unknown | Defect::Malformed if param.kind == ScalarType::List => 2,
                 _ => 1,
             };
             faults.extend((0..variants).map(|variant| Fault { param: Some(ix as ParamIx), defect: *defect, variant }));
@@ -182,10 +184,9 @@ pub fn with_fault(law: &Law, world: &World, good: &Call, fault: Fault, dice: &mu
         }
         Defect::Undeclared => return None,
     };
-    // In a list, the wrong element stands beside the good ones.
     let value = if param.kind == ScalarType::List {
         let mut items = match call.args.iter().find(|(n, _)| *n == param.name) {
-            Some((_, Symbol::List(items))) if fault.defect != Defect::Stale => items.clone(),
+            Some((_, Symbol::List(items))) if fault.defect != Defect::Stale && fault.variant == 0 => items.clone(),
             _ => Vec::new(),
         };
         items.push(value);
@@ -226,6 +227,24 @@ pub fn is_choice(operation: &Operation, ix: ParamIx) -> bool {
     let param = &operation.params[ix as usize];
     let rehearses = operation.dry_run.is_some_and(|(p, _)| p == ix);
     !rehearses && !param.required() && param.sent == Sent::Sometimes
+}
+
+/// The plainest good request, but for one parameter that is left out; none if another one cannot be had.
+pub fn good_call_without(law: &Law, world: &World, operation: OperationIx, without: ParamIx) -> Option<Call> {
+    let spec = &law[operation];
+    let mut call = Call { operation, args: Vec::new() };
+    for (ix, param) in spec.params.iter().enumerate() {
+        let ix = ix as ParamIx;
+        if ix == without || !belongs(spec, ix) {
+            continue;
+        }
+        match good_values(law, world, spec, param).into_iter().next() {
+            Some(value) => call.args.push((param.name.clone(), value)),
+            None if param.required() => return None,
+            None => {}
+        }
+    }
+    Some(call)
 }
 
 /// Every good request worth trying in a world: the plain ones with each choice of resources, then with each optional

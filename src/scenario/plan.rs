@@ -33,8 +33,8 @@ use crate::{
         judge::{Judgement, Verdict},
     },
     spec::{
-        file::FieldKind,
-        law::{Law, OperationIx, RuleIx},
+        file::{Defect, FieldKind},
+        law::{Law, OperationIx, Refusal, RuleIx},
     },
     wire::Request,
 };
@@ -42,6 +42,8 @@ use crate::{
 /// How long a request takes in the simulation, in microseconds.
 const REQUEST: u64 = 1000;
 /// Live resources of one kind that a state may have before nothing more is added to it.
+const MOST_LIVE: usize = 3;
+/// Resources of one kind that are told from more of them.
 const MOST_ALIKE: usize = 2;
 /// States that the search keeps at most.
 const MOST_STATES: usize = 4000;
@@ -99,11 +101,17 @@ impl Simulation {
 
     /// Takes a step. The rules that it exercised; none if it cannot be taken.
     pub fn take(&mut self, atlas: &Atlas, step: &Step) -> Option<RuleSet> {
+        self.try_step(atlas, step).map(|(passes, _)| passes)
+    }
+
+    /// Takes a step. The rules that it exercised, and whether the law is silent about it; none if it cannot be taken.
+    fn try_step(&mut self, atlas: &Atlas, step: &Step) -> Option<(RuleSet, bool)> {
         match step {
-            Step::Settle => self.settle(atlas),
+            Step::Settle => self.settle(atlas).map(|passes| (passes, false)),
             Step::Call(call) => {
                 let (_, judgement) = self.call(call)?;
-                matches!(judgement.verdict, Verdict::Explained).then(|| judgement.passes.into_iter().collect())
+                let explained = matches!(judgement.verdict, Verdict::Explained);
+                explained.then(|| (judgement.passes.into_iter().collect(), judgement.open))
             }
         }
     }
@@ -132,6 +140,8 @@ pub struct Search<'a> {
 struct State {
     simulation: Simulation,
     steps: Vec<Step>,
+    /// The law was silent about a step on the way: another server might not have got here.
+    open: bool,
 }
 
 /// For each rule that can be reached, a scenario, in the order of the rules.
@@ -142,7 +152,7 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     let settings = Settings { tolerance: 0, muted: Arc::default() };
     // Ordered by what is new, then by length, then by when it was found.
     let mut queue = BTreeMap::new();
-    let start = State { simulation: Simulation::new(search.law, settings), steps: Vec::new() };
+    let start = State { simulation: Simulation::new(search.law, settings), steps: Vec::new(), open: false };
     queue.insert((Novelty::Fact, 0, 0), start);
     let (mut states, mut number) = (0, 0);
     while let Some((_, state)) = queue.pop_first() {
@@ -156,7 +166,7 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
         for step in steps_from(search, &state.simulation, &found) {
             let mut simulation = state.simulation.clone();
             let before = simulation.forward.world().clone();
-            let Some(passes) = simulation.take(search.atlas, &step) else { continue };
+            let Some((passes, open)) = simulation.try_step(search.atlas, &step) else { continue };
             let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
             let steps = || state.steps.iter().cloned().chain([step.clone()]).collect::<Vec<_>>();
             for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
@@ -171,8 +181,8 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
             if forbidden.is_some() || !(changed || learnt) {
                 continue;
             }
-            if let Some(novelty) = seen.note(search.law, &simulation) {
-                let state = State { simulation, steps: steps() };
+            if let Some(novelty) = seen.note(search.law, &simulation, open || state.open) {
+                let state = State { simulation, steps: steps(), open: open || state.open };
                 number += 1;
                 queue.insert((novelty, state.steps.len(), number), state);
             }
@@ -216,7 +226,7 @@ fn steps_from(search: &Search<'_>, simulation: &Simulation, found: &[Option<Vec<
     for (ix, operation) in law.operations().filter(|(ix, _)| (search.available)(*ix)) {
         let Ok(calls) = draft::good_calls(law, world, ix, 80) else { continue };
         let crowded = operation.effects.iter().any(|e| match &e.change {
-            crate::spec::law::Change::Create { kind, .. } => world.live(*kind).count() >= MOST_ALIKE,
+            crate::spec::law::Change::Create { kind, .. } => world.live(*kind).count() >= MOST_LIVE,
             _ => false,
         });
         if let Some(plain) = calls.first() {
@@ -264,24 +274,17 @@ fn steps_from(search: &Search<'_>, simulation: &Simulation, found: &[Option<Vec<
                 }
             }
         }
-        // Stale names of what no longer exists at all.
-        if let Err(missing) = draft::good_calls(law, world, ix, 1) {
-            for (place, param) in operation.params.iter().enumerate() {
-                let Some(reference) = param.names.filter(|r| missing.contains(&r.kind)) else { continue };
-                let bare = Call { operation: ix, args: Vec::new() };
-                for defect in [
-                    crate::spec::file::Defect::Stale,
-                    crate::spec::file::Defect::Unknown,
-                    crate::spec::file::Defect::Malformed,
-                ] {
-                    let fault = draft::Fault { param: Some(place as u32), defect, variant: 0 };
-                    if missing.len() == 1
-                        && reference.kind == missing[0]
-                        && param.refusal(defect).is_some_and(|r| wanted(r.rule) || r.code_rule.is_some_and(wanted))
-                    {
-                        steps.extend(draft::with_fault(law, world, &bare, fault, &mut dice).map(Step::Call));
-                    }
+        // Names of what no longer exists, or never did, where nothing that exists could be named instead.
+        for (place, param) in operation.params.iter().enumerate() {
+            let Some(reference) = param.names else { continue };
+            for defect in [Defect::Stale, Defect::Unknown, Defect::Malformed] {
+                let asked = |r: &Refusal| wanted(r.rule) || r.code_rule.is_some_and(wanted);
+                if world.live(reference.kind).next().is_some() || !param.refusal(defect).is_some_and(asked) {
+                    continue;
                 }
+                let Some(partial) = draft::good_call_without(law, world, ix, place as u32) else { continue };
+                let fault = draft::Fault { param: Some(place as u32), defect, variant: 0 };
+                steps.extend(draft::with_fault(law, world, &partial, fault, &mut dice).map(Step::Call));
             }
         }
     }
@@ -297,11 +300,20 @@ enum Novelty {
     Pair,
     /// It has a resource in a combination of facts that no earlier state had.
     Combination,
+    /// It is new in some way, but the law does not promise that it can be reached.
+    Unsaid,
 }
 
 /// What has been seen in any state so far.
 #[derive(Default)]
 struct Seen {
+    promised: Facts,
+    unsaid: Facts,
+}
+
+/// What has been seen in some states.
+#[derive(Default)]
+struct Facts {
     facts: FxHashSet<u64>,
     pairs: FxHashSet<u64>,
     combinations: FxHashSet<u64>,
@@ -309,13 +321,23 @@ struct Seen {
 
 impl Seen {
     /// What is new in a state; remembers it.
+    fn note(&mut self, law: &Law, simulation: &Simulation, unsaid: bool) -> Option<Novelty> {
+        // What only the law's silence leads to must not take the place of what it promises.
+        let this = if unsaid { &mut self.unsaid } else { &mut self.promised };
+        let novelty = this.note(law, simulation)?;
+        Some(if unsaid { Novelty::Unsaid } else { novelty })
+    }
+}
+
+impl Facts {
+    /// What is new in a state; remembers it.
     fn note(&mut self, law: &Law, simulation: &Simulation) -> Option<Novelty> {
         let world = simulation.forward.world();
         let known = simulation.oracle.worlds().first();
         let mut new_fact = false;
         let mut new_combination = false;
         for (kind, _) in law.kinds() {
-            let live = world.live(kind).count().min(MOST_ALIKE);
+            let live = world.live(kind).count().min(MOST_LIVE);
             new_fact |= self.facts.insert(hash(&(kind, live)));
         }
         for (handle, resource) in world.iter() {
