@@ -35,6 +35,8 @@ pub struct Mismatch {
     pub allowed: String,
     /// What came.
     pub came: String,
+    /// How much agreed before: of several worlds, the one that agrees longest is the one to report.
+    pub depth: usize,
 }
 
 /// A comparison in progress.
@@ -175,7 +177,7 @@ impl<'a> Compare<'a> {
 
     /// A difference, unless its rule is muted.
     fn differ(&self, rule: RuleIx, allowed: String, came: String) -> Result<(), Mismatch> {
-        if self.muted.contains(rule) { Ok(()) } else { Err(Mismatch { rule, allowed, came }) }
+        if self.muted.contains(rule) { Ok(()) } else { Err(Mismatch { rule, allowed, came, depth: self.passes.len() }) }
     }
 
     fn view(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     MOST_WORLDS, Oracle, RuleSet,
     advance::{advance, merge},
-    compare::Compare,
+    compare::{Compare, Mismatch},
 };
 use crate::{
     model::{
@@ -68,8 +68,8 @@ impl Judgement {
 enum Fate {
     /// It explains the answer, and has become these.
     Lives(Vec<Arc<World>>, Found),
-    /// It does not.
-    Dies(Violation),
+    /// It does not; the number says how far it could follow.
+    Dies(Violation, usize),
     /// It cannot tell.
     Unclear(String),
 }
@@ -92,7 +92,7 @@ impl Oracle {
         let Some(worlds) = self.possible(interval) else { return Judgement::indeterminate(too_many()) };
         let mut living: Vec<Arc<World>> = Vec::new();
         let mut first: Option<Found> = None;
-        let mut death: Option<Violation> = None;
+        let mut death: Option<(Violation, usize)> = None;
         for world in &worlds {
             match self.fate(world, request, interval, answer) {
                 Fate::Lives(after, found) => {
@@ -102,8 +102,10 @@ impl Oracle {
                         first = Some(found);
                     }
                 }
-                Fate::Dies(violation) => {
-                    death.get_or_insert(violation);
+                Fate::Dies(violation, depth) => {
+                    if death.as_ref().is_none_or(|(_, deepest)| *deepest < depth) {
+                        death = Some((violation, depth));
+                    }
                 }
                 Fate::Unclear(why) => return Judgement::indeterminate(why),
             }
@@ -117,7 +119,7 @@ impl Oracle {
                 judgement.open = found.open;
                 self.worlds = living;
             }
-            (None, Some(violation)) => judgement.verdict = Verdict::Violation(violation),
+            (None, Some((violation, _))) => judgement.verdict = Verdict::Violation(violation),
             (None, None) => return Judgement::indeterminate("no world was left to ask"),
         }
         judgement
@@ -167,7 +169,8 @@ impl Oracle {
 
     /// The rules about the form of answers.
     fn form(&self, answer: &Answer) -> Judgement {
-        let mut judgement = Judgement { passes: Vec::new(), faults: Vec::new(), open: false, verdict: Verdict::Explained };
+        let mut judgement =
+            Judgement { passes: Vec::new(), faults: Vec::new(), open: false, verdict: Verdict::Explained };
         let success = match &answer.body {
             Body::Success(_) => true,
             Body::Error { .. } => false,
@@ -214,11 +217,14 @@ impl Oracle {
             Body::Success(tree) => self.accepted(&assessment, interval, tree, answer),
             Body::Unreadable { why } if (200..300).contains(&answer.status) => {
                 let rule = assessment.refusals.first().map_or(law[request.operation].accepts, |r| r.rule);
-                Fate::Dies(Violation {
-                    rule,
-                    allowed: "an answer in the protocol's form".into(),
-                    came: format!("HTTP {}: {why}", answer.status),
-                })
+                Fate::Dies(
+                    Violation {
+                        rule,
+                        allowed: "an answer in the protocol's form".into(),
+                        came: format!("HTTP {}: {why}", answer.status),
+                    },
+                    0,
+                )
             }
             Body::Unreadable { .. } => self.refused(world, &assessment, answer, ""),
             Body::Error { code, .. } => self.refused(world, &assessment, answer, code),
@@ -229,15 +235,21 @@ impl Oracle {
         let law = &self.law;
         let muted = &self.settings.muted;
         if let Some(rule) = assessment.dry_run {
-            return Fate::Dies(Violation { rule, allowed: self.allowed_refusals(assessment), came: describe(answer) });
+            return Fate::Dies(
+                Violation { rule, allowed: self.allowed_refusals(assessment), came: describe(answer) },
+                0,
+            );
         }
         if !assessment.may_accept() && !assessment.undecided {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
-            return Fate::Dies(Violation {
-                rule: rule.unwrap_or(law[assessment.operation].accepts),
-                allowed: self.allowed_refusals(assessment),
-                came: describe(answer),
-            });
+            return Fate::Dies(
+                Violation {
+                    rule: rule.unwrap_or(law[assessment.operation].accepts),
+                    allowed: self.allowed_refusals(assessment),
+                    came: describe(answer),
+                },
+                0,
+            );
         }
         let outcome = match effect::apply(law, assessment, interval, self.settings.tolerance) {
             Ok(outcome) => outcome,
@@ -275,13 +287,16 @@ impl Oracle {
                     passes.get_or_insert(compare.passes);
                     merge(&mut living, [Arc::new(compare.world)]);
                 }
-                // The last candidate is the one in which nothing has happened yet: the plainest expectation to report.
-                Err(mismatch) => death = Some(mismatch),
+                Err(mismatch) => {
+                    if death.as_ref().is_none_or(|d: &Mismatch| d.depth < mismatch.depth) {
+                        death = Some(mismatch);
+                    }
+                }
             }
         }
         let Some(mut passes) = passes else {
             return match death {
-                Some(m) => Fate::Dies(Violation { rule: m.rule, allowed: m.allowed, came: m.came }),
+                Some(m) => Fate::Dies(Violation { rule: m.rule, allowed: m.allowed, came: m.came }, 1 + m.depth),
                 None => Fate::Unclear("no world was left to compare".into()),
             };
         };
@@ -296,17 +311,23 @@ impl Oracle {
         let law = &self.law;
         if !assessment.may_refuse() {
             let rule = self.blame_for_refusing(world, assessment);
-            return Fate::Dies(Violation { rule, allowed: "the request is accepted".into(), came: describe(answer) });
+            return Fate::Dies(
+                Violation { rule, allowed: "the request is accepted".into(), came: describe(answer) },
+                0,
+            );
         }
         let mut found = Found { open: assessment.open.is_some(), ..Found::default() };
         let lenient = assessment.open.is_some() || assessment.undecided;
         if !(400..500).contains(&answer.status) && !lenient {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule)).or(assessment.dry_run);
-            return Fate::Dies(Violation {
-                rule: rule.unwrap_or(law[assessment.operation].accepts),
-                allowed: self.allowed_refusals(assessment),
-                came: describe(answer),
-            });
+            return Fate::Dies(
+                Violation {
+                    rule: rule.unwrap_or(law[assessment.operation].accepts),
+                    allowed: self.allowed_refusals(assessment),
+                    came: describe(answer),
+                },
+                0,
+            );
         }
         let carries = |r: &Refusal| r.codes.is_empty() || r.codes.iter().any(|c| **c == *code);
         let rehearsal = assessment.dry_run.is_some() && law.dry_run_code.as_deref() == Some(code);
@@ -321,7 +342,7 @@ impl Oracle {
             let code_rules = assessment.refusals.iter().filter_map(|r| r.code_rule);
             match strictest(law, code_rules) {
                 _ if assessment.refusals.is_empty() => {
-                    return Fate::Dies(violation(assessment.dry_run.unwrap_or(law[assessment.operation].accepts)));
+                    return Fate::Dies(violation(assessment.dry_run.unwrap_or(law[assessment.operation].accepts)), 0);
                 }
                 Some(rule) if assessment.refusals.iter().all(|r| r.code_rule.is_some()) => {
                     if !self.settings.muted.contains(rule) {
@@ -332,7 +353,7 @@ impl Oracle {
                 _ => {
                     let rules = assessment.refusals.iter().filter(|r| r.code_rule.is_none()).map(|r| r.rule);
                     let rule = strictest(law, rules).unwrap_or(law[assessment.operation].accepts);
-                    return Fate::Dies(violation(rule));
+                    return Fate::Dies(violation(rule), 0);
                 }
             }
         } else if !lenient && assessment.dry_run.is_none() {
