@@ -141,10 +141,14 @@ fn globs(patterns: &[String], law: &Law, option: &str) -> Result<Option<GlobSet>
 ///
 /// Wrong arguments, a broken law, or files that cannot be written.
 pub fn execute(args: RunArgs) -> Result<Exit> {
-    let law = Arc::new(args.law.load()?);
+    let mut law = args.law.load()?;
+    if let Some(region) = args.region {
+        law.region = region;
+    }
+    let law = Arc::new(law);
     let options = RunOptions {
         url: args.url,
-        region: args.region.unwrap_or_else(|| law.region.clone()),
+        region: law.region.clone(),
         seed: args.seed.unwrap_or_else(fresh_seed),
         max_requests: args.max_requests,
         max_time: args.max_time,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     spec::{
-        file::Defect,
+        file::{Accepted, Defect},
         law::{Guard, Law, Operation, OperationIx, Param, ParamIx, Refusal, RuleIx, VarIx},
     },
     wire::Request,
@@ -44,6 +44,11 @@ pub struct Assessment {
     pub undecided: bool,
     /// Why the law leaves the answer open, if it does.
     pub open: Option<Arc<str>>,
+    /// Nobody knows what comes of an acceptance.
+    pub unforeseeable: bool,
+    /// How many of the refusals are due to the arguments alone: they are due even where the law is silent about the
+    /// rest.
+    pub of_arguments: usize,
     /// The rules that forbid a refusal.
     pub permits: Vec<RuleIx>,
     /// The rule about rehearsals, if this is one.
@@ -57,7 +62,7 @@ pub struct Assessment {
 impl Assessment {
     /// True if an accepting answer is right.
     pub fn may_accept(&self) -> bool {
-        self.dry_run.is_none() && (self.refusals.is_empty() || self.open.is_some())
+        self.dry_run.is_none() && self.of_arguments == 0 && (self.refusals.is_empty() || self.open.is_some())
     }
 
     /// True if a refusing answer is right.
@@ -98,6 +103,8 @@ pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessme
         refusals: Vec::new(),
         undecided: false,
         open: None,
+        unforeseeable: false,
+        of_arguments: 0,
         permits: Vec::new(),
         dry_run: None,
         gone: Vec::new(),
@@ -115,6 +122,9 @@ pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessme
     {
         found.dry_run = Some(rule);
     }
+    found.of_arguments = found.refusals.len();
+    // An argument that the law does not speak of leaves everything open, its own faults excepted.
+    found.unforeseeable = found.open.is_some() && !operation.reads;
     for rule in &operation.refusals {
         match found.holds(&rule.guard) {
             Some(true) => found.refusals.push(rule.refusal.clone()),
@@ -123,8 +133,9 @@ pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessme
         }
     }
     for open in &operation.open {
-        if found.open.is_none() && found.holds(&open.guard) != Some(false) {
-            found.open = Some(open.id.clone());
+        if found.holds(&open.guard) != Some(false) {
+            found.open.get_or_insert_with(|| open.id.clone());
+            found.unforeseeable |= open.accepted == Accepted::Unknown && !operation.reads;
         }
     }
     for (rule, guard) in &operation.permits {

@@ -22,7 +22,10 @@ use super::{
     value::{Handle, Value},
     world::World,
 };
-use crate::spec::{expr::Expr, law::Law};
+use crate::spec::{
+    expr::{ANYTHING, Expr, REGION},
+    law::Law,
+};
 
 /// Why an expression has no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,8 +120,11 @@ impl VariableResolver for Scope {
         if variable == "input" {
             return Some(CowVal::owned(InputVal(self.input.clone())));
         }
-        if variable == "anything" {
+        if variable == ANYTHING {
             return Some(CowVal::owned(AnythingVal));
+        }
+        if variable == REGION {
+            return Some(CowVal::owned(CelString::from(self.law.region.as_str())));
         }
         let (_, value) = self.vars.iter().find(|(n, _)| &**n == variable)?;
         to_cel(value, &self.law, &self.world).ok().map(CowVal::from)
@@ -167,7 +173,7 @@ fn from_cel(value: &dyn Val) -> Option<Value> {
 
 static RESOURCE: Type = Type::new_unspecified_type("resource");
 static INPUT: Type = Type::new_unspecified_type("input");
-static ANYTHING: Type = Type::new_unspecified_type("anything");
+static ANY_TYPE: Type = Type::new_unspecified_type("anything");
 
 /// A resource as CEL sees it.
 #[derive(Clone)]
@@ -296,10 +302,10 @@ struct AnythingVal;
 
 impl Val for AnythingVal {
     fn get_type(&self) -> &Type {
-        &ANYTHING
+        &ANY_TYPE
     }
     fn cel_type() -> &'static Type {
-        &ANYTHING
+        &ANY_TYPE
     }
     fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
         Box::new(AnythingVal)

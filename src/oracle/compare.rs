@@ -21,7 +21,7 @@ use crate::{
     },
     spec::{
         file::{FieldKind, ScalarType},
-        law::{FieldIx, KindIx, Law, OutputFrom, RuleIx, Shown, ShownFrom},
+        law::{FieldIx, KindIx, Law, Output, OutputFrom, RuleIx, Shown, ShownFrom},
     },
     wire::Tree,
 };
@@ -104,6 +104,8 @@ impl<'a> Compare<'a> {
     pub fn answer(&mut self, tree: &Tree) -> Result<(), Mismatch> {
         let law = self.law;
         let operation = &law[self.assessment.operation];
+        let continues = |o: &Output| o.continues && tree.get(&o.name).and_then(Tree::as_text).is_some_and(|t| !t.is_empty());
+        let partial = operation.output.iter().any(continues);
         for output in &operation.output {
             let got = tree.get(&output.name);
             let Some(rule) = output.rule else { continue };
@@ -152,7 +154,10 @@ impl<'a> Compare<'a> {
                     })?;
                 }
                 OutputFrom::Selected { kind, by, filter } => {
-                    let expected = show::selected(self.scope, self.assessment, *kind, by, *filter);
+                    let mut expected = show::selected(self.scope, self.assessment, *kind, by, *filter);
+                    if partial {
+                        expected.iter_mut().for_each(|(_, presence)| *presence = Presence::May);
+                    }
                     let given = |ix: &u32| {
                         let name = &operation.params[*ix as usize].name;
                         self.assessment.scope.input.get(name).is_some()
@@ -165,7 +170,7 @@ impl<'a> Compare<'a> {
                         items: got.and_then(Tree::as_list).unwrap_or_default(),
                         later: &[],
                         exhaustive: named,
-                        complete: !named && !filtered,
+                        complete: !named && !filtered && !partial,
                         rule,
                         of: None,
                     })?;
@@ -189,7 +194,12 @@ impl<'a> Compare<'a> {
         at: &str,
     ) -> Result<(), Mismatch> {
         let law = self.law;
+        let live = self.world.get(handle).is_some_and(|r| r.live);
         for shown in &law[kind].view {
+            // Of what is gone but still shown, only its name and its state are certain.
+            if !live && !self.is_own_name_or_state(handle, kind, shown) {
+                continue;
+            }
             let name = format!("{at}.{}", shown.name);
             let got = item.get(&shown.name);
             let Some(rule) = shown.rule else { continue };
@@ -231,6 +241,14 @@ impl<'a> Compare<'a> {
             self.confirm_resource(handle);
         }
         Ok(())
+    }
+
+    fn is_own_name_or_state(&self, handle: Handle, kind: KindIx, shown: &Shown) -> bool {
+        let place = self.source(handle, shown).place;
+        place.is_some_and(|(at, field)| {
+            let own = self.law[kind].fields[field as usize].kind;
+            at == handle && matches!(own, FieldKind::Id | FieldKind::State)
+        })
     }
 
     /// The value of a view's field in the world as far as it has been learnt.

@@ -18,7 +18,7 @@ use crate::{
     },
     spec::{
         file::WireFault,
-        law::{Law, Refusal, RuleIx},
+        law::{Demand, Law, Refusal, RuleIx},
     },
     wire::{Answer, Body, Request, Tree},
 };
@@ -113,7 +113,19 @@ impl Oracle {
         self.most_worlds = self.most_worlds.max(living.len());
         let mut judgement = self.form(answer);
         match (first, death) {
-            (Some(found), _) => {
+            (Some(mut found), _) => {
+                // Where one world would have had it accepted and another refused, neither answer keeps a rule that it
+                // could have broken.
+                if worlds.len() > 1 && self.is_undetermined(&worlds, request) {
+                    let about_acceptance = |rule: &RuleIx| {
+                        *rule != self.law[request.operation].accepts
+                            && !matches!(
+                                self.law[*rule].demand,
+                                Demand::Refuse | Demand::Code | Demand::Permit | Demand::DryRun
+                            )
+                    };
+                    found.passes.retain(about_acceptance);
+                }
                 judgement.passes.extend(found.passes);
                 judgement.faults.extend(found.faults);
                 judgement.open = found.open;
@@ -123,6 +135,11 @@ impl Oracle {
             (None, None) => return Judgement::indeterminate("no world was left to ask"),
         }
         judgement
+    }
+
+    fn is_undetermined(&self, worlds: &[Arc<World>], request: &Request) -> bool {
+        let assessed: Vec<Assessment> = worlds.iter().map(|w| assess(&self.law, w, request)).collect();
+        assessed.iter().any(Assessment::may_accept) && assessed.iter().any(Assessment::may_refuse)
     }
 
     /// Lets time pass without a request: what must have happened by this moment has happened.
@@ -303,6 +320,12 @@ impl Oracle {
         if assessment.open.is_none() {
             passes.push(law[assessment.operation].accepts);
             passes.extend(&assessment.permits);
+        }
+        if assessment.unforeseeable {
+            return Fate::Unclear(format!(
+                "the law is silent about this request ({}), and nobody knows what comes of it",
+                assessment.open.as_deref().unwrap_or_default()
+            ));
         }
         Fate::Lives(living, Found { passes, faults: Vec::new(), open: assessment.open.is_some() })
     }

@@ -15,7 +15,7 @@ use crate::{
     scenario::step::{Call, Symbol},
     spec::{
         file::{Defect, FieldKind, ScalarType},
-        law::{KindIx, Law, OperationIx, ParamIx},
+        law::{KindIx, Law, OperationIx, ParamIx, Reference},
     },
     wire::{Body, Request},
 };
@@ -127,7 +127,7 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
     let mut outcome = Attempt::Impossible("the law knows no way to remove it".into());
     for (place, (operation, param)) in law[created.kind].undo.iter().enumerate() {
         let last = place + 1 == law[created.kind].undo.len();
-        let Some(call) = undo_call(&law, belief, *operation, *param, created) else { continue };
+        let Some(call) = undo_call(&law, session, belief, *operation, *param, created) else { continue };
         let Some(request) = call.resolve(&[]) else { continue };
         let assessment = assess(&law, belief, &request);
         if !assessment.refusals.is_empty() && assessment.open.is_none() && handle.is_some() && !insist {
@@ -176,7 +176,7 @@ fn is_unknown(law: &Law, operation: OperationIx, param: ParamIx, code: &str) -> 
 }
 
 /// The request that removes something: its id, and for other required names what it refers to.
-fn undo_call(law: &Law, belief: &World, operation: OperationIx, param: ParamIx, created: &Created) -> Option<Call> {
+fn undo_call(law: &Law, session: &Session<'_>, belief: &World, operation: OperationIx, param: ParamIx, created: &Created) -> Option<Call> {
     let spec = &law[operation];
     let id = law[created.kind].id?;
     let handle = belief.live_with_text(created.kind, id, &created.id);
@@ -186,12 +186,15 @@ fn undo_call(law: &Law, belief: &World, operation: OperationIx, param: ParamIx, 
             created.id.clone()
         } else if parameter.required() {
             let reference = parameter.names?;
-            let resource = belief.get(handle?)?;
-            let to = law[created.kind].fields.iter().zip(&resource.fields).find_map(|(f, v)| match v {
-                Value::Ref(to) if f.to == Some(reference.kind) => Some(*to),
-                _ => None,
-            })?;
-            seen_text(belief, to, reference.by)?
+            let believed = handle.and_then(|handle| {
+                let resource = belief.get(handle)?;
+                let to = law[created.kind].fields.iter().zip(&resource.fields).find_map(|(f, v)| match v {
+                    Value::Ref(to) if f.to == Some(reference.kind) => Some(*to),
+                    _ => None,
+                })?;
+                seen_text(belief, to, reference.by)
+            });
+            believed.or_else(|| joined(law, session, created, reference))?
         } else {
             continue;
         };
@@ -200,6 +203,21 @@ fn undo_call(law: &Law, belief: &World, operation: OperationIx, param: ParamIx, 
         args.push((parameter.name.clone(), symbol));
     }
     Some(Call { operation, args })
+}
+
+/// What the latest accepted request that named a resource together with one of this kind named: the target may have
+/// joined the two although the law would not have it.
+fn joined(law: &Law, session: &Session<'_>, created: &Created, reference: Reference) -> Option<Arc<str>> {
+    session.accepted.iter().rev().find_map(|request| {
+        let params = &law[request.operation].params;
+        let text = |kind: KindIx| {
+            request.args.iter().find_map(|(name, tree)| {
+                let param = params.iter().find(|p| p.name == *name)?;
+                tree.as_text().filter(|_| param.names.is_some_and(|r| r.kind == kind))
+            })
+        };
+        (text(created.kind)? == &created.id).then(|| text(reference.kind).cloned())?
+    })
 }
 
 /// Removes what a probe created by mistake: things that no world knows.

@@ -115,6 +115,8 @@ pub struct Session<'a> {
     pub(super) oracle: Oracle,
     muted: Arc<RuleSet>,
     pub(super) created: Vec<Created>,
+    /// Requests that the target accepted.
+    pub(super) accepted: Vec<Request>,
     /// True once the scenario itself is over.
     pub(super) cleaning: bool,
     pub(super) played: Played,
@@ -141,6 +143,7 @@ impl<'a> Session<'a> {
             muted: settings.muted.clone(),
             oracle: Oracle::new(context.law.clone(), settings),
             created: Vec::new(),
+            accepted: Vec::new(),
             cleaning: false,
             played: Played { name: scenario.name(&context.law), goal, ..Played::default() },
         }
@@ -353,6 +356,10 @@ impl<'a> Session<'a> {
 
     /// Remembers what a successful answer says was created, whether the law expected that or not.
     pub(super) fn note_created(&mut self, request: &Request, answer: &Answer) {
+        let law = &self.context.law;
+        if matches!(answer.body, Body::Success(_)) && !law[request.operation].reads {
+            self.accepted.push(request.clone());
+        }
         for created in created_by(&self.context.law, request.operation, answer) {
             if !self.created.contains(&created) {
                 self.created.push(created);

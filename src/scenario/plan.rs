@@ -34,7 +34,7 @@ use crate::{
     },
     spec::{
         file::{Defect, FieldKind},
-        law::{Law, OperationIx, Refusal, RuleIx},
+        law::{Change, Law, Operation, OperationIx, Refusal, RuleIx},
     },
     wire::Request,
 };
@@ -45,8 +45,14 @@ const REQUEST: u64 = 1000;
 const MOST_LIVE: usize = 3;
 /// Resources of one kind that are told from more of them.
 const MOST_ALIKE: usize = 2;
-/// States that the search keeps at most.
-const MOST_STATES: usize = 4000;
+/// States that the search goes on from at most, with all operations.
+const MOST_STATES: usize = 900;
+/// The same, for the rules of one operation that are left after that.
+const MOST_FOCUSED_STATES: usize = 1500;
+/// Requests of one operation that are tried from a state.
+const MOST_REQUESTS: usize = 80;
+/// Requests of an operation that is only on the way, in a focused search.
+const MOST_ON_THE_WAY: usize = 12;
 
 /// The law played against itself: the reference answers, the oracle judges.
 #[derive(Clone)]
@@ -145,9 +151,35 @@ struct State {
 }
 
 /// For each rule that can be reached, a scenario, in the order of the rules.
+///
+/// First with all operations at once; then, for each operation that has rules left, with only that one and those that
+/// build up what it needs, which leads much further for the same effort.
 pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     let mut found: Vec<Option<Vec<Step>>> = vec![None; search.law.rules.len()];
-    let mut left: usize = search.wanted.iter().count();
+    explore(search, None, &mut found);
+    for (operation, _) in search.law.operations().filter(|(ix, _)| (search.available)(*ix)) {
+        let left = |rule: &RuleIx| found[rule.0 as usize].is_none() && search.law[*rule].operation == Some(operation);
+        if search.wanted.iter().any(|rule| left(&rule)) {
+            explore(search, Some(operation), &mut found);
+        }
+    }
+    let mut plans = Vec::new();
+    for (ix, steps) in found.into_iter().enumerate() {
+        if let Some(steps) = steps {
+            let rule = RuleIx(ix as u32);
+            plans.push((rule, strip(search, rule, steps)));
+        }
+    }
+    plans
+}
+
+/// Searches on from nothing until every rule that is wanted is found, or the effort is spent. `focus` is the operation
+/// whose rules are looked for; none for all.
+fn explore(search: &Search<'_>, focus: Option<OperationIx>, found: &mut [Option<Vec<Step>>]) {
+    let of_focus = |rule: &RuleIx| focus.is_none() || search.law[*rule].operation == focus;
+    let mut left =
+        search.wanted.iter().filter(|r| of_focus(r) && found[r.0 as usize].is_none()).count();
+    let most = if focus.is_some() { MOST_FOCUSED_STATES } else { MOST_STATES };
     let mut seen = Seen::default();
     let settings = Settings { tolerance: 0, muted: Arc::default() };
     // Ordered by what is new, then by length, then by when it was found.
@@ -156,14 +188,14 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     queue.insert((Novelty::Fact, 0, 0), start);
     let (mut states, mut number) = (0, 0);
     while let Some((_, state)) = queue.pop_first() {
-        if left == 0 || states >= MOST_STATES {
+        if left == 0 || states >= most {
             break;
         }
         states += 1;
         if states % 50 == 0 {
             tracing::debug!(states, left, waiting = queue.len(), depth = state.steps.len(), "searching");
         }
-        for step in steps_from(search, &state.simulation, &found) {
+        for step in steps_from(search, focus, &state.simulation, found) {
             let mut simulation = state.simulation.clone();
             let before = simulation.forward.world().clone();
             let Some((passes, open)) = simulation.try_step(search.atlas, &step) else { continue };
@@ -173,7 +205,7 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
                 let place = &mut found[rule.0 as usize];
                 if place.is_none() && forbidden.is_none_or(|f| f == rule) {
                     *place = Some(steps());
-                    left -= 1;
+                    left = left.saturating_sub(usize::from(of_focus(&rule)));
                 }
             }
             let changed = !Arc::ptr_eq(&before, simulation.forward.world()) || matches!(step, Step::Settle);
@@ -188,15 +220,7 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
             }
         }
     }
-    tracing::debug!(states, left, waiting = queue.len(), "the search is over");
-    let mut plans = Vec::new();
-    for (ix, steps) in found.into_iter().enumerate() {
-        if let Some(steps) = steps {
-            let rule = RuleIx(ix as u32);
-            plans.push((rule, strip(search, rule, steps)));
-        }
-    }
-    plans
+    tracing::debug!(?focus, states, left, waiting = queue.len(), "the search is over");
 }
 
 fn law_is_reading(law: &Law, step: &Step) -> bool {
@@ -204,7 +228,12 @@ fn law_is_reading(law: &Law, step: &Step) -> bool {
 }
 
 /// Every step worth trying from a state.
-fn steps_from(search: &Search<'_>, simulation: &Simulation, found: &[Option<Vec<Step>>]) -> Vec<Step> {
+fn steps_from(
+    search: &Search<'_>,
+    focus: Option<OperationIx>,
+    simulation: &Simulation,
+    found: &[Option<Vec<Step>>],
+) -> Vec<Step> {
     let law = search.law;
     let Some(world) = simulation.oracle.worlds().first() else { return Vec::new() };
     let mut dice = Dice::new(7);
@@ -224,9 +253,14 @@ fn steps_from(search: &Search<'_>, simulation: &Simulation, found: &[Option<Vec<
         }
     }
     for (ix, operation) in law.operations().filter(|(ix, _)| (search.available)(*ix)) {
-        let Ok(calls) = draft::good_calls(law, world, ix, 80) else { continue };
+        let on_the_way = focus.is_some_and(|focus| focus != ix);
+        if on_the_way && (operation.reads || !builds_up(operation)) {
+            continue;
+        }
+        let most = if on_the_way { MOST_ON_THE_WAY } else { MOST_REQUESTS };
+        let Ok(calls) = draft::good_calls(law, world, ix, most) else { continue };
         let crowded = operation.effects.iter().any(|e| match &e.change {
-            crate::spec::law::Change::Create { kind, .. } => world.live(*kind).count() >= MOST_LIVE,
+            Change::Create { kind, .. } => world.live(*kind).count() >= MOST_LIVE,
             _ => false,
         });
         if let Some(plain) = calls.first() {
@@ -289,6 +323,12 @@ fn steps_from(search: &Search<'_>, simulation: &Simulation, found: &[Option<Vec<
         }
     }
     steps
+}
+
+/// True if an operation only adds: it creates, or changes, but removes nothing.
+fn builds_up(operation: &Operation) -> bool {
+    let own: Vec<_> = operation.effects.iter().map(|e| &e.change).collect();
+    own.iter().any(|c| matches!(c, Change::Create { .. })) || !own.iter().any(|c| matches!(c, Change::Delete(_)))
 }
 
 /// How much a state is worth going on from.
@@ -365,7 +405,9 @@ impl Facts {
             new_fact |= facts.iter().fold(false, |new, fact| self.facts.insert(*fact) || new);
             new_combination |= self.combinations.insert(hash(&facts));
         }
-        let mut states: Vec<u64> = world.iter().map(|(h, _)| own_state(law, world, h)).collect();
+        // What is gone hardly ever matters together with something else.
+        let live = world.iter().filter(|(_, r)| r.live);
+        let mut states: Vec<u64> = live.map(|(h, _)| own_state(law, world, h)).collect();
         states.sort_unstable();
         let mut new_pair = false;
         for (i, one) in states.iter().enumerate() {

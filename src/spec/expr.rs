@@ -38,6 +38,8 @@ const FUNCTIONS: [&str; 13] = [
 
 /// A variable that every expression knows: a value that the law does not know.
 pub const ANYTHING: &str = "anything";
+/// The variable whose value is the region that requests are signed for.
+pub const REGION: &str = "region";
 
 /// A compiled CEL expression.
 #[derive(Debug)]
@@ -177,7 +179,7 @@ impl<'a> Scope<'a> {
 
     fn names(&self) -> impl Iterator<Item = &str> {
         let input = self.input.map(|_| "input");
-        self.variables.iter().map(|(n, _)| &**n).chain(input).chain([ANYTHING])
+        self.variables.iter().map(|(n, _)| &**n).chain(input).chain([ANYTHING, REGION])
     }
 
     fn variable(&self, name: &str) -> Option<Ty> {
@@ -185,6 +187,7 @@ impl<'a> Scope<'a> {
             Some((_, ty)) => Some(ty.clone()),
             None if name == "input" && self.input.is_some() => Some(Ty::Input),
             None if name == ANYTHING => Some(Ty::Any),
+            None if name == REGION => Some(Ty::Text),
             None => None,
         }
     }

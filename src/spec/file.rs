@@ -638,6 +638,9 @@ pub struct OutputFile {
     /// May be left out.
     #[serde(default)]
     pub optional: bool,
+    /// A text here means that the lists of this answer go on in another one: what is not in them may be there.
+    #[serde(default)]
+    pub continues: bool,
     /// How binding the field is; the operation's level unless given.
     #[serde(default)]
     pub level: Option<Level>,
@@ -766,9 +769,23 @@ pub struct OpenFile {
     pub because: String,
     /// The requests that it is about (CEL).
     pub either: At<String>,
+    /// What comes of such a request if it is accepted: the effects that the rules describe, or nobody knows.
+    #[serde(default)]
+    pub accepted: Accepted,
     /// In force only under this reading: `name=choice`.
     #[serde(default)]
     pub under: Option<At<String>>,
+}
+
+/// What comes of a request about which the law is silent, if it is accepted.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accepted {
+    /// Nobody knows: nothing can be judged afterwards.
+    #[default]
+    Unknown,
+    /// What the rules say of any other such request.
+    AsUsual,
 }
 
 /// `facts.toml`: what is known of the cloud, and where the law deals with it.

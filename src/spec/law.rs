@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     expr::Expr,
-    file::{Defect, FieldKind, Level, Protocol, ScalarType, Sent, WireFault},
+    file::{Accepted, Defect, FieldKind, Level, Protocol, ScalarType, Sent, WireFault},
 };
 
 macro_rules! index_type {
@@ -471,6 +471,8 @@ pub struct Open {
     pub because: String,
     /// The requests that it is about.
     pub guard: Guard,
+    /// What comes of an acceptance.
+    pub accepted: Accepted,
 }
 
 /// A change.
@@ -543,6 +545,8 @@ pub struct Output {
     pub values: Vec<String>,
     /// May be left out.
     pub optional: bool,
+    /// A text here means that the answer's lists go on elsewhere.
+    pub continues: bool,
     /// The rule that it breaks when it is wrong; none if it is not judged.
     pub rule: Option<RuleIx>,
 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use super::{
     derive::KindRefusals,
     error::{Place, Problem, SpecError, SpecText},
-    expr::{ANYTHING, Expr, KindShape, Scope, Slot, Ty},
+    expr::{ANYTHING, Expr, REGION, KindShape, Scope, Slot, Ty},
     file::{At, CloudFile, Convention, Defect, FieldKind, Literal, ReadingFile, ScalarType, SourceRef},
     law::{Field, FieldIx, Kind, KindIx, Path, Reading, SourceAt},
     rules::RuleBook,
@@ -297,7 +297,7 @@ impl<'a> Names<'a> {
     pub fn variable_name(&mut self, name: &str, place: Place) {
         let functions =
             ["size", "string", "int", "has", "bool", "bytes", "double", "list", "map", "type", "uint", "dyn"];
-        let own = ["input", "it", "self", ANYTHING];
+        let own = ["input", "it", "self", ANYTHING, REGION];
         if functions.contains(&name) || own.contains(&name) {
             self.error_with(Problem::Name(name.into()), place, "expressions know it as something else");
         } else {

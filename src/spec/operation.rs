@@ -428,6 +428,7 @@ impl<'t> Behaviour<'_, '_, 't> {
                 says: open.says.clone(),
                 because: open.because.clone(),
                 guard,
+                accepted: open.accepted,
             });
         }
     }
@@ -611,6 +612,7 @@ impl<'t> Behaviour<'_, '_, 't> {
                 from,
                 values: output.values.clone(),
                 optional: output.optional,
+                continues: output.continues,
                 rule,
             });
         }
