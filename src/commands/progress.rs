@@ -44,7 +44,7 @@ impl Progress {
 
     fn line(&self, context: &Context, state: &State) -> String {
         let seconds = context.elapsed().as_secs_f64();
-        let requests = context.requests();
+        let requests = context.sent();
         let rate = if seconds > 0.5 { format!(" ({:.0}/s)", requests as f64 / seconds) } else { String::new() };
         format!("{}: {requests} requests{rate}, {} violations seen, {seconds:.0} s", state.phase, state.violations)
     }

@@ -191,12 +191,22 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
 
 /// The first Ctrl-C ends the run in order, the second at once.
 async fn watch_for_interrupt(stop: Stop) {
-    if tokio::signal::ctrl_c().await.is_ok() {
+    if interrupted().await {
         anstream::eprintln!("interrupted: cleaning up (interrupt again to stop at once and leave things behind)");
         stop.now();
     }
-    if tokio::signal::ctrl_c().await.is_ok() {
+    if interrupted().await {
         std::process::exit(i32::from(Exit::Interrupted.code()));
+    }
+}
+
+/// Waits for Ctrl-C or a request to terminate; false if neither can be waited for.
+async fn interrupted() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return tokio::signal::ctrl_c().await.is_ok() };
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result.is_ok(),
+        received = terminate.recv() => received.is_some(),
     }
 }
 

@@ -88,7 +88,7 @@ fn check(dir: Option<PathBuf>, as_json: bool) -> Result<Exit> {
             law.rules().filter(|(ix, _)| !plans.contains_key(ix)).map(|(_, rule)| &*rule.id).collect();
         if !unreached.is_empty() {
             let help = "give a parameter examples, or an operation that leads there, or list it as open";
-            return Err(miette!(help = help, "{cloud}: no sequence of requests exercises {}", unreached.join(", ")));
+            return Err(miette!(help = help, "{cloud}: no sequence of requests exercises\n{}", unreached.join("\n")));
         }
         let (operations, rules) = (law.operations.len(), law.rules.len());
         results.push(json!({

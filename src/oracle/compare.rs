@@ -104,7 +104,8 @@ impl<'a> Compare<'a> {
     pub fn answer(&mut self, tree: &Tree) -> Result<(), Mismatch> {
         let law = self.law;
         let operation = &law[self.assessment.operation];
-        let continues = |o: &Output| o.continues && tree.get(&o.name).and_then(Tree::as_text).is_some_and(|t| !t.is_empty());
+        let continues =
+            |o: &Output| o.continues && tree.get(&o.name).and_then(Tree::as_text).is_some_and(|t| !t.is_empty());
         let partial = operation.output.iter().any(continues);
         for output in &operation.output {
             let got = tree.get(&output.name);

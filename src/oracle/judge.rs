@@ -64,12 +64,17 @@ impl Judgement {
     }
 }
 
+/// Suspicions that are followed at most.
+const MOST_SUSPICIONS: usize = 16;
+
 /// What became of one world.
 enum Fate {
     /// It explains the answer, and has become these.
     Lives(Vec<Arc<World>>, Found),
     /// It does not; the number says how far it could follow.
     Dies(Violation, usize),
+    /// It does not, but for one rule it would: here it is as if that rule did not hold.
+    Suspects(Violation, Arc<World>),
     /// It cannot tell.
     Unclear(String),
 }
@@ -93,6 +98,7 @@ impl Oracle {
         let mut living: Vec<Arc<World>> = Vec::new();
         let mut first: Option<Found> = None;
         let mut death: Option<(Violation, usize)> = None;
+        let mut suspects = Vec::new();
         for world in &worlds {
             match self.fate(world, request, interval, answer) {
                 Fate::Lives(after, found) => {
@@ -107,9 +113,24 @@ impl Oracle {
                         death = Some((violation, depth));
                     }
                 }
+                Fate::Suspects(violation, suspected) => {
+                    if death.is_none() {
+                        death = Some((violation.clone(), 0));
+                    }
+                    suspects.push((suspected, violation));
+                }
                 Fate::Unclear(why) => return Judgement::indeterminate(why),
             }
         }
+        let suspicions = self.follow_suspicions(request, interval, answer);
+        if let (true, Some((_, violation))) = (living.is_empty(), suspicions.first()) {
+            let mut judgement = self.form(answer);
+            judgement.verdict = Verdict::Violation(violation.clone());
+            return judgement;
+        }
+        self.suspicions = suspicions;
+        self.suspicions.extend(suspects);
+        self.suspicions.truncate(MOST_SUSPICIONS);
         self.most_worlds = self.most_worlds.max(living.len());
         let mut judgement = self.form(answer);
         match (first, death) {
@@ -137,8 +158,34 @@ impl Oracle {
         judgement
     }
 
+    /// The suspicions that this answer leaves standing.
+    fn follow_suspicions(
+        &self,
+        request: &Request,
+        interval: Interval,
+        answer: &Answer,
+    ) -> Vec<(Arc<World>, Violation)> {
+        let mut standing: Vec<(Arc<World>, Violation)> = Vec::new();
+        for (world, violation) in &self.suspicions {
+            for possible in advance(&self.law, world, interval).unwrap_or_default() {
+                if let Fate::Lives(after, _) = self.fate(&possible, request, interval, answer) {
+                    standing.extend(after.into_iter().map(|w| (w, violation.clone())));
+                }
+            }
+            if standing.len() > MOST_SUSPICIONS {
+                break;
+            }
+        }
+        standing
+    }
+
+    /// True if some worlds would have had the request accepted and others refused. A change that is bound to happen
+    /// counts as not having happened yet: if it has, and the answer relied on it, a later look will show it.
     fn is_undetermined(&self, worlds: &[Arc<World>], request: &Request) -> bool {
-        let assessed: Vec<Assessment> = worlds.iter().map(|w| assess(&self.law, w, request)).collect();
+        let bound = |w: &World| w.timers.iter().filter(|t| t.latest.is_some()).count();
+        let most = worlds.iter().map(|w| bound(w)).max().unwrap_or(0);
+        let early = worlds.iter().filter(|w| bound(w) == most);
+        let assessed: Vec<Assessment> = early.map(|w| assess(&self.law, w, request)).collect();
         assessed.iter().any(Assessment::may_accept) && assessed.iter().any(Assessment::may_refuse)
     }
 
@@ -202,7 +249,7 @@ impl Oracle {
                 judgement.faults.push(Violation {
                     rule: *rule,
                     allowed: self.law[*rule].says.clone(),
-                    came: describe(answer),
+                    came: format!("{} with the fault `{}`", describe(answer), fault.name()),
                 });
             } else {
                 judgement.passes.push(*rule);
@@ -259,14 +306,15 @@ impl Oracle {
         }
         if !assessment.may_accept() && !assessment.undecided {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
-            return Fate::Dies(
-                Violation {
-                    rule: rule.unwrap_or(law[assessment.operation].accepts),
-                    allowed: self.allowed_refusals(assessment),
-                    came: describe(answer),
-                },
-                0,
-            );
+            let violation = Violation {
+                rule: rule.unwrap_or(law[assessment.operation].accepts),
+                allowed: self.allowed_refusals(assessment),
+                came: describe(answer),
+            };
+            return match effect::apply(law, assessment, interval, self.settings.tolerance) {
+                Ok(outcome) => Fate::Suspects(violation, Arc::new(outcome.world)),
+                Err(_) => Fate::Dies(violation, 0),
+            };
         }
         let outcome = match effect::apply(law, assessment, interval, self.settings.tolerance) {
             Ok(outcome) => outcome,
@@ -379,9 +427,9 @@ impl Oracle {
                     return Fate::Dies(violation(rule), 0);
                 }
             }
-        } else if !lenient && assessment.dry_run.is_none() {
+        } else if (!lenient || assessment.of_arguments > 0) && assessment.dry_run.is_none() {
             // Only a rule that alone demanded the refusal has shown that it is kept.
-            if let Some(refusal) = sole {
+            if let Some(refusal) = sole.filter(|r| carries(r)) {
                 found.passes.push(refusal.rule);
                 found.passes.extend(refusal.code_rule);
             }

@@ -84,13 +84,16 @@ pub struct Oracle {
     law: Arc<Law>,
     settings: Settings,
     worlds: Vec<Arc<World>>,
+    /// Worlds in which an earlier acceptance was wrong, and that explain everything else. While another world explains
+    /// that acceptance too they are only a suspicion; once no other is left, they say what went wrong, and when.
+    suspicions: Vec<(Arc<World>, judge::Violation)>,
     most_worlds: usize,
 }
 
 impl Oracle {
     /// Starts with one world in which nothing exists.
     pub fn new(law: Arc<Law>, settings: Settings) -> Oracle {
-        Oracle { law, settings, worlds: vec![Arc::new(World::default())], most_worlds: 1 }
+        Oracle { law, settings, worlds: vec![Arc::new(World::default())], suspicions: Vec::new(), most_worlds: 1 }
     }
 
     /// The worlds that explain everything observed.

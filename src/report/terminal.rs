@@ -20,7 +20,7 @@ pub fn render(report: &Report) -> String {
 fn write_report(out: &mut String, report: &Report) -> fmt::Result {
     let count = report.findings.len();
     for (number, finding) in report.findings.iter().enumerate() {
-        write_finding(out, number + 1, count, finding)?;
+        write_finding(out, number + 1, count, finding, report.seed)?;
     }
     write_unsupported(out, report)?;
     write_indeterminate(out, report)?;
@@ -55,7 +55,7 @@ fn level_name(level: Level) -> &'static str {
 /// # Errors
 ///
 /// Only those of the writer.
-pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Finding) -> fmt::Result {
+pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Finding, seed: u64) -> fmt::Result {
     let level = level_name(finding.level).style(level_style(finding.level)).to_string();
     writeln!(out, "{} {}  {level}", format!("[{number}/{count}]").dimmed(), finding.rule.bold())?;
     writeln!(out, "  {}", finding.says)?;
@@ -74,7 +74,12 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
         writeln!(out, "  {} {observed}", "the real service:".dimmed())?;
     }
     let times = if finding.times == 1 { "once".to_owned() } else { format!("in {} scenarios", finding.times) };
-    writeln!(out, "  {} {times}; again with: --only {} ({})", "seen".dimmed(), finding.rule, finding.scenario)?;
+    let again = if finding.scenario.starts_with("random-") {
+        format!("--seed {seed} ({})", finding.scenario)
+    } else {
+        format!("--only '{}'", finding.scenario)
+    };
+    writeln!(out, "  {} {times}; again with: {again}", "seen".dimmed())?;
     writeln!(out)
 }
 

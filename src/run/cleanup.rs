@@ -176,7 +176,14 @@ fn is_unknown(law: &Law, operation: OperationIx, param: ParamIx, code: &str) -> 
 }
 
 /// The request that removes something: its id, and for other required names what it refers to.
-fn undo_call(law: &Law, session: &Session<'_>, belief: &World, operation: OperationIx, param: ParamIx, created: &Created) -> Option<Call> {
+fn undo_call(
+    law: &Law,
+    session: &Session<'_>,
+    belief: &World,
+    operation: OperationIx,
+    param: ParamIx,
+    created: &Created,
+) -> Option<Call> {
     let spec = &law[operation];
     let id = law[created.kind].id?;
     let handle = belief.live_with_text(created.kind, id, &created.id);

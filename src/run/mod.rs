@@ -158,7 +158,10 @@ pub struct Context {
     pub trace: Option<TraceWriter>,
     stop: Stop,
     started: Instant,
+    /// Requests that count against the budget.
     requests: AtomicU64,
+    /// All requests, clean-up included.
+    sent: AtomicU64,
     tally: Mutex<Tally>,
 }
 
@@ -181,14 +184,24 @@ impl Context {
         self.stop.is_stopped()
     }
 
-    /// Requests sent so far.
+    /// Requests sent so far, clean-up included.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request that was sent, whatever for.
+    pub fn count_sent(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Requests so far that count against the budget.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Counts a request; the number of requests so far.
-    pub fn count_request(&self) -> u64 {
-        self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    /// Counts a request against the budget.
+    pub fn count_request(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How long the run has lasted.
@@ -235,6 +248,7 @@ pub async fn run(
         stop,
         started: Instant::now(),
         requests: AtomicU64::new(0),
+        sent: AtomicU64::new(0),
     });
     context.observer.event(&Event::Started { target: &target, law: &law, options: &context.options });
     context.observer.event(&Event::Phase("planning the suite"));

@@ -122,6 +122,7 @@ pub async fn probe(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans) -
 async fn yardstick(context: &Context, endpoint: &Endpoint) -> Result<(Shape, RawAnswer), RunError> {
     let law = &context.law;
     context.count_request();
+    context.count_sent();
     let from = endpoint.clock.now();
     let exchange = endpoint.target.send_raw(law, NOBODYS, &[]).await;
     let record = record(&exchange, Interval { from, to: endpoint.clock.now() });

@@ -336,7 +336,10 @@ impl<'a> Session<'a> {
     /// Sends a request; the time that it took, and the answer. An error is the reason why there is none.
     pub(super) async fn exchange(&mut self, request: &Request, call: &Call) -> Result<(Interval, Answer), String> {
         let law = &self.context.law;
-        self.context.count_request();
+        if !self.cleaning {
+            self.context.count_request();
+        }
+        self.context.count_sent();
         let from = self.endpoint.clock.now();
         let exchange = self.endpoint.target.send(law, request).await;
         let interval = Interval { from, to: self.endpoint.clock.now() };

@@ -28,7 +28,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
     let law = &context.law;
     let tally = context.tally();
     let mut totals = Totals {
-        requests: context.requests(),
+        requests: context.sent(),
         judged: tally.judged,
         scenarios: tally.scenarios,
         most_worlds: tally.most_worlds as u64,

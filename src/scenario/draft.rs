@@ -287,8 +287,11 @@ pub fn good_calls(law: &Law, world: &World, operation: OperationIx, most: usize)
         call.args.push((param.name.clone(), value.clone()));
         call
     };
-    for (param, values) in &choices {
-        calls.extend(values.iter().take(4).map(|value| with(&plain, param, value)));
+    for base in calls.clone() {
+        for (param, values) in &choices {
+            let few = if base == plain { 4 } else { 1 };
+            calls.extend(values.iter().take(few).map(|value| with(&base, param, value)));
+        }
     }
     // A good request usually carries these; without one it should still make sense.
     for (ix, param) in spec.params.iter().enumerate() {

@@ -47,12 +47,14 @@ const MOST_LIVE: usize = 3;
 const MOST_ALIKE: usize = 2;
 /// States that the search goes on from at most, with all operations.
 const MOST_STATES: usize = 900;
-/// The same, for the rules of one operation that are left after that.
-const MOST_FOCUSED_STATES: usize = 1500;
+/// Walks that build things up at random for what the search has not reached.
+const MOST_WALKS: usize = 600;
+/// Steps of such a walk.
+const WALK_LENGTH: usize = 22;
 /// Requests of one operation that are tried from a state.
 const MOST_REQUESTS: usize = 80;
-/// Requests of an operation that is only on the way, in a focused search.
-const MOST_ON_THE_WAY: usize = 12;
+/// Requests of one operation among which such a walk chooses.
+const MOST_ON_THE_WAY: usize = 24;
 
 /// The law played against itself: the reference answers, the oracle judges.
 #[derive(Clone)]
@@ -152,17 +154,12 @@ struct State {
 
 /// For each rule that can be reached, a scenario, in the order of the rules.
 ///
-/// First with all operations at once; then, for each operation that has rules left, with only that one and those that
-/// build up what it needs, which leads much further for the same effort.
+/// First a systematic search; then, for rules that need much to be there at once, walks that build things up at random
+/// (from a fixed seed) and try at every step what is still looked for.
 pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     let mut found: Vec<Option<Vec<Step>>> = vec![None; search.law.rules.len()];
-    explore(search, None, &mut found);
-    for (operation, _) in search.law.operations().filter(|(ix, _)| (search.available)(*ix)) {
-        let left = |rule: &RuleIx| found[rule.0 as usize].is_none() && search.law[*rule].operation == Some(operation);
-        if search.wanted.iter().any(|rule| left(&rule)) {
-            explore(search, Some(operation), &mut found);
-        }
-    }
+    explore(search, &mut found);
+    build_up(search, &mut found);
     let mut plans = Vec::new();
     for (ix, steps) in found.into_iter().enumerate() {
         if let Some(steps) = steps {
@@ -173,13 +170,107 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     plans
 }
 
-/// Searches on from nothing until every rule that is wanted is found, or the effort is spent. `focus` is the operation
-/// whose rules are looked for; none for all.
-fn explore(search: &Search<'_>, focus: Option<OperationIx>, found: &mut [Option<Vec<Step>>]) {
-    let of_focus = |rule: &RuleIx| focus.is_none() || search.law[*rule].operation == focus;
-    let mut left =
-        search.wanted.iter().filter(|r| of_focus(r) && found[r.0 as usize].is_none()).count();
-    let most = if focus.is_some() { MOST_FOCUSED_STATES } else { MOST_STATES };
+/// The rules that are wanted and not found, and the operations that could exercise them: all of them if a rule belongs
+/// to none.
+fn still_wanted(search: &Search<'_>, found: &[Option<Vec<Step>>]) -> Vec<RuleIx> {
+    search.wanted.iter().filter(|r| found[r.0 as usize].is_none()).collect()
+}
+
+/// Walks that build things up, each from nothing.
+fn build_up(search: &Search<'_>, found: &mut [Option<Vec<Step>>]) {
+    let law = search.law;
+    let mut dice = Dice::new(11);
+    let builders: Vec<OperationIx> =
+        law.operations().filter(|(ix, o)| (search.available)(*ix) && !o.reads).map(|(ix, _)| ix).collect();
+    for walk in 0..MOST_WALKS {
+        let left = still_wanted(search, found);
+        if left.is_empty() || builders.is_empty() {
+            return;
+        }
+        let about = |ix: OperationIx| left.iter().any(|r| law[*r].operation.is_none_or(|o| o == ix));
+        let mut simulation = Simulation::new(law, Settings::default());
+        let mut way: Vec<Step> = Vec::new();
+        while way.len() < WALK_LENGTH {
+            let Some(step) = next_builder(search, &simulation, &builders, &mut dice) else { break };
+            let mut after = simulation.clone();
+            let Some((passes, open)) = after.try_step(search.atlas, &step) else { continue };
+            // What the law is silent about is used only where nothing else leads on.
+            if (open && dice.below(4) > 0) || passes.iter().any(|r| search.avoid.contains(r)) {
+                continue;
+            }
+            simulation = after;
+            way.push(step);
+            // Now and then what is under way stays under way while the next thing happens.
+            if simulation.is_changing() && (is_due(&simulation) || dice.below(4) == 0) {
+                match simulation.take(search.atlas, &Step::Settle) {
+                    Some(_) => way.push(Step::Settle),
+                    None => break,
+                }
+            }
+            for step in steps_from(search, Some(&about), &simulation, found) {
+                let mut trial = simulation.clone();
+                let Some(passes) = trial.take(search.atlas, &step) else { continue };
+                note_found(search, found, &passes, &way, std::slice::from_ref(&step));
+                // A change is confirmed only by looking.
+                let mut steps = vec![step];
+                for look in search.atlas.looks_at_unconfirmed(law, trial.oracle.worlds()) {
+                    steps.push(Step::Call(look));
+                    let Some(passes) = trial.take(search.atlas, &steps[steps.len() - 1]) else { break };
+                    note_found(search, found, &passes, &way, &steps);
+                }
+            }
+        }
+        tracing::debug!(walk, left = left.len(), "walked");
+    }
+}
+
+/// Notes the rules that the last of some steps exercised.
+fn note_found(search: &Search<'_>, found: &mut [Option<Vec<Step>>], passes: &RuleSet, way: &[Step], steps: &[Step]) {
+    let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
+    for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
+        let place = &mut found[rule.0 as usize];
+        if place.is_none() && forbidden.is_none_or(|f| f == rule) {
+            *place = Some(way.iter().chain(steps).cloned().collect());
+        }
+    }
+}
+
+/// A plain request that adds something, of what there is little of.
+fn next_builder(
+    search: &Search<'_>,
+    simulation: &Simulation,
+    builders: &[OperationIx],
+    dice: &mut Dice,
+) -> Option<Step> {
+    let law = search.law;
+    let world = simulation.oracle.worlds().first()?;
+    for _ in 0..40 {
+        let operation = builders[dice.below(builders.len())];
+        let enough = law[operation].effects.iter().any(|e| match &e.change {
+            Change::Create { kind, .. } => {
+                let live = world.live(*kind).count();
+                live >= MOST_LIVE || dice.below(5) < live + usize::from(live > 0)
+            }
+            _ => false,
+        });
+        // What tears down is needed too, but seldom.
+        if enough || (!builds_up(&law[operation]) && dice.below(8) > 0) {
+            continue;
+        }
+        let Ok(calls) = draft::good_calls(law, world, operation, MOST_ON_THE_WAY) else { continue };
+        let pick = dice.below(calls.len());
+        return calls.into_iter().nth(pick).map(Step::Call);
+    }
+    None
+}
+
+/// True if something should have happened by now that has not been seen yet.
+fn is_due(simulation: &Simulation) -> bool {
+    simulation.oracle.worlds().iter().any(|w| w.timers.iter().any(|t| t.usually <= simulation.now))
+}
+
+/// Searches on from nothing until every rule that is wanted is found, or the effort is spent.
+fn explore(search: &Search<'_>, found: &mut [Option<Vec<Step>>]) {
     let mut seen = Seen::default();
     let settings = Settings { tolerance: 0, muted: Arc::default() };
     // Ordered by what is new, then by length, then by when it was found.
@@ -188,26 +279,21 @@ fn explore(search: &Search<'_>, focus: Option<OperationIx>, found: &mut [Option<
     queue.insert((Novelty::Fact, 0, 0), start);
     let (mut states, mut number) = (0, 0);
     while let Some((_, state)) = queue.pop_first() {
-        if left == 0 || states >= most {
+        let left = still_wanted(search, found).len();
+        if left == 0 || states >= MOST_STATES {
             break;
         }
         states += 1;
         if states % 50 == 0 {
             tracing::debug!(states, left, waiting = queue.len(), depth = state.steps.len(), "searching");
         }
-        for step in steps_from(search, focus, &state.simulation, found) {
+        for step in steps_from(search, None, &state.simulation, found) {
             let mut simulation = state.simulation.clone();
             let before = simulation.forward.world().clone();
             let Some((passes, open)) = simulation.try_step(search.atlas, &step) else { continue };
             let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
             let steps = || state.steps.iter().cloned().chain([step.clone()]).collect::<Vec<_>>();
-            for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
-                let place = &mut found[rule.0 as usize];
-                if place.is_none() && forbidden.is_none_or(|f| f == rule) {
-                    *place = Some(steps());
-                    left = left.saturating_sub(usize::from(of_focus(&rule)));
-                }
-            }
+            note_found(search, found, &passes, &state.steps, std::slice::from_ref(&step));
             let changed = !Arc::ptr_eq(&before, simulation.forward.world()) || matches!(step, Step::Settle);
             let learnt = law_is_reading(search.law, &step);
             if forbidden.is_some() || !(changed || learnt) {
@@ -220,7 +306,7 @@ fn explore(search: &Search<'_>, focus: Option<OperationIx>, found: &mut [Option<
             }
         }
     }
-    tracing::debug!(?focus, states, left, waiting = queue.len(), "the search is over");
+    tracing::debug!(states, waiting = queue.len(), "the search is over");
 }
 
 fn law_is_reading(law: &Law, step: &Step) -> bool {
@@ -230,7 +316,7 @@ fn law_is_reading(law: &Law, step: &Step) -> bool {
 /// Every step worth trying from a state.
 fn steps_from(
     search: &Search<'_>,
-    focus: Option<OperationIx>,
+    about: Option<&dyn Fn(OperationIx) -> bool>,
     simulation: &Simulation,
     found: &[Option<Vec<Step>>],
 ) -> Vec<Step> {
@@ -243,8 +329,7 @@ fn steps_from(
         steps.push(Step::Settle);
         // What should have happened by now is looked at before anything else: every change that may or may not have
         // happened doubles the number of possible worlds.
-        let due = |w: &Arc<World>| w.timers.iter().any(|t| t.usually <= simulation.now);
-        if simulation.oracle.worlds().iter().any(due) {
+        if is_due(simulation) {
             let looks = search.atlas.looks_at_changing(law, simulation.oracle.worlds());
             if !looks.is_empty() {
                 steps.extend(looks.into_iter().map(Step::Call));
@@ -253,12 +338,10 @@ fn steps_from(
         }
     }
     for (ix, operation) in law.operations().filter(|(ix, _)| (search.available)(*ix)) {
-        let on_the_way = focus.is_some_and(|focus| focus != ix);
-        if on_the_way && (operation.reads || !builds_up(operation)) {
+        if about.is_some_and(|about| !about(ix)) {
             continue;
         }
-        let most = if on_the_way { MOST_ON_THE_WAY } else { MOST_REQUESTS };
-        let Ok(calls) = draft::good_calls(law, world, ix, most) else { continue };
+        let Ok(calls) = draft::good_calls(law, world, ix, MOST_REQUESTS) else { continue };
         let crowded = operation.effects.iter().any(|e| match &e.change {
             Change::Create { kind, .. } => world.live(*kind).count() >= MOST_LIVE,
             _ => false,
@@ -325,10 +408,10 @@ fn steps_from(
     steps
 }
 
-/// True if an operation only adds: it creates, or changes, but removes nothing.
+/// True if an operation only adds: it creates, or changes, but removes nothing at once.
 fn builds_up(operation: &Operation) -> bool {
-    let own: Vec<_> = operation.effects.iter().map(|e| &e.change).collect();
-    own.iter().any(|c| matches!(c, Change::Create { .. })) || !own.iter().any(|c| matches!(c, Change::Delete(_)))
+    let now = || operation.effects.iter().filter(|e| e.after.is_none()).map(|e| &e.change);
+    now().any(|c| matches!(c, Change::Create { .. })) || !now().any(|c| matches!(c, Change::Delete(_)))
 }
 
 /// How much a state is worth going on from.
@@ -405,9 +488,7 @@ impl Facts {
             new_fact |= facts.iter().fold(false, |new, fact| self.facts.insert(*fact) || new);
             new_combination |= self.combinations.insert(hash(&facts));
         }
-        // What is gone hardly ever matters together with something else.
-        let live = world.iter().filter(|(_, r)| r.live);
-        let mut states: Vec<u64> = live.map(|(h, _)| own_state(law, world, h)).collect();
+        let mut states: Vec<u64> = world.iter().map(|(h, _)| own_state(law, world, h)).collect();
         states.sort_unstable();
         let mut new_pair = false;
         for (i, one) in states.iter().enumerate() {

@@ -263,6 +263,22 @@ pub enum WireFault {
     EmptyScalar,
 }
 
+impl WireFault {
+    /// The name of the fault in the specs.
+    pub fn name(self) -> &'static str {
+        match self {
+            WireFault::NoRequestId => "no-request-id",
+            WireFault::NoErrorRequestId => "no-error-request-id",
+            WireFault::RootElement => "root-element",
+            WireFault::Namespace => "namespace",
+            WireFault::ErrorEnvelope => "error-envelope",
+            WireFault::BooleanSpelling => "boolean-spelling",
+            WireFault::MissingListWrapper => "missing-list-wrapper",
+            WireFault::EmptyScalar => "empty-scalar",
+        }
+    }
+}
+
 /// A question that the documents do not settle, and the answers a user may choose from.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -752,7 +768,7 @@ pub struct AfterFile {
     /// It may have happened when the answer is written.
     #[serde(default)]
     pub at_once: bool,
-    /// It does not happen if this no longer holds when its moment comes (CEL).
+    /// It does not happen if this holds when its moment comes (CEL; `it` is the resource that would change).
     #[serde(default)]
     pub unless: Option<At<String>>,
 }

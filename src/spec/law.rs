@@ -526,7 +526,7 @@ pub struct After {
     pub usually: Option<Expr>,
     /// It may have happened when the answer is written.
     pub at_once: bool,
-    /// It does not happen if this no longer holds.
+    /// It does not happen if this holds.
     pub unless: Option<Expr>,
 }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use super::{
     derive::KindRefusals,
     error::{Place, Problem, SpecError, SpecText},
-    expr::{ANYTHING, Expr, REGION, KindShape, Scope, Slot, Ty},
+    expr::{ANYTHING, Expr, KindShape, REGION, Scope, Slot, Ty},
     file::{At, CloudFile, Convention, Defect, FieldKind, Literal, ReadingFile, ScalarType, SourceRef},
     law::{Field, FieldIx, Kind, KindIx, Path, Reading, SourceAt},
     rules::RuleBook,
