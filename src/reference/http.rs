@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{
     Method, StatusCode,
-    body::Incoming,
+    body::{Body, Incoming},
     header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -30,6 +30,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 const GRACE: Duration = Duration::from_secs(2);
 /// How long accepting pauses when the system has no more descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// What a request that is too large is told.
+const TOO_LARGE: &str = "the request is too large";
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -122,11 +124,13 @@ async fn respond<H: Fn(ServerRequest) -> HttpResponse>(
         Method::POST => "POST",
         _ => return refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST are served"),
     };
+    // What is announced to be too large is not waited for.
+    if body.size_hint().lower() > MAX_REQUEST as u64 {
+        return refusal(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE);
+    }
     let body = match Limited::new(body, MAX_REQUEST).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(e) if e.is::<LengthLimitError>() => {
-            return refusal(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large");
-        }
+        Err(e) if e.is::<LengthLimitError>() => return refusal(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE),
         Err(_) => return refusal(StatusCode::BAD_REQUEST, "the request breaks off"),
     };
     let answer = handler(ServerRequest {

@@ -1,0 +1,164 @@
+//! What the laws that are built in must be, beyond what the loader asks of any law.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
+
+use eipcheck::{
+    oracle::Settings,
+    run::suite::{Plans, plan_everything},
+    scenario::{atlas::Atlas, plan::Simulation},
+    spec::{Law, SpecSource, clouds, file::Level, law::RuleIx, load},
+};
+
+/// The documents that the law of EC2 is derived from: only they make a rule binding.
+const DOCUMENTS: [(&str, &str); 4] = [
+    ("disassociate-address", "DisassociateAddress"),
+    ("disassociate-nat-gateway-address", "DisassociateNatGatewayAddress"),
+    ("release-address", "ReleaseAddress"),
+    ("unassign-private-nat-gateway-address", "UnassignPrivateNatGatewayAddress"),
+];
+
+/// Every law that is built in, with its plans. Planning takes seconds, so it is done once.
+static LAWS: LazyLock<Vec<(Arc<Law>, Plans)>> = LazyLock::new(|| {
+    let clouds = clouds(&SpecSource::BuiltIn).unwrap();
+    let laws = clouds.iter().map(|cloud| Arc::new(load(&SpecSource::BuiltIn, cloud, &[]).unwrap()));
+    laws.map(|law| (law.clone(), plan_everything(&law))).collect()
+});
+
+fn built_in(cloud: &str) -> Law {
+    load(&SpecSource::BuiltIn, cloud, &[]).unwrap()
+}
+
+fn laws() -> Vec<Law> {
+    clouds(&SpecSource::BuiltIn).unwrap().iter().map(|cloud| built_in(cloud)).collect()
+}
+
+#[test]
+fn every_rule_has_a_statement_and_a_source_that_is_known() {
+    for law in laws() {
+        assert!(!law.rules.is_empty());
+        let texts: BTreeSet<&str> = law.sources.iter().map(|(name, _)| name.as_str()).collect();
+        for rule in &law.rules {
+            assert!(!rule.says.trim().is_empty(), "{} says nothing", rule.id);
+            assert!(texts.contains(rule.source.text.as_str()), "{}: no source {}", rule.id, rule.source.text);
+            assert!(!rule.source.at.trim().is_empty(), "{} has no place in its source", rule.id);
+            assert!(!rule.source.title.trim().is_empty(), "{}: a source without a title", rule.id);
+        }
+    }
+}
+
+#[test]
+fn every_statement_is_a_sentence() {
+    for law in laws() {
+        for rule in &law.rules {
+            assert!(rule.says.ends_with('.'), "{} says: {}", rule.id, rule.says);
+            assert!(!rule.says.contains(['{', '}', '\n']), "{} says: {}", rule.id, rule.says);
+        }
+    }
+}
+
+#[test]
+fn what_is_binding_is_said_by_one_of_the_documents() {
+    let law = built_in("ec2");
+    let musts: Vec<_> = law.rules.iter().filter(|r| r.level == Level::Must).collect();
+    assert!(musts.len() > 30, "only {} rules are binding", musts.len());
+    for rule in musts {
+        let cited = DOCUMENTS.iter().any(|(text, _)| *text == rule.source.text);
+        assert!(cited, "{} is binding, but its source is {}", rule.id, rule.source.text);
+    }
+    for (text, _) in DOCUMENTS {
+        assert!(law.rules.iter().any(|r| r.level == Level::Must && r.source.text == text), "{text} binds nobody");
+    }
+}
+
+#[test]
+fn the_documented_operations_are_binding_and_no_others() {
+    let law = built_in("ec2");
+    let binding: Vec<&str> = law.operations.iter().filter(|o| o.level == Level::Must).map(|o| &*o.name).collect();
+    assert_eq!(binding, DOCUMENTS.map(|(_, operation)| operation));
+}
+
+#[test]
+fn a_reading_is_a_choice_between_two_with_a_reason_for_the_default() {
+    for law in laws() {
+        for reading in &law.readings {
+            assert!(reading.choices.len() >= 2, "{} leaves no choice", reading.name);
+            assert!(reading.choices.iter().any(|(name, _)| *name == reading.default), "{}", reading.name);
+            assert!(reading.choices.iter().all(|(_, meaning)| !meaning.trim().is_empty()), "{}", reading.name);
+            assert_eq!(reading.choice, reading.default, "{}", reading.name);
+            assert!(!reading.because.trim().is_empty(), "{}", reading.name);
+            assert!(reading.question.ends_with('?'), "{}", reading.name);
+        }
+    }
+}
+
+#[test]
+fn every_reading_makes_a_difference() {
+    for cloud in clouds(&SpecSource::BuiltIn).unwrap() {
+        let shape = |law: &Law| -> String {
+            let rules: Vec<_> = law.rules.iter().map(|r| (r.id.to_string(), r.says.clone())).collect();
+            let open: Vec<_> = law.operations.iter().flat_map(|o| o.open.iter().map(|p| p.id.to_string())).collect();
+            format!("{rules:?} {open:?}")
+        };
+        let usual = built_in(&cloud);
+        for reading in &usual.readings {
+            for (choice, _) in reading.choices.iter().filter(|(choice, _)| *choice != reading.default) {
+                let other = load(&SpecSource::BuiltIn, &cloud, &[(reading.name.clone(), choice.clone())]).unwrap();
+                assert_ne!(shape(&usual), shape(&other), "{}={choice} changes nothing", reading.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_fact_is_dealt_with_or_said_not_to_be() {
+    for law in laws() {
+        assert!(!law.facts.is_empty());
+        for fact in &law.facts {
+            let dealt_with = !fact.rules.is_empty() || fact.reading.is_some();
+            let because = fact.unchecked.as_ref().is_some_and(|why| !why.trim().is_empty());
+            assert!(dealt_with || because, "nothing deals with {}: {}", fact.id, fact.about);
+            assert!(!fact.about.trim().is_empty(), "{} is about nothing", fact.id);
+        }
+    }
+}
+
+#[test]
+fn the_same_law_is_planned_in_the_same_way() {
+    for (law, plans) in LAWS.iter() {
+        let again = plan_everything(&Arc::new(built_in(&law.cloud)));
+        let ids = |p: &Plans| p.keys().map(|ix| law[*ix].id.to_string()).collect::<Vec<_>>();
+        assert_eq!(ids(plans), ids(&again));
+        for (rule, steps) in plans {
+            assert_eq!(*steps, again[rule], "{} is planned in two ways", law[*rule].id);
+        }
+    }
+}
+
+#[test]
+fn every_rule_is_reached_by_a_scenario() {
+    for (law, plans) in LAWS.iter() {
+        let missed: Vec<&str> = law.rules().filter(|(ix, _)| !plans.contains_key(ix)).map(|(_, r)| &*r.id).collect();
+        assert!(missed.is_empty(), "{}: no scenario exercises {}", law.cloud, missed.join(", "));
+    }
+}
+
+#[test]
+fn every_scenario_exercises_its_rule() {
+    for (law, plans) in LAWS.iter() {
+        assert!(!plans.is_empty());
+        let atlas = Atlas::new(law, |_| true);
+        let exercises = |rule: &RuleIx| {
+            let mut simulation = Simulation::new(law, Settings::default());
+            plans[rule]
+                .iter()
+                .map(|step| simulation.take(&atlas, step))
+                .fold(Some(false), |found, passes| Some(found? || passes?.contains(*rule)))
+        };
+        for rule in plans.keys() {
+            assert_eq!(exercises(rule), Some(true), "the scenario of {} does not show it", law[*rule].id);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A new operation is one spec file, and a new cloud a folder of them: no line of Rust.
+
+mod common;
+
+use std::fs;
+
+use common::{ask, changed, ec2, lockers, run, text};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// An operation that nobody offers.
+const PARK: &str = r#"
+operation = "ParkAddress"
+summary   = "Puts an Elastic IP address aside."
+source    = "user-guide"
+level     = "should"
+
+[input]
+DryRun = { type = "boolean" }
+
+[input.AllocationId]
+type     = "string"
+required = true
+names    = "address"
+
+[input.Days]
+type = "integer"
+min  = 1
+max  = 30
+
+[output.ParkedId]
+type  = "string"
+shows = "address.allocation_id"
+
+[[rule]]
+id     = "park-while-associated"
+level  = "should"
+says   = "An address that is associated cannot be put aside."
+source = { text = "user-guide", at = "parking" }
+refuse = "address.association != null"
+codes  = ["AddressNotParked"]
+
+[[rule]]
+id     = "park-takes-away"
+level  = "should"
+says   = "An address that was put aside is the account's no longer."
+source = { text = "user-guide", at = "parking" }
+
+[[rule.effect]]
+delete = "address"
+"#;
+
+/// The results of the rules that a report is about.
+fn results(report: &Value) -> Vec<(String, String, u64)> {
+    let rules = report["rules"].as_array().unwrap();
+    let text = |v: &Value| v.as_str().unwrap().to_owned();
+    rules.iter().map(|r| (text(&r["id"]), text(&r["result"]), r["exercised"].as_u64().unwrap())).collect()
+}
+
+/// The law of EC2 with one more operation.
+fn with_park() -> TempDir {
+    let law = changed(&ec2(), &[]);
+    fs::write(law.path().join("operations/park_address.toml"), PARK).unwrap();
+    law
+}
+
+#[test]
+fn a_law_with_an_operation_more_stands_the_check() {
+    let specs = with_park();
+    let said = ask(&["spec", "check", &text(specs.path()), "--json"]).ends(0);
+    let checked: Value = serde_json::from_str(&said.out).unwrap();
+    let built_in = fs::read_dir(ec2().join("operations")).unwrap().count();
+    assert_eq!(checked[0]["operations"], built_in + 1);
+}
+
+#[test]
+fn an_operation_added_as_one_file_is_listed_generated_served_and_judged() {
+    let law = with_park();
+    let specs = text(law.path());
+
+    let list = ask(&["spec", "list", "--specs", &specs, "--json"]).ends(0);
+    let list: Value = serde_json::from_str(&list.out).unwrap();
+    let of_park = |r: &&Value| r["operation"] == "ParkAddress";
+    let ids: Vec<&str> =
+        list["rules"].as_array().unwrap().iter().filter(of_park).map(|r| r["id"].as_str().unwrap()).collect();
+    for id in [
+        "ParkAddress.AllocationId.required",
+        "ParkAddress.AllocationId.malformed",
+        "ParkAddress.AllocationId.unknown",
+        "ParkAddress.AllocationId.stale",
+        "ParkAddress.Days.range",
+        "ParkAddress.Days.type",
+        "ParkAddress.DryRun.type",
+        "ParkAddress.ParkedId",
+        "ParkAddress.dry-run",
+        "ParkAddress.undeclared",
+        "park-takes-away",
+        "park-while-associated",
+    ] {
+        assert!(ids.contains(&id), "{id} is not among {ids:?}");
+    }
+
+    let ran = run(&["--specs", &specs, "--only", "ParkAddress*", "--only", "park-*", "--seed", "1"]).ends(0);
+    let results = results(&ran.report());
+    assert_eq!(results.len(), ids.len(), "{results:?}");
+    for (id, result, exercised) in results {
+        assert!(result == "pass" && exercised > 0, "{id}: {result}, exercised {exercised} times");
+    }
+    let parked = ran.trace().iter().filter(|l| l["call"]["operation"] == "ParkAddress").count();
+    assert!(parked >= 10, "ParkAddress was sent {parked} times");
+    assert_eq!(ran.report()["leftovers"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn the_operation_is_unknown_to_the_law_that_is_built_in() {
+    let list = ask(&["spec", "list"]).ends(0);
+    assert!(list.out.contains("ReleaseAddress") && !list.out.contains("ParkAddress"));
+    run(&["--only", "ParkAddress*"]).ends(2);
+}
+
+#[test]
+fn a_cloud_of_ones_own_is_tested_in_full() {
+    let specs = text(&lockers());
+    let check = ask(&["spec", "check", &specs]).ends(0);
+    assert!(check.out.contains("lockers: 3 operations"), "{}", check.out);
+    let ran = run(&["--specs", &specs, "--cloud", "lockers", "--max-requests", "2000"]).ends(0);
+    let report = ran.report();
+    assert_eq!(report["law"]["cloud"], "lockers");
+    let results = results(&report);
+    assert!(results.len() > 15, "{results:?}");
+    for (id, result, exercised) in results {
+        assert!(result == "pass" && exercised > 0, "{id}: {result}, exercised {exercised} times");
+    }
+    let random = ran.trace().iter().filter(|l| l["scenario"].as_str().unwrap().starts_with("random-")).count();
+    assert!(random > 500, "only {random} random requests were sent");
+    assert_eq!(report["leftovers"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn clouds_side_by_side_in_a_folder_are_told_apart() {
+    let both = tempfile::tempdir().unwrap();
+    fs::rename(changed(&ec2(), &[]).keep(), both.path().join("one")).unwrap();
+    fs::rename(changed(&lockers(), &[]).keep(), both.path().join("other")).unwrap();
+    let specs = text(both.path());
+    let of = |cloud: &str| ask(&["spec", "list", "--specs", &specs, "--cloud", cloud]).ends(0).out;
+    assert!(of("ec2").contains("release-frees") && !of("ec2").contains("open-creates"));
+    assert!(of("lockers").contains("open-creates") && !of("lockers").contains("release-frees"));
+}

@@ -1,0 +1,176 @@
+//! The JSON Schemas say the same as the programs that read and write the files.
+
+mod common;
+
+use std::{fs, path::Path};
+
+use common::{ask, changed, ec2, lockers, run, text};
+use eipcheck::{
+    report::{data::Report, trace::Line},
+    spec::{SpecSource, load},
+};
+use jsonschema::Validator;
+use schemars::schema_for;
+use serde_json::Value;
+
+/// The schema that the program prints for a kind of file.
+fn printed(kind: &str) -> Validator {
+    let said = ask(&["spec", "schema", kind]).ends(0);
+    let schema: Value = serde_json::from_str(&said.out).unwrap();
+    jsonschema::meta::validate(&schema).unwrap_or_else(|e| panic!("the schema of {kind} is none: {e}"));
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+/// The kind of a spec file.
+fn kind_of(file: &str) -> &'static str {
+    match file {
+        "cloud.toml" => "cloud",
+        "resources.toml" => "resources",
+        "facts.toml" => "facts",
+        _ => "operation",
+    }
+}
+
+fn as_json(path: &Path) -> Value {
+    toml::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The spec files of a law.
+fn files(law: &Path) -> Vec<String> {
+    let names = |folder: &str| -> Vec<String> {
+        let entries = fs::read_dir(law.join(folder)).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        entries.filter(|n| n.ends_with(".toml")).map(|n| format!("{folder}{n}")).collect()
+    };
+    let mut all = names("");
+    all.extend(names("operations/"));
+    all.sort();
+    all
+}
+
+#[track_caller]
+fn is_valid(validator: &Validator, value: &Value, name: &str) {
+    let errors: Vec<String> = validator.iter_errors(value).map(|e| format!("{} at {}", e, e.instance_path())).collect();
+    assert!(errors.is_empty(), "{name}:\n{}", errors.join("\n"));
+}
+
+#[test]
+fn every_spec_file_is_valid_by_the_schema_of_its_kind() {
+    let mut checked = 0;
+    for law in [ec2(), lockers()] {
+        for file in files(&law) {
+            is_valid(&printed(kind_of(&file)), &as_json(&law.join(&file)), &file);
+            checked += 1;
+        }
+    }
+    assert!(checked > 30, "only {checked} files were found");
+}
+
+/// A way to break the law of the lockers in its form: the file, what stands there, what shall stand there.
+const BROKEN: &[(&str, &str, &str, &str)] = &[
+    ("an unknown key at the top", "cloud.toml", "title     =", "colour = \"red\"\ntitle     ="),
+    ("an unknown key in a table", "resources.toml", "title     =", "colour = \"red\"\ntitle     ="),
+    (
+        "an unknown key of a rule",
+        "operations/close_locker.toml",
+        "says   = \"The locker is gone.\"",
+        "say = \"a\"\nsays = \"a\"",
+    ),
+    ("an unknown key of a parameter", "operations/open_locker.toml", "max     = 9", "most = 9"),
+    ("an unknown key of an effect", "operations/open_locker.toml", "as     = \"opened\"", "called = \"opened\""),
+    ("an unknown table", "operations/open_locker.toml", "[input.Size]", "[inputs.Size]"),
+    ("a text for a number", "cloud.toml", "format    = 1", "format = \"1\""),
+    ("a number for a text", "cloud.toml", "region    = \"here-1\"", "region = 1"),
+    (
+        "a text for a list",
+        "operations/close_locker.toml",
+        "codes  = [\"LockerTooHeavy\"]",
+        "codes = \"LockerTooHeavy\"",
+    ),
+    ("a text for a flag", "operations/close_locker.toml", "required = true", "required = \"true\""),
+    ("a text for a limit", "operations/open_locker.toml", "max     = 9", "max = \"9\""),
+    ("a number for an expression", "operations/open_locker.toml", "size = \"input.Size\"", "size = 3"),
+    ("no protocol", "cloud.toml", "protocol  = \"ec2-query\"\n", ""),
+    ("no region", "cloud.toml", "region    = \"here-1\"\n", ""),
+    ("no name of an operation", "operations/show_lockers.toml", "operation = \"ShowLockers\"\n", ""),
+    ("no statement", "operations/close_locker.toml", "says   = \"The locker is gone.\"\n", ""),
+    ("no level", "operations/open_locker.toml", "level     = \"must\"\n", ""),
+    ("no type of a parameter", "operations/close_locker.toml", "type     = \"string\"\n", ""),
+    ("no title of a kind", "resources.toml", "title     = \"locker\"\n", ""),
+    ("no place in a source", "operations/open_locker.toml", ", at = \"opening\"", ""),
+    ("a level that there is not", "operations/open_locker.toml", "level     = \"must\"", "level = \"perhaps\""),
+    ("a protocol that there is not", "cloud.toml", "\"ec2-query\"", "\"carrier-pigeon\""),
+    ("a defect that there is not", "cloud.toml", "defect = \"stale\"", "defect = \"mouldy\""),
+    ("a type that there is not", "resources.toml", "type = \"integer\"", "type = \"number\""),
+    ("a kind of field that there is not", "resources.toml", "kind = \"integer\"", "kind = \"number\""),
+    ("another case of a level", "operations/open_locker.toml", "level     = \"must\"", "level = \"Must\""),
+    (
+        "an underscore for a hyphen",
+        "operations/close_locker.toml",
+        "required = true",
+        "required = true\naccepts_gone = true",
+    ),
+];
+
+#[test]
+fn the_schema_and_the_loader_refuse_the_same_forms() {
+    let is_loaded = |law: &Path| load(&SpecSource::Folder(law.to_owned()), "lockers", &[]).is_ok();
+    assert!(is_loaded(&lockers()));
+    for (what, file, from, to) in BROKEN {
+        let law = changed(&lockers(), &[(file, from, to)]);
+        let value = as_json(&law.path().join(file));
+        assert!(!printed(kind_of(file)).is_valid(&value), "the schema accepts {what}");
+        assert!(!is_loaded(law.path()), "the loader accepts {what}");
+    }
+}
+
+#[test]
+fn what_the_schemas_allow_of_facts_is_what_the_loader_reads() {
+    let facts = printed("facts");
+    let cases = [
+        ("[[fact]]\nid = \"a\"\nabout = \"b\"\nrules = [\"open-*\"]\n", true),
+        ("[[fact]]\nid = \"a\"\nabout = \"b\"\nunchecked = \"c\"\n", true),
+        ("[[fact]]\nid = \"a\"\nrules = [\"open-*\"]\n", false),
+        ("[[fact]]\nid = \"a\"\nabout = \"b\"\nrules = \"open-*\"\n", false),
+        ("[[fact]]\nid = \"a\"\nabout = \"b\"\nrule = [\"open-*\"]\n", false),
+        ("[[facts]]\nid = \"a\"\n", false),
+    ];
+    for (toml, good) in cases {
+        let law = changed(&lockers(), &[]);
+        let path = law.path().join("facts.toml");
+        fs::write(&path, toml).unwrap();
+        assert_eq!(facts.is_valid(&as_json(&path)), good, "the schema, of {toml}");
+        let loaded = load(&SpecSource::Folder(law.path().to_owned()), "lockers", &[]);
+        assert_eq!(loaded.is_ok(), good, "the loader, of {toml}");
+    }
+}
+
+#[test]
+fn the_files_of_a_run_are_valid_by_the_schemas_of_their_types() {
+    let report = jsonschema::validator_for(schema_for!(Report).as_value()).unwrap();
+    let line = jsonschema::validator_for(schema_for!(Line).as_value()).unwrap();
+    // One run against a server that obeys, and one against a server that does not.
+    let wrong = changed(&lockers(), &[("operations/close_locker.toml", "LockerTooHeavy", "LockerTooBig")]);
+    let server = common::serve(&["--specs", &text(wrong.path()), "--cloud", "lockers"]);
+    let specs = text(&lockers());
+    let base = ["--specs", &specs, "--cloud", "lockers", "--max-requests", "300"];
+    for (more, code) in [(None, 0), (Some(server.url.as_str()), 1)] {
+        let mut args = base.to_vec();
+        args.extend(more);
+        let ran = run(&args).ends(code);
+        let value = ran.report();
+        is_valid(&report, &value, "report.json");
+        assert_eq!(value["findings"].as_array().unwrap().is_empty(), code == 0);
+        let trace = ran.trace();
+        assert!(trace.len() > 100);
+        for value in &trace {
+            is_valid(&line, value, "a line of trace.jsonl");
+        }
+        // The schema is not satisfied by anything: a member too many or too few is refused.
+        let mut odd = value.clone();
+        odd["more"] = Value::from(1);
+        assert!(!report.is_valid(&odd));
+        let mut odd = trace[0].clone();
+        odd.as_object_mut().unwrap().remove("exchange");
+        assert!(!line.is_valid(&odd));
+    }
+}
