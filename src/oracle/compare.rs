@@ -299,7 +299,10 @@ impl<'a> Compare<'a> {
             }
             (Value::Null, None) => {
                 self.passes.push(scalar.rule);
-                self.confirm(&source);
+                // What may be left out anyway proves nothing by being left out.
+                if !scalar.optional {
+                    self.confirm(&source);
+                }
                 Ok(())
             }
             (_, None) if scalar.optional => Ok(()),
@@ -559,7 +562,13 @@ impl<'a> Compare<'a> {
         }
         let (visited, gone) = self.along(source);
         let life = |h: &Handle| self.world.get(*h).and_then(|r| r.life.open());
-        if let Some(rule) = gone.iter().find_map(life) {
+        // Of several that are gone, the one whose name came; else the one that went last.
+        let named = |h: &&Handle| {
+            let resource = self.world.get(**h);
+            let texts = resource.into_iter().flat_map(|r| &r.fields);
+            scalar.text.is_some_and(|came| texts.filter_map(|v| v.to_wire()).any(|own| own == *came))
+        };
+        if let Some(rule) = gone.iter().find(named).or(gone.last()).and_then(life) {
             return rule;
         }
         // The claims first of what is shown, then of what it was reached through.

@@ -239,6 +239,9 @@ pub async fn run(
     });
     let endpoints = endpoints(&law, &options).await?;
     let target = options.url.as_ref().map_or_else(|| "embedded".to_owned(), ToString::to_string);
+    observer.event(&Event::Started { target: &target, law: &law, options: &options });
+    observer.event(&Event::Phase("planning the suite"));
+    let plans = suite::plan_everything(&law);
     let context = Arc::new(Context {
         tally: Mutex::new(Tally::new(&law)),
         law: law.clone(),
@@ -250,9 +253,6 @@ pub async fn run(
         requests: AtomicU64::new(0),
         sent: AtomicU64::new(0),
     });
-    context.observer.event(&Event::Started { target: &target, law: &law, options: &context.options });
-    context.observer.event(&Event::Phase("planning the suite"));
-    let plans = suite::plan_everything(&law);
     context.observer.event(&Event::Phase("probing the target"));
     let operations = probe::probe(&context, &endpoints[0], &plans).await?;
     let available = |ix: crate::spec::law::OperationIx| operations[ix.0 as usize].implemented;

@@ -311,7 +311,10 @@ impl<'a> Session<'a> {
                 return Err(End::Indeterminate(format!("{}: {why}", self.context.law[request.operation].name)));
             }
             self.played.judged += 1;
-            self.played.passes.extend(judgement.passes);
+            // What a wrong answer happens to have right is no evidence.
+            if matches!(judgement.verdict, Verdict::Explained) {
+                self.played.passes.extend(judgement.passes);
+            }
             let here = self.played.steps.len();
             self.played.violations.extend(judgement.faults.into_iter().map(|fault| (fault, here)));
             if let Verdict::Violation(violation) = judgement.verdict {

@@ -27,6 +27,8 @@ pub fn plan_everything(law: &Arc<Law>) -> Plans {
 
 fn plan_for(law: &Arc<Law>, available: &dyn Fn(OperationIx) -> bool, wanted: &RuleSet, avoid: &RuleSet) -> Plans {
     let atlas = Atlas::new(law, available);
+    // The rules of an operation that is not there cannot be reached; looking for them would take the longest.
+    let wanted = &wanted.iter().filter(|r| law[*r].operation.is_none_or(available)).collect();
     plan(&Search { law, atlas: &atlas, available, wanted, avoid }).into_iter().collect()
 }
 

@@ -79,6 +79,11 @@ impl Tally {
         }
         for (violation, length) in &played.violations {
             if !context.wants(violation.rule) {
+                // It is not reported, but it is why the scenario came to nothing.
+                if let Some(goal) = played.goal.filter(|goal| *goal != violation.rule) {
+                    let why = format!("a broken rule stands in the way: {}", context.law[violation.rule].id);
+                    self.unclear.entry(goal).or_insert(why);
+                }
                 continue;
             }
             let evidence = || Evidence {

@@ -34,7 +34,7 @@ use crate::{
     },
     spec::{
         file::{Defect, FieldKind},
-        law::{Change, Law, Operation, OperationIx, Refusal, RuleIx},
+        law::{Change, KindIx, Law, Operation, OperationIx, Refusal, RuleIx},
     },
     wire::Request,
 };
@@ -47,10 +47,14 @@ const MOST_LIVE: usize = 3;
 const MOST_ALIKE: usize = 2;
 /// States that the search goes on from at most, with all operations.
 const MOST_STATES: usize = 900;
+/// The seed of the walks: the same law has the same suite.
+const SEED: u64 = 11;
 /// Walks that build things up at random for what the search has not reached.
-const MOST_WALKS: usize = 600;
+const MOST_WALKS: usize = 800;
 /// Steps of such a walk.
-const WALK_LENGTH: usize = 22;
+const WALK_LENGTH: usize = 28;
+/// Steps of one that goes on from somewhere.
+const WALK_ON: usize = 10;
 /// Requests of one operation that are tried from a state.
 const MOST_REQUESTS: usize = 80;
 /// Requests of one operation among which such a walk chooses.
@@ -179,7 +183,7 @@ fn still_wanted(search: &Search<'_>, found: &[Option<Vec<Step>>]) -> Vec<RuleIx>
 /// Walks that build things up, each from nothing.
 fn build_up(search: &Search<'_>, found: &mut [Option<Vec<Step>>]) {
     let law = search.law;
-    let mut dice = Dice::new(11);
+    let mut dice = Dice::new(SEED);
     let builders: Vec<OperationIx> =
         law.operations().filter(|(ix, o)| (search.available)(*ix) && !o.reads).map(|(ix, _)| ix).collect();
     for walk in 0..MOST_WALKS {
@@ -188,14 +192,41 @@ fn build_up(search: &Search<'_>, found: &mut [Option<Vec<Step>>]) {
             return;
         }
         let about = |ix: OperationIx| left.iter().any(|r| law[*r].operation.is_none_or(|o| o == ix));
+        let asked: Vec<OperationIx> = builders.iter().copied().filter(|ix| about(*ix)).collect();
+        // What the operations in question name is wanted more than anything else.
+        let named: Vec<KindIx> = law
+            .operations()
+            .filter(|(ix, o)| about(*ix) && !o.reads)
+            .flat_map(|(_, o)| o.params.iter().filter_map(|p| p.names.map(|r| r.kind)))
+            .collect();
         let mut simulation = Simulation::new(law, Settings::default());
         let mut way: Vec<Step> = Vec::new();
-        while way.len() < WALK_LENGTH {
-            let Some(step) = next_builder(search, &simulation, &builders, &mut dice) else { break };
+        // Most walks go on from somewhere on the way to where a rule of the same operation was exercised.
+        let near: Vec<&Vec<Step>> = found
+            .iter()
+            .enumerate()
+            .filter(|(ix, _)| law[RuleIx(*ix as u32)].operation.is_some_and(about))
+            .filter_map(|(_, steps)| steps.as_ref())
+            .collect();
+        if walk % 4 != 0
+            && let Some(steps) = near.get(dice.below(near.len()))
+        {
+            let part = steps.len() / 2 + dice.below(steps.len() / 2 + 1);
+            for step in &steps[..part] {
+                let mut after = simulation.clone();
+                if after.take(search.atlas, step).is_some() {
+                    simulation = after;
+                    way.push(step.clone());
+                }
+            }
+        }
+        let length = way.len() + if way.is_empty() { WALK_LENGTH } else { WALK_ON };
+        while way.len() < length {
+            let Some(step) = next_builder(search, &simulation, &builders, &asked, &named, &mut dice) else { break };
             let mut after = simulation.clone();
             let Some((passes, open)) = after.try_step(search.atlas, &step) else { continue };
             // What the law is silent about is used only where nothing else leads on.
-            if (open && dice.below(4) > 0) || passes.iter().any(|r| search.avoid.contains(r)) {
+            if (open && dice.below(2) > 0) || passes.iter().any(|r| search.avoid.contains(r)) {
                 continue;
             }
             simulation = after;
@@ -240,16 +271,21 @@ fn next_builder(
     search: &Search<'_>,
     simulation: &Simulation,
     builders: &[OperationIx],
+    asked: &[OperationIx],
+    named: &[KindIx],
     dice: &mut Dice,
 ) -> Option<Step> {
     let law = search.law;
     let world = simulation.oracle.worlds().first()?;
     for _ in 0..40 {
-        let operation = builders[dice.below(builders.len())];
+        // One request in three is of the operations in question: what they do may be what their rules speak of.
+        let pool = if !asked.is_empty() && dice.below(3) == 0 { asked } else { builders };
+        let operation = pool[dice.below(pool.len())];
         let enough = law[operation].effects.iter().any(|e| match &e.change {
             Change::Create { kind, .. } => {
                 let live = world.live(*kind).count();
-                live >= MOST_LIVE || dice.below(5) < live + usize::from(live > 0)
+                let often = if named.contains(kind) { 8 } else { 5 };
+                live > MOST_LIVE || dice.below(often) < live + usize::from(live > 0)
             }
             _ => false,
         });

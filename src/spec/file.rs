@@ -221,7 +221,7 @@ impl Defect {
 pub struct SourceRef {
     /// A key of `[sources]`.
     pub text: At<String>,
-    /// The place in it: `paragraph 2`, `parameter AssociationIds`, a section's name.
+    /// The place in it: `paragraph 2`, `parameter Size`, a section's name.
     pub at: String,
 }
 
@@ -417,7 +417,7 @@ pub struct ViewFile {
     /// element.
     #[serde(default)]
     pub wire: Option<String>,
-    /// The field or path of the resource that it shows (`address.public_ip`); a list of paths shows the first that
+    /// The field or path of the resource that it shows (`owner.name`); a list of paths shows the first that
     /// is not null. Without it the field is known but not judged.
     #[serde(default)]
     pub shows: Option<At<Paths>>,
@@ -630,7 +630,7 @@ pub struct OutputFile {
     /// Its name on the wire; `a/b` is a list in each item of a list (or an element in an element).
     #[serde(default)]
     pub wire: Option<String>,
-    /// A path from a variable: `gateway.nat_gateway_id`.
+    /// A path from a variable: `made.id`.
     #[serde(default)]
     pub shows: Option<At<Paths>>,
     /// Instead of `shows`: a value computed with CEL.

@@ -525,8 +525,9 @@ pub fn encode_success(law: &Law, operation: OperationIx, request_id: &str, tree:
         out.push_str(" xmlns=\"");
         escape_into(out, namespace);
         // As the real service writes it.
-        out.push_str(if namespace.ends_with('/') { "\">" } else { "/\">" });
+        out.push_str(if namespace.ends_with('/') { "\"" } else { "/\"" });
     }
+    out.push('>');
     writer.leaf(REQUEST_ID, request_id);
     if operation.output.is_empty() {
         writer.leaf("return", "true");
