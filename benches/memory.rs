@@ -42,7 +42,8 @@ fn main() {
 }
 
 fn shown() -> String {
-    resident().map_or_else(|| "the system does not say".into(), |kib| format!("{:.1} MiB resident", kib as f64 / 1024.0))
+    resident()
+        .map_or_else(|| "the system does not say".into(), |kib| format!("{:.1} MiB resident", kib as f64 / 1024.0))
 }
 
 /// Prints the memory each time that one of the [`LOOKS`] is due.

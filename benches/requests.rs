@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Part, SEED, Shares, Talker, law, only_testing};
+use common::{Part, SEED, Shares, Talker, cpu_time, law, only_testing};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use eipcheck::{
     report::data::Report,
@@ -28,20 +28,23 @@ const JOBS: usize = 8;
 /// Requests over which the shares are taken.
 const SAMPLE: u64 = 10_000;
 
+/// The time on the wall, and the time that the cores were busy with this process.
+type Reading = (Instant, Option<Duration>);
+
 /// Takes the time of everything after the planning: only then are requests sent.
 #[derive(Default)]
-struct Stopwatch(Mutex<Vec<Instant>>);
+struct Stopwatch(Mutex<Vec<Reading>>);
 
 impl Observer for Stopwatch {
     fn event(&self, event: &Event<'_>) {
         if matches!(event, Event::Phase(_) | Event::Finished { .. }) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Instant::now());
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), cpu_time()));
         }
     }
 }
 
-/// The report of a run, and the time in which it sent its requests.
-fn run_once(runtime: &Runtime, law: &Arc<Law>, requests: u64) -> (Report, Duration) {
+/// The report of a run, the time in which it sent its requests, and the time that the cores were busy with them.
+fn run_once(runtime: &Runtime, law: &Arc<Law>, requests: u64) -> (Report, Duration, Duration) {
     let options = RunOptions {
         url: None,
         region: law.region.clone(),
@@ -61,7 +64,10 @@ fn run_once(runtime: &Runtime, law: &Arc<Law>, requests: u64) -> (Report, Durati
     // The phases are planning, probing, the suite and random sequences.
     let [_, probing, .., end] = times[..] else { panic!("a run has phases") };
     assert!(report.findings.is_empty(), "the reference keeps its own law");
-    (report, end - probing)
+    let (start, end, time) = (probing.1, end.1, end.0 - probing.0);
+    // Where the system does not say, every core counts as busy.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u32;
+    (report, time, end.zip(start).map_or(time * cores, |(end, start)| end - start))
 }
 
 fn requests(c: &mut Criterion) {
@@ -74,7 +80,7 @@ fn requests(c: &mut Criterion) {
         b.iter_custom(|times| {
             let mut all = Duration::ZERO;
             for _ in 0..times {
-                let (report, time) = run_once(&runtime, &law, REQUESTS);
+                let (report, time, _) = run_once(&runtime, &law, REQUESTS);
                 // The last scenarios are cleaned up after the budget is spent, or the budget is not spent entirely.
                 all += time.mul_f64(REQUESTS as f64 / report.totals.requests as f64);
             }
@@ -93,18 +99,16 @@ fn print_shares(runtime: &Runtime, law: &Arc<Law>) {
         talker.talk(number, &mut shares, &mut |_| {});
         number += 1;
     }
-    let (report, time) = run_once(runtime, law, budget);
+    let (report, time, busy) = run_once(runtime, law, budget);
     let totals = &report.totals;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    // What the request costs in all: every core is busy with it, or waits for it.
-    let whole = time.as_secs_f64() * 1e6 * cores as f64 / totals.requests as f64;
+    let whole = busy.as_secs_f64() * 1e6 / totals.requests as f64;
     eprintln!(
         "{} requests ({} judged) in {time:.2?} with {JOBS} scenarios in flight: {:.0} requests/s",
         totals.requests,
         totals.judged,
         totals.requests as f64 / time.as_secs_f64()
     );
-    eprintln!("Of a request's {whole:.1} µs ({cores} cores):");
+    eprintln!("Of the {whole:.1} µs that a request keeps a core busy:");
     let mut rest = whole;
     for part in Part::ALL {
         let micros = shares.micros(part);
