@@ -259,4 +259,3 @@ fn good(world: &Arc<World>, operation: u8, pick: u8) -> Option<Call> {
     let calls = draft::good_calls(&LAW, world, operation_ix(operation), MOST_CALLS).ok()?;
     (!calls.is_empty()).then(|| calls[usize::from(pick) % calls.len()].clone())
 }
-
