@@ -59,8 +59,8 @@ fn generate(c: &mut Criterion) {
             black_box(request.map(|r| oracle.foresee(&r)))
         });
     });
-    let scenarios = plan_everything(&talker.law).len();
-    group.throughput(Throughput::Elements(scenarios as u64)).sample_size(10).measurement_time(Duration::from_secs(15));
+    let rules = talker.law.rules().count();
+    group.throughput(Throughput::Elements(rules as u64)).sample_size(10).measurement_time(Duration::from_secs(15));
     group.bench_function("the whole suite", |b| b.iter(|| plan_everything(black_box(&talker.law))));
     group.finish();
 }

@@ -30,6 +30,13 @@ fuzz_target!(|input: &[u8]| {
         Err(fault) => return assert!(!fault.to_string().is_empty()),
     };
     assert_eq!(operation, request.operation);
+    // A parameter that is called one thing in the documents and another on the wire, sent by the former: a request has
+    // no way to say that this is not the parameter. Such a request is only read.
+    let declared = |name: &str| LAW[operation].params.iter().find(|p| *p.name == *name);
+    let sent_by = |name: &str| query.contains(name) || body.windows(name.len()).any(|w| w == name.as_bytes());
+    if request.args.iter().any(|(n, _)| declared(n).is_some_and(|p| p.wire != *p.name && sent_by(n))) {
+        return;
+    }
     let written = wire::encode_request(&LAW, &request);
     let again = wire::decode_request(&LAW, "POST", "", written.as_bytes());
     assert_eq!(again, Ok((operation, request)), "written as {written}");
