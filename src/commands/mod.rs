@@ -42,7 +42,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Test a server against the law (the embedded reference server, unless you name one).
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Start the reference server: the same law run forwards.
     Serve(serve::ServeArgs),
     /// Check, list and show the law.
@@ -61,7 +61,7 @@ impl Command {
     /// What keeps it from being done, ready to be shown.
     pub fn execute(self) -> Result<Exit> {
         match self {
-            Command::Run(args) => run::execute(args),
+            Command::Run(args) => run::execute(*args),
             Command::Serve(args) => serve::execute(args),
             Command::Spec(args) => spec::execute(args),
             Command::Report(args) => report::execute(&args),

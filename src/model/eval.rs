@@ -4,7 +4,7 @@
 //! is copied for a guard that reads one field. A field that nobody has seen yet makes the whole expression *undecided*
 //! unless the rest of it settles the answer; the caller then allows both.
 
-use std::{any::Any, sync::Arc};
+use std::{any::Any, cell::RefCell, sync::Arc};
 
 use cel::{
     Context, Env, ExecutionError,
@@ -16,6 +16,8 @@ use cel::{
     context::VariableResolver,
     objects::Value as CelValue,
 };
+use regex::Regex;
+use rustc_hash::FxHashMap;
 
 use super::{
     input::{Input, InputValue},
@@ -37,6 +39,38 @@ pub enum EvalFailure {
     /// It went wrong in a way that loading the specs should have ruled out.
     Broken(String),
 }
+
+/// The functions of CEL, with a `matches` that compiles a pattern once: the library's own would do so at every call,
+/// and that would cost more than everything else together.
+fn environment() -> Env {
+    let mut env = Env::stdlib();
+    // Without the library's feature `regex` there is none of that name yet, so that both can be added.
+    let _ = cel::add_overload!(env, fn matches: (CelString, CelString) -> Result<CelBool>);
+    let _ = cel::add_member_overload!(env, fn matches: (CelString, CelString) -> Result<CelBool>);
+    env
+}
+
+fn matches(text: &CelString<'_>, pattern: &CelString<'_>) -> Result<CelBool, ExecutionError> {
+    thread_local! {
+        static COMPILED: RefCell<FxHashMap<String, Regex>> = RefCell::default();
+    }
+    COMPILED.with_borrow_mut(|compiled| {
+        if let Some(regex) = compiled.get(pattern.inner()) {
+            return Ok(CelBool::from(regex.is_match(text.inner())));
+        }
+        let regex = Regex::new(pattern.inner()).map_err(|e| ExecutionError::function_error("matches", e))?;
+        let found = regex.is_match(text.inner());
+        // A pattern may be put together from an argument; those should not pile up.
+        if compiled.len() >= MOST_PATTERNS {
+            compiled.clear();
+        }
+        compiled.insert(pattern.inner().to_owned(), regex);
+        Ok(CelBool::from(found))
+    })
+}
+
+/// How many compiled patterns a thread keeps.
+const MOST_PATTERNS: usize = 256;
 
 /// What an expression can see.
 #[derive(Clone)]
@@ -63,7 +97,7 @@ impl Scope {
     /// Evaluates an expression.
     pub fn eval(&self, expr: &Expr) -> Result<Value, EvalFailure> {
         thread_local! {
-            static ENV: Arc<Env> = Arc::new(Env::stdlib());
+            static ENV: Arc<Env> = Arc::new(environment());
         }
         let mut context = Context::with_env(ENV.with(Arc::clone));
         context.set_variable_resolver(self);

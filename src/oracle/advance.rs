@@ -16,7 +16,7 @@ pub fn advance(law: &Arc<Law>, world: &Arc<World>, interval: Interval) -> Option
     }
     let mut certain = (**world).clone();
     // What was to happen to something that has gone in the meantime will not happen.
-    certain.timers = certain.timers.into_iter().filter(|t| t.steps.iter().any(|s| lives(world, s.on))).collect();
+    certain.timers.retain(|t| t.steps.iter().any(|s| lives(world, s.on)));
     while let Some(place) = certain.timers.iter().position(|t| t.latest.is_some_and(|latest| latest < interval.from)) {
         let timer = certain.timers.remove(place);
         fire(law, &mut certain, &timer);

@@ -451,12 +451,8 @@ impl<'a> Compare<'a> {
             });
             match (&source.value, naming) {
                 (Value::Text(own), true) if own == text => score += 1,
-                (Value::Text(_), true) => {
-                    // Only the resource's own id settles that it is another; other names may be what is wrong with it.
-                    if place == handle && self.law[kind].id == Some(field) {
-                        return None;
-                    }
-                }
+                // Only the resource's own id settles that it is another; other names may be what is wrong with it.
+                (Value::Text(_), true) if place == handle && self.law[kind].id == Some(field) => return None,
                 _ => {}
             }
         }

@@ -6,7 +6,7 @@ use super::{
     suite::{Plans, operations_of},
 };
 use crate::{
-    report::data::{FORMAT, Finding, LawName, LevelTotals, OperationResult, Outcome, Report, RuleResult, Totals},
+    report::data::{FORMAT, Finding, LawName, OperationResult, Outcome, Report, RuleResult, Totals},
     scenario::{file::StepFile, step::Step},
     spec::{
         file::Level,
@@ -53,7 +53,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         } else {
             (Outcome::NotReached, Some("a broken rule stands in the way, or the run was over before".into()))
         };
-        let level = totals.levels.entry(level_name(rule.level).to_owned()).or_insert_with(LevelTotals::default);
+        let level = totals.levels.entry(level_name(rule.level).to_owned()).or_default();
         level.all += 1;
         match result {
             Outcome::Violation => level.failed += 1,

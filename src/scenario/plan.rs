@@ -532,7 +532,9 @@ impl Facts {
                     (_, value) => facts.push(hash(&(here, value))),
                 }
             }
-            new_fact |= facts.iter().fold(false, |new, fact| self.facts.insert(*fact) || new);
+            for fact in &facts {
+                new_fact |= self.facts.insert(*fact);
+            }
             new_combination |= self.combinations.insert(hash(&facts));
         }
         let mut states: Vec<u64> = world.iter().map(|(h, _)| own_state(law, world, h)).collect();

@@ -211,7 +211,7 @@ pub fn escape_into(out: &mut String, text: &str) {
     let mut rest = text;
     // U+FFFE and U+FFFF begin with the byte 0xEF, which is the only reason to look closer at it.
     let special = |b: &u8| matches!(*b, b'&' | b'<' | b'>' | 0xEF) || (*b < 0x20 && !matches!(*b, b'\t' | b'\n'));
-    while let Some(at) = rest.as_bytes().iter().position(|b| special(b)) {
+    while let Some(at) = rest.as_bytes().iter().position(special) {
         let (plain, tail) = rest.split_at(at);
         out.push_str(plain);
         let mut characters = tail.chars();
