@@ -435,7 +435,7 @@ fn views_and_outputs_show_what_they_say() {
     assert!(matches!(&view("Balls").from, ShownFrom::List(_, ball) if &*law[*ball].name == "ball"));
     assert_eq!(view("State").wire, ["status", "name"]);
     assert_eq!(view("BoxId").wire, ["boxId"]);
-    assert_eq!(law[view("BoxId").rule].level, Level::Must, "MakeBox shows boxes, and it is binding");
+    assert_eq!(law[view("BoxId").rule.unwrap()].level, Level::Must, "MakeBox shows boxes, and it is binding");
     let show = &law[law.operation("ShowBoxes").unwrap()];
     assert!(matches!(&show.output[0].from, OutputFrom::Selected { by, filter: Some(1), .. } if by == &[0]));
     assert!(show.reads);
