@@ -43,7 +43,7 @@ fn shown(name: &str, wire: &str, kind: ScalarType, from: ShownFrom, optional: bo
         from,
         values: Vec::new(),
         optional,
-        rule: RuleIx(0),
+        rule: Some(RuleIx(0)),
     }
 }
 
@@ -55,7 +55,8 @@ fn output(name: &str, wire: &str, kind: ScalarType, from: OutputFrom, optional: 
         from,
         values: Vec::new(),
         optional,
-        rule: RuleIx(0),
+        continues: false,
+        rule: Some(RuleIx(0)),
     }
 }
 
