@@ -65,12 +65,19 @@ fn with_park() -> TempDir {
 }
 
 #[test]
-fn a_law_with_an_operation_more_stands_the_check() {
+fn every_rule_of_an_added_operation_is_reached_by_the_search() {
     let specs = with_park();
-    let said = ask(&["spec", "check", &text(specs.path()), "--json"]).ends(0);
-    let checked: Value = serde_json::from_str(&said.out).unwrap();
+    let source = eipcheck::spec::SpecSource::Folder(specs.path().to_owned());
+    let law = std::sync::Arc::new(eipcheck::spec::load(&source, "ec2", &[]).unwrap());
     let built_in = fs::read_dir(ec2().join("operations")).unwrap().count();
-    assert_eq!(checked[0]["operations"], built_in + 1);
+    assert_eq!(law.operations.len(), built_in + 1);
+    let park = law.operation("ParkAddress").unwrap();
+    let plans = eipcheck::run::suite::plan_everything(&law);
+    let own: Vec<_> = law.rules().filter(|(_, rule)| rule.operation == Some(park)).collect();
+    assert!(own.len() > 5, "the rules of its tables and its own");
+    for (ix, rule) in own {
+        assert!(plans.contains_key(&ix), "{} is not reached", rule.id);
+    }
 }
 
 #[test]
