@@ -121,7 +121,8 @@ fn ranks(law: &Law) -> Vec<usize> {
 async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Created, insist: bool) -> Attempt {
     let law = session.context.law.clone();
     let handle = session.handle_of(created);
-    if handle.is_some_and(|h| belief.get(h).is_some_and(|r| !r.live)) {
+    // What should be gone, but was never seen to be, is asked for all the same.
+    if handle.is_some_and(|h| belief.get(h).is_some_and(|r| !r.live && r.life.open().is_none())) {
         return Attempt::Gone;
     }
     let mut outcome = Attempt::Impossible("the law knows no way to remove it".into());

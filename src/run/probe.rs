@@ -21,7 +21,7 @@ use crate::{
     scenario::{
         atlas::Atlas,
         draft,
-        step::{Call, Symbol},
+        step::{Call, Step, Symbol},
     },
     spec::{
         file::ScalarType,
@@ -199,10 +199,13 @@ async fn ask_properly(
         let mut leftovers = asked.leftovers;
         context.tally().leftovers.append(&mut leftovers);
         // The answer to the operation itself, among those of the set-up and the clean-up.
-        let here = asked.steps.len();
-        let reached = asked.steps.last().is_some_and(|s| operations_of(std::slice::from_ref(s)).any(|o| o == ix));
-        let raw = asked.exchanges.iter().find(|(step, _)| *step == here).and_then(|(_, e)| e.answer.clone());
-        found[ix.0 as usize] = Some(match raw.filter(|_| reached) {
+        let is_asked = |s: &Step| operations_of(std::slice::from_ref(s)).any(|o| o == ix);
+        let place = asked.steps.iter().position(is_asked);
+        let raw = place.and_then(|place| {
+            let (_, exchange) = asked.exchanges.iter().find(|(step, _)| *step == place + 1)?;
+            exchange.answer.clone()
+        });
+        found[ix.0 as usize] = Some(match raw {
             Some(raw) => {
                 let response = wire::http::HttpResponse {
                     status: raw.status,
