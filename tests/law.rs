@@ -155,7 +155,7 @@ fn every_scenario_exercises_its_rule() {
             plans[rule]
                 .iter()
                 .map(|step| simulation.take(&atlas, step))
-                .fold(Some(false), |found, passes| Some(found? || passes?.contains(*rule)))
+                .try_fold(false, |found, passes| Some(found || passes?.contains(*rule)))
         };
         for rule in plans.keys() {
             assert_eq!(exercises(rule), Some(true), "the scenario of {} does not show it", law[*rule].id);

@@ -1,7 +1,7 @@
 //! The spec files as they are written: one Rust type for each TOML table.
 //!
 //! This is the grammar, and nothing else: no name is resolved and no expression compiled here (that is
-//! [`super::load`]). The JSON Schema that editors use is generated from these types, and their doc comments are its
+//! [`mod@super::load`]). The JSON Schema that editors use is generated from these types, and their doc comments are its
 //! descriptions, so each says what its author must know.
 //!
 //! Imports nothing of the crate.

@@ -1,6 +1,6 @@
 //! The law as the machinery uses it: every name resolved to an index, every expression compiled.
 //!
-//! Built by [`super::load`] and never changed afterwards. Imports only [`super::file`] and [`super::expr`].
+//! Built by [`mod@super::load`] and never changed afterwards. Imports only [`mod@super::file`] and [`super::expr`].
 
 use std::{ops::Index, sync::Arc};
 

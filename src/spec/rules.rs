@@ -1,6 +1,6 @@
 //! The book of rules while the law is compiled: hands out indices, watches over ids, and sorts at the end.
 //!
-//! Imports only [`super::law`], [`super::file`] and [`super::error`].
+//! Imports only [`super::law`], [`mod@super::file`] and [`super::error`].
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,6 +1,6 @@
 //! JSON Schemas of the spec files, generated from the grammar, so that editors can complete and check.
 //!
-//! Imports only [`super::file`].
+//! Imports only [`mod@super::file`].
 
 use clap::ValueEnum;
 use schemars::{Schema, schema_for};
