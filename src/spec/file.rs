@@ -427,6 +427,9 @@ pub struct ViewFile {
     /// Instead of `shows`: a list of other resources, each shown with its own view; a path to an `inverse` field.
     #[serde(default)]
     pub list: Option<At<String>>,
+    /// False for a field that the reference server shows, because clients wait for it, but that is not judged.
+    #[serde(default = "yes")]
+    pub judged: bool,
     /// The values that the wire may carry.
     #[serde(default, rename = "enum")]
     pub values: Vec<String>,
@@ -442,6 +445,10 @@ pub struct ViewFile {
     /// The statement; a general one unless given.
     #[serde(default)]
     pub says: Option<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One path, or several to try in turn.

@@ -346,7 +346,7 @@ fn compile_view(
     };
     let level = view.level.or(by.map(|(_, operation)| operation.level))?;
     // What is not judged breaks no rule.
-    let rule = (!matches!(from, ShownFrom::Nothing)).then(|| {
+    let rule = (view.judged && !matches!(from, ShownFrom::Nothing)).then(|| {
         names.note(&id, None, key);
         names.book.add(answer_rule(&id, level, says, source))
     });
