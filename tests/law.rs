@@ -8,7 +8,7 @@ use std::{
 use eipcheck::{
     oracle::Settings,
     run::suite::{Plans, plan_everything},
-    scenario::{atlas::Atlas, plan::Simulation},
+    scenario::{atlas::Atlas, simulation::Simulation},
     spec::{Law, SpecSource, clouds, file::Level, law::RuleIx, load},
 };
 

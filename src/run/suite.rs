@@ -7,7 +7,8 @@ use crate::{
     oracle::{RuleSet, Settings},
     scenario::{
         atlas::Atlas,
-        plan::{Search, Simulation, plan},
+        plan::{Search, plan},
+        simulation::Simulation,
         step::Step,
     },
     spec::law::{Law, OperationIx, RuleIx},
