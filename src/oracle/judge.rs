@@ -305,7 +305,8 @@ impl Oracle {
             );
         }
         if !assessment.may_accept() && !assessment.undecided {
-            let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
+            let rule = self.blame_for_showing(assessment, tree);
+            let rule = rule.or(strictest(law, assessment.refusals.iter().map(|r| r.rule)));
             let violation = Violation {
                 rule: rule.unwrap_or(law[assessment.operation].accepts),
                 allowed: self.allowed_refusals(assessment),
@@ -490,6 +491,19 @@ impl Oracle {
         law[assessment.operation].accepts
     }
 
+    /// A reading answer shows what is gone: if nobody has seen it go, then perhaps because it has not gone at all.
+    fn blame_for_showing(&self, assessment: &Assessment, tree: &Tree) -> Option<RuleIx> {
+        if !self.law[assessment.operation].reads || assessment.refusals.len() > 1 {
+            return None;
+        }
+        let world = &assessment.scope.world;
+        assessment.gone.iter().find_map(|handle| {
+            let resource = world.get(*handle)?;
+            let id = resource.fields.get(self.law[resource.kind].id? as usize)?.to_wire()?;
+            resource.life.open().filter(|_| holds_text(tree, &id))
+        })
+    }
+
     fn allowed_refusals(&self, assessment: &Assessment) -> String {
         let mut codes: Vec<&str> = Vec::new();
         let mut any = false;
@@ -540,6 +554,15 @@ impl Oracle {
             }
         }
         rules
+    }
+}
+
+/// True if some value in an answer is this text.
+fn holds_text(tree: &Tree, text: &str) -> bool {
+    match tree {
+        Tree::Text(own) => **own == *text,
+        Tree::List(items) => items.iter().any(|item| holds_text(item, text)),
+        Tree::Struct(members) => members.iter().any(|(_, member)| holds_text(member, text)),
     }
 }
 
