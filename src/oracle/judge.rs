@@ -305,13 +305,12 @@ impl Oracle {
             );
         }
         if !assessment.may_accept() && !assessment.undecided {
-            let rule = self.blame_for_showing(assessment, tree);
-            let rule = rule.or(strictest(law, assessment.refusals.iter().map(|r| r.rule)));
-            let violation = Violation {
+            let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
+            let violation = self.still_shown(assessment, tree, answer).unwrap_or_else(|| Violation {
                 rule: rule.unwrap_or(law[assessment.operation].accepts),
                 allowed: self.allowed_refusals(assessment),
                 came: describe(answer),
-            };
+            });
             return match effect::apply(law, assessment, interval, self.settings.tolerance) {
                 Ok(outcome) => Fate::Suspects(violation, Arc::new(outcome.world)),
                 Err(_) => Fate::Dies(violation, 0),
@@ -491,16 +490,20 @@ impl Oracle {
         law[assessment.operation].accepts
     }
 
-    /// A reading answer shows what is gone: if nobody has seen it go, then perhaps because it has not gone at all.
-    fn blame_for_showing(&self, assessment: &Assessment, tree: &Tree) -> Option<RuleIx> {
-        if !self.law[assessment.operation].reads || assessment.refusals.len() > 1 {
+    /// A reading answer shows something that should be gone, and that nobody has seen go: then it has not gone at all, and
+    /// the operation may well refuse what has.
+    fn still_shown(&self, assessment: &Assessment, tree: &Tree, answer: &Answer) -> Option<Violation> {
+        let law = &self.law;
+        if !law[assessment.operation].reads || assessment.refusals.len() > 1 {
             return None;
         }
-        let world = &assessment.scope.world;
         assessment.gone.iter().find_map(|handle| {
-            let resource = world.get(*handle)?;
-            let id = resource.fields.get(self.law[resource.kind].id? as usize)?.to_wire()?;
-            resource.life.open().filter(|_| holds_text(tree, &id))
+            let resource = assessment.scope.world.get(*handle)?;
+            let kind = &law[resource.kind];
+            let id = resource.fields.get(kind.id? as usize)?.to_wire()?;
+            let rule = resource.life.open().filter(|_| holds_text(tree, &id))?;
+            let allowed = format!("{}#{} is gone: {}", kind.name, resource.ordinal, self.allowed_refusals(assessment));
+            Some(Violation { rule, allowed, came: format!("{}, and shows {id}", describe(answer)) })
         })
     }
 
