@@ -306,11 +306,11 @@ impl Oracle {
         }
         if !assessment.may_accept() && !assessment.undecided {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
-            let violation = Violation {
+            let violation = self.still_shown(assessment, tree, answer).unwrap_or_else(|| Violation {
                 rule: rule.unwrap_or(law[assessment.operation].accepts),
                 allowed: self.allowed_refusals(assessment),
                 came: describe(answer),
-            };
+            });
             return match effect::apply(law, assessment, interval, self.settings.tolerance) {
                 Ok(outcome) => Fate::Suspects(violation, Arc::new(outcome.world)),
                 Err(_) => Fate::Dies(violation, 0),
@@ -490,6 +490,23 @@ impl Oracle {
         law[assessment.operation].accepts
     }
 
+    /// A reading answer shows something that should be gone, and that nobody has seen go: then it has not gone at all, and
+    /// the operation may well refuse what has.
+    fn still_shown(&self, assessment: &Assessment, tree: &Tree, answer: &Answer) -> Option<Violation> {
+        let law = &self.law;
+        if !law[assessment.operation].reads || assessment.refusals.len() > 1 {
+            return None;
+        }
+        assessment.gone.iter().find_map(|handle| {
+            let resource = assessment.scope.world.get(*handle)?;
+            let kind = &law[resource.kind];
+            let id = resource.fields.get(kind.id? as usize)?.to_wire()?;
+            let rule = resource.life.open().filter(|_| holds_text(tree, &id))?;
+            let allowed = format!("{}#{} is gone: {}", kind.name, resource.ordinal, self.allowed_refusals(assessment));
+            Some(Violation { rule, allowed, came: format!("{}, and shows {id}", describe(answer)) })
+        })
+    }
+
     fn allowed_refusals(&self, assessment: &Assessment) -> String {
         let mut codes: Vec<&str> = Vec::new();
         let mut any = false;
@@ -540,6 +557,15 @@ impl Oracle {
             }
         }
         rules
+    }
+}
+
+/// True if some value in an answer is this text.
+fn holds_text(tree: &Tree, text: &str) -> bool {
+    match tree {
+        Tree::Text(own) => **own == *text,
+        Tree::List(items) => items.iter().any(|item| holds_text(item, text)),
+        Tree::Struct(members) => members.iter().any(|(_, member)| holds_text(member, text)),
     }
 }
 

@@ -66,10 +66,11 @@ pub async fn clean_up(session: &mut Session<'_>) {
         .collect();
 }
 
-/// What the target said that it created, and what the model has learnt of besides, as far as the law can remove it.
+/// What the target said that it created, and what the model has learnt of besides and has not seen go, as far as the
+/// law can remove it.
 fn known(law: &Law, session: &Session<'_>, belief: &World) -> Vec<Created> {
     let mut all = session.created.clone();
-    for (handle, resource) in belief.iter().filter(|(_, r)| r.live) {
+    for (handle, resource) in belief.iter().filter(|(_, r)| r.live || r.life.open().is_some()) {
         if let Some(id) = law[resource.kind].id.and_then(|id| seen_text(belief, handle, id)) {
             let created = Created { kind: resource.kind, id };
             if !all.contains(&created) {

@@ -21,7 +21,7 @@ use crate::{
         step::{Call, Step},
         strategy::{Strategies, Walk},
     },
-    spec::law::{Change, Demand, FieldIx, KindIx, Law, OperationIx, OutputFrom, RuleIx, ShownFrom},
+    spec::law::{Change, Demand, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
     target,
     wire::{self, Answer, Body, Request, Tree},
 };
@@ -184,8 +184,7 @@ impl<'a> Session<'a> {
 
     async fn wander(&mut self, walk: &mut Walk<'_>, length: usize) -> Result<(), End> {
         for _ in 0..length {
-            let changing = self.oracle.worlds().iter().any(|w| !w.timers.is_empty());
-            if changing && walk.below(4) == 0 {
+            if !self.is_settled() && walk.below(4) == 0 {
                 self.settle().await?;
                 continue;
             }
@@ -237,6 +236,7 @@ impl<'a> Session<'a> {
         let mut waited = Duration::ZERO;
         let mut pause = Duration::from_millis(20);
         loop {
+            let over = self.is_settled();
             // By its usual moment a change is expected to be over; only by its latest must it be.
             let now = self.endpoint.clock.now();
             let timers = self.oracle.worlds().iter().flat_map(|w| &w.timers);
@@ -249,8 +249,13 @@ impl<'a> Session<'a> {
                 }
             }
             self.oracle.pass_time(self.endpoint.clock.now());
-            if !self.oracle.worlds().iter().any(|w| !w.timers.is_empty()) {
+            if over {
                 return Ok(());
+            }
+            // That all is over may have been seen at one resource before another had its turn: each is looked at once
+            // more, or the answer to a later request would be blamed for what has not happened there.
+            if self.is_settled() {
+                continue;
             }
             if waited >= self.context.options.patience {
                 return Err(End::Indeterminate(format!("a change was still under way after {waited:?}")));
@@ -263,6 +268,11 @@ impl<'a> Session<'a> {
             waited += pause;
             pause = (pause * 2).min(Duration::from_secs(1));
         }
+    }
+
+    /// True if nothing is under way.
+    fn is_settled(&self) -> bool {
+        !self.oracle.worlds().iter().any(|w| !w.timers.is_empty())
     }
 
     /// Waits on the target's clock.
@@ -422,9 +432,9 @@ pub fn created_by(law: &Law, operation: OperationIx, answer: &Answer) -> Vec<Cre
                     }
                 }
             }
-            OutputFrom::One { kind, .. } if creates(*kind) => found.extend(own_id(law, *kind, value)),
+            OutputFrom::One { kind, .. } if creates(*kind) => found.extend(ids(law, *kind, value, &creates)),
             OutputFrom::Many { kind, .. } if creates(*kind) => {
-                found.extend(value.as_list().into_iter().flatten().filter_map(|item| own_id(law, *kind, item)));
+                found.extend(value.as_list().into_iter().flatten().flat_map(|item| ids(law, *kind, item, &creates)));
             }
             _ => {}
         }
@@ -433,9 +443,19 @@ pub fn created_by(law: &Law, operation: OperationIx, answer: &Answer) -> Vec<Cre
     found
 }
 
-fn own_id(law: &Law, kind: KindIx, item: &Tree) -> Option<Created> {
-    let id: FieldIx = law[kind].id?;
-    let shown =
-        law[kind].view.iter().find(|s| matches!(&s.from, ShownFrom::Paths(p) if p.iter().any(|p| p.0 == [id])))?;
-    Some(Created { kind, id: item.get(&shown.name)?.as_text()?.clone() })
+/// The ids in a view: its resource's own, and those of other resources that were created with it.
+fn ids(law: &Law, kind: KindIx, item: &Tree, creates: &impl Fn(KindIx) -> bool) -> Vec<Created> {
+    let shown = law[kind].view.iter().filter_map(|shown| {
+        let ShownFrom::Paths(paths) = &shown.from else { return None };
+        let kind = paths.iter().find_map(|path| names_at(law, kind, path))?;
+        Some(Created { kind, id: item.get(&shown.name)?.as_text()?.clone() })
+    });
+    shown.filter(|created| creates(created.kind)).collect()
+}
+
+/// The kind whose id a path ends in.
+fn names_at(law: &Law, start: KindIx, path: &Path) -> Option<KindIx> {
+    let (last, way) = path.0.split_last()?;
+    let kind = way.iter().try_fold(start, |kind, field| law[kind].fields[*field as usize].to)?;
+    (law[kind].id == Some(*last)).then_some(kind)
 }

@@ -177,7 +177,7 @@ fn reference(
     if by_id && let Some(refusal) = here(&parameter.malformed).or(own.malformed) {
         add(names, Defect::Malformed, &refusal, "does not have the form of an id of its kind");
     }
-    if let Some(refusal) = here(&parameter.unknown).or(own.unknown) {
+    if let Some(refusal) = here(&parameter.unknown).or(own.unknown).filter(|_| !parameter.unknown_open) {
         add(names, Defect::Unknown, &refusal, "names nothing");
         if !parameter.accepts_gone {
             add(names, Defect::Stale, &refusal, "names something that is gone");

@@ -556,6 +556,10 @@ pub struct ParameterFile {
     /// unknown.
     #[serde(default)]
     pub accepts_gone: bool,
+    /// The law does not say how a reference that names nothing is answered here, whatever it says of the kind: it may
+    /// be accepted as well, and nobody knows what comes of that.
+    #[serde(default)]
+    pub unknown_open: bool,
     /// The codes for a reference that names nothing, where they are not the kind's own.
     #[serde(default)]
     pub unknown: Option<Refusal>,
