@@ -55,7 +55,8 @@ fn generate(c: &mut Criterion) {
         b.iter(|| {
             number += 1;
             let mut walk = Walk::new(&talker.strategies, SEED, number);
-            let request = walk.next(&talker.atlas, oracle.worlds()).and_then(|c| c.resolve(oracle.worlds(), "eipcheck"));
+            let request =
+                walk.next(&talker.atlas, oracle.worlds()).and_then(|c| c.resolve(oracle.worlds(), "eipcheck"));
             black_box(request.map(|r| oracle.foresee(&r)))
         });
     });

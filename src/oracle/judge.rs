@@ -304,7 +304,6 @@ impl Oracle {
 
     fn accepted(&self, assessment: &Assessment, interval: Interval, tree: &Tree, answer: &Answer) -> Fate {
         let law = &self.law;
-        let muted = &self.settings.muted;
         if let Some(rule) = assessment.dry_run {
             return Fate::Dies(
                 Violation { rule, allowed: self.allowed_refusals(assessment), came: describe(answer) },

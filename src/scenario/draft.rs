@@ -298,9 +298,7 @@ pub fn is_choice(operation: &Operation, ix: ParamIx) -> bool {
     let param = &operation.params[ix as usize];
     let rehearses = operation.dry_run.is_some_and(|(p, _)| p == ix);
     let is_token = operation.token.as_ref().is_some_and(|t| t.param == ix);
-    !rehearses
-        && !is_token
-        && !param.required() && param.sent == Sent::Sometimes
+    !rehearses && !is_token && !param.required() && param.sent == Sent::Sometimes
 }
 
 /// The plainest good request, but for one parameter that is left out; none if another one cannot be had.

@@ -70,7 +70,9 @@ impl Symbol {
                 let handle = world.nth(*kind, *ordinal)?;
                 handles::seen_text(world, handle, *field).map(Tree::Text)
             }),
-            Symbol::List(items) => items.iter().map(|s| s.resolve(worlds, tokens)).collect::<Option<_>>().map(Tree::List),
+            Symbol::List(items) => {
+                items.iter().map(|s| s.resolve(worlds, tokens)).collect::<Option<_>>().map(Tree::List)
+            }
             Symbol::Struct(members) => members
                 .iter()
                 .map(|(n, s)| Some((n.clone(), s.resolve(worlds, tokens)?)))

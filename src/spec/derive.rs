@@ -263,9 +263,8 @@ pub(super) fn token(names: &mut Names<'_>, table: Table<'_>, params: &[Param]) -
         names.book.add(Rule { demand: Demand::Keep, ..rule })
     });
     let mismatch = demanded(|own| own.mismatch).then(|| {
-        let says = format!(
-            "{operation} is refused when its {parameter} is that of an earlier request with other parameters."
-        );
+        let says =
+            format!("{operation} is refused when its {parameter} is that of an earlier request with other parameters.");
         // Codes of its own come with a level and a source of their own.
         let (text, codes, codes_level, codes_source) = match own.and_then(|o| o.codes.as_ref().zip(Some(o))) {
             Some((codes, own)) => (table.file, codes, own.codes_level, &own.codes_source),

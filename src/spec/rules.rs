@@ -152,7 +152,7 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
         } = operation;
         params.iter_mut().flat_map(|p| &mut p.refusals).for_each(|(_, r)| refusal(r));
         dry_run.iter_mut().for_each(|(_, rule)| new(rule));
-        for token in token {
+        if let Some(token) = token {
             token.repeat.iter_mut().for_each(new);
             token.mismatch.iter_mut().for_each(refusal);
         }
