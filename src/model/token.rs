@@ -67,6 +67,13 @@ pub struct Use {
     pub old: bool,
 }
 
+impl Use {
+    /// True if the request was accepted.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.fate, Fate::Accepted(_))
+    }
+}
+
 /// What two requests with one token have to do with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
