@@ -32,13 +32,19 @@ const MISMATCH: &str = "OpenLocker.Once.mismatch";
 
 /// The lockers, with a token for opening one. `more` are further lines about tokens.
 fn with_tokens(more: &str) -> TempDir {
+    with_tokens_and(more, &[])
+}
+
+/// The same with further changes.
+fn with_tokens_and(more: &str, changes: &[(&str, &str, &str)]) -> TempDir {
     let token = format!(
         "[token]\nparameter = \"Once\"\nlevel = \"must\"\nsource = {{ text = \"guide\", at = \"repeats\" }}\n\
          codes = [\"LockerMixedUp\"]\n{more}\n\n[codes]"
     );
     let open = "operations/open_locker.toml";
     let shown = "[input.Once]\ntype = \"string\"\n\n[input.Note]\ntype = \"string\"\nexamples = [\"red\", \"blue\"]\n\n[input.Size]";
-    changed(&lockers(), &[("cloud.toml", "[codes]", &token), (open, "[input.Size]", shown)])
+    let tokens = [("cloud.toml", "[codes]", token.as_str()), (open, "[input.Size]", shown)];
+    changed(&lockers(), &[&tokens, changes].concat())
 }
 
 fn law(folder: &TempDir) -> Arc<Law> {
@@ -67,7 +73,11 @@ enum Found {
 
 impl Talk {
     fn new(more: &str) -> Talk {
-        let law = law(&with_tokens(more));
+        Talk::about(&with_tokens(more))
+    }
+
+    fn about(folder: &TempDir) -> Talk {
+        let law = law(folder);
         Talk { oracle: Oracle::new(law.clone(), Settings::default()), law, now: 0 }
     }
 
@@ -216,6 +226,79 @@ fn of_a_token_whose_resource_is_gone_nothing_is_demanded() {
 }
 
 #[test]
+fn what_the_request_itself_removed_does_not_keep_it_from_being_repeated() {
+    let close = ("operations/close_locker.toml", "[input.Gently]", "[input.Once]\ntype = \"string\"\n\n[input.Gently]");
+    let again = |status: u16, body: Body| {
+        let mut talk = Talk::about(&with_tokens_and("", &[close]));
+        talk.open(&[], ONE, "3");
+        let args = [("LockerId", ONE), ("Once", "a")];
+        talk.ask("CloseLocker", &args, 200, Body::Success(Tree::Struct(Vec::new())));
+        talk.ask("CloseLocker", &args, status, body)
+    };
+    assert_eq!(again(200, Body::Success(Tree::Struct(Vec::new()))), right(&["CloseLocker.Once.repeat"]));
+    let gone = Body::Error { code: "LockerNotFound".into(), message: "no".into() };
+    assert_eq!(again(400, gone), wrong("CloseLocker.Once.repeat"));
+}
+
+#[test]
+fn of_a_token_whose_resource_is_being_removed_nothing_is_demanded() {
+    let slow = ("operations/close_locker.toml", "delete = \"locker\"", "change = \"locker\"\nset = { size = \"1\" }");
+    let closing = || {
+        let mut talk = Talk::about(&with_tokens_and("", &[slow]));
+        talk.open(&[("Once", "a"), ("Size", "4")], ONE, "4");
+        talk.close(ONE);
+        talk
+    };
+    is_open(closing, &[("Once", "a"), ("Size", "4")]);
+    assert_eq!(closing().open(&[("Once", "a"), ("Size", "4")], ONE, "1"), Found::Open, "as it is by now");
+}
+
+#[test]
+fn while_the_first_request_is_under_way_a_repeat_may_be_refused_if_the_law_says_so() {
+    let settles = "[[rule]]\nid = \"open-settles\"\nlevel = \"must\"\nsays = \"It stays.\"\nsource = { text = \"guide\", at = \"opening\" }\n\n\
+                   [[rule.effect]]\neach = \"[opened]\"\nchange = \"it\"\nset = { size = \"it.size\" }\nafter = { earliest = \"30\", latest = \"30\" }\n";
+    let created = "set    = { size = \"input.Size\" }";
+    let slow = ("operations/open_locker.toml", created, &*format!("{created}\n\n{settles}"));
+    let opened = |more: &str, seconds: u64| {
+        let mut talk = Talk::about(&with_tokens_and(more, &[slow]));
+        talk.open(&[("Once", "a"), ("Size", "4")], ONE, "4");
+        talk.wait(seconds);
+        talk
+    };
+    let again = [("Once", "a"), ("Size", "4")];
+    let busy = "under-way = [\"StillOpening\"]";
+    assert_eq!(opened(busy, 10).refuse(&again, "StillOpening"), Found::Open);
+    assert_eq!(opened(busy, 10).open(&again, ONE, "4"), Found::Open);
+    assert_eq!(opened(busy, 10).open(&again, TWO, "4"), wrong(REPEAT));
+    assert_eq!(opened(busy, 40).refuse(&again, "StillOpening"), wrong(REPEAT));
+    assert_eq!(opened("", 10).refuse(&again, "StillOpening"), wrong(REPEAT));
+}
+
+#[test]
+fn a_token_sent_to_two_operations_means_what_the_law_says() {
+    let close = ("operations/close_locker.toml", "[input.Gently]", "[input.Once]\ntype = \"string\"\n\n[input.Gently]");
+    let opened = |more: &str| {
+        let mut talk = Talk::about(&with_tokens_and(more, &[close]));
+        talk.open(&[("Once", "a"), ("Size", "4")], ONE, "4");
+        talk
+    };
+    let accept = |mut talk: Talk| {
+        let closed = Body::Success(Tree::Struct(Vec::new()));
+        talk.ask("CloseLocker", &[("Once", "a"), ("LockerId", ONE)], 200, closed)
+    };
+    let refuse = |mut talk: Talk| {
+        let mixed_up = Body::Error { code: "LockerMixedUp".into(), message: "no".into() };
+        talk.ask("CloseLocker", &[("Once", "a"), ("LockerId", ONE)], 400, mixed_up)
+    };
+    assert_eq!(accept(opened("")), right(&[]));
+    assert_eq!(refuse(opened("")), wrong("close-removes"));
+    assert_eq!(accept(opened("scope = \"account\"")), wrong("CloseLocker.Once.mismatch"));
+    assert_eq!(refuse(opened("scope = \"account\"")), right(&["CloseLocker.Once.mismatch"]));
+    assert_eq!(accept(opened("scope = \"open\"")), Found::Open);
+    assert_eq!(refuse(opened("scope = \"open\"")), Found::Open);
+}
+
+#[test]
 fn of_a_token_that_may_have_been_forgotten_nothing_is_demanded() {
     let later = |seconds: u64, more: &str| {
         let mut talk = opened(more);
@@ -274,9 +357,8 @@ fn an_operation_may_leave_open_what_the_cloud_demands() {
     let with = |table: &str| {
         let text = std::fs::read_to_string(&open).unwrap();
         std::fs::write(&open, format!("{text}\n[token]\n{table}\n")).unwrap();
-        let law = law(&folder);
+        let mut talk = Talk::about(&folder);
         std::fs::write(&open, text).unwrap();
-        let mut talk = Talk { oracle: Oracle::new(law.clone(), Settings::default()), law, now: 0 };
         talk.open(&[("Once", "a"), ("Size", "4")], ONE, "4");
         talk
     };
@@ -422,6 +504,42 @@ fn a_server_that_remembers_failures_and_forgets_what_is_gone_is_not_blamed() {
         answer
     });
     breaks(other, &[]);
+}
+
+#[test]
+fn a_server_that_remembers_a_failure_against_the_law_is_found() {
+    let remembers: Arc<Quirk> = Arc::new(|reference, request, failed| {
+        let form = form(request);
+        let Some(token) = form.get("Once") else { return reference.handle(request) };
+        if let Some(failure) = failed.get(token) {
+            return failure.clone();
+        }
+        let answer = reference.handle(request);
+        if answer.status != 200 && !String::from_utf8_lossy(&answer.body).contains("LockerMixedUp") {
+            failed.insert(token.clone(), answer.clone());
+        }
+        answer
+    });
+    let folder = with_tokens("after-failure = \"new\"");
+    let (url, _stop) = quirky(law(&folder), remembers);
+    let specs = text(folder.path());
+    let ran = run(&[&url, "--specs", &specs, "--cloud", "lockers", "--seed", "3", "--max-requests", "3000"]).ends(1);
+    // A failure that comes again for something else has the wrong code, too.
+    assert!(ran.findings().contains(&"open-creates".to_owned()), "{}", ran.said.out);
+}
+
+#[test]
+fn a_token_that_is_required_is_sent_by_the_clean_up_as_well() {
+    let required = "[input.Once]\ntype = \"string\"\nrequired = true\n\n[input.Gently]";
+    let close = ("operations/close_locker.toml", "[input.Gently]", required);
+    let folder = with_tokens_and("", &[close]);
+    let ran = run(&["--specs", &text(folder.path()), "--cloud", "lockers", "--max-requests", "800"]).ends(0);
+    assert_eq!(ran.report()["leftovers"].as_array().unwrap().len(), 0);
+    let report = ran.report();
+    let of_tokens = report["rules"].as_array().unwrap().iter().filter(|r| r["id"].as_str().unwrap().contains(".Once."));
+    let results: BTreeMap<&str, &str> =
+        of_tokens.map(|r| (r["id"].as_str().unwrap(), r["result"].as_str().unwrap())).collect();
+    assert!(results.len() > 5 && results.values().all(|result| *result == "pass"), "{results:?}");
 }
 
 #[test]

@@ -212,7 +212,12 @@ impl<'s> Walk<'s> {
         }
         Ok(match draft.bent {
             Bent::Straight => Some(call),
-            Bent::Fault(fault) => draft::with_fault(&law, world, &call, fault, &mut self.dice),
+            Bent::Fault(fault) => {
+                // What becomes of the token of a refused request is for the law to say.
+                let has_token = operation.token.is_some() && picks.below(3) == 0;
+                let good = draft::with_new_token(&law, world, &call).filter(|_| has_token).unwrap_or(call);
+                draft::with_fault(&law, world, &good, fault, &mut self.dice)
+            }
             Bent::Faults(one, other) => draft::with_fault(&law, world, &call, one, &mut self.dice)
                 .and_then(|call| draft::with_fault(&law, world, &call, other, &mut self.dice)),
             Bent::Rehearsal => draft::rehearsal(&law, &call),
