@@ -245,7 +245,7 @@ impl Assessment {
         self.again = Some(again);
     }
 
-    /// The token does not say what it once did: it was used for other parameters.
+    /// The token belongs to a request with other parameters.
     fn refuse_mismatch(&mut self, token: &Token) {
         match &token.mismatch {
             Some(refusal) => self.refusals.push(refusal.clone()),
