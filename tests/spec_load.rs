@@ -522,7 +522,34 @@ broken! {
     a_view_that_nothing_shows_is_pointed_at: "resources.toml", "[resource.box.filter]" => "[resource.lid]\ntitle = \"lid\"\n\n[resource.lid.field]\nsize = { kind = \"integer\" }\n\n[resource.lid.view]\nSize = { type = \"integer\", shows = \"size\" }\n\n[resource.box.filter]";
     a_default_is_a_value_of_its_parameter: "make_box.toml", "default = 3" => "default = 30";
     a_variable_is_created_once: "make_box.toml", "as = \"first_ball\"" => "as = \"box\"";
+    a_token_is_a_parameter_of_some_operation: "cloud.toml", "[codes]" => "[token]\nparameter = \"Once\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
+    a_token_is_a_text: "cloud.toml", "[codes]" => "[token]\nparameter = \"Size\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
+    an_operation_without_a_token_says_nothing_of_it: "make_box.toml", "[input.Size]" => "[token]\nrepeat = \"open\"\n\n[input.Size]";
+    codes_of_tokens_have_codes: "cloud.toml", "[codes]" => "[token]\nparameter = \"Size\"\ncodes-level = \"should\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
     a_source_is_one_of_the_clouds: "drop_box.toml", "codes-source = { text = \"errors\"" => "codes-source = { text = \"error\"";
+}
+
+#[test]
+fn rules_about_tokens_follow_for_each_operation_that_has_one() {
+    let token = "[token]\nparameter = \"Once\"\nlevel = \"should\"\nsource = { text = \"guide\", at = \"repeats\" }\ncodes = [\"Mismatch\"]\ncodes-source = { text = \"errors\", at = \"Mismatch\" }\n\n[codes]";
+    let declared = "[input.Once]\ntype = \"string\"\n\n[input.Size]";
+    let own = |text: &str| format!("{text}\n\n{declared}");
+    let rules = |make: &str| -> Vec<(String, Level)> {
+        let dir = tiny(&[("cloud.toml", "[codes]", token), ("make_box.toml", "[input.Size]", make)]);
+        let law = load_from(dir.path(), &[]).unwrap_or_else(|e| panic!("{}", shown(&e, dir.path())));
+        let of_tokens = law.rules.iter().filter(|r| r.id.contains(".Once."));
+        of_tokens.map(|r| (r.id.to_string(), r.level)).collect()
+    };
+    let all = |level: Level| {
+        ["mismatch", "mismatch.code", "repeat"].map(|name| (format!("MakeBox.Once.{name}"), level)).to_vec()
+    };
+    assert_eq!(rules(declared), all(Level::Should));
+    assert_eq!(rules(&own("[token]\nlevel = \"assumed\"")), all(Level::Assumed));
+    assert_eq!(rules(&own("[token]\nmismatch = \"open\"")), all(Level::Should)[2..]);
+    assert_eq!(rules(&own("[token]\nrepeat = \"open\"")), all(Level::Should)[..2]);
+    let same_place = "[token]\ncodes = [\"Other\"]";
+    let ids: Vec<String> = rules(&own(same_place)).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["MakeBox.Once.mismatch", "MakeBox.Once.repeat"], "codes as binding as the rule are part of it");
 }
 
 #[test]

@@ -71,6 +71,7 @@ fn operation(name: &str, params: Vec<Param>, output: Vec<Output>) -> Operation {
         level: Level::Must,
         params,
         dry_run: None,
+        token: None,
         vars: Vec::new(),
         output,
         refusals: Vec::new(),

@@ -20,6 +20,8 @@ use crate::{
     wire::{Body, Request},
 };
 
+/// Where the numbers of the clean-up's tokens begin: above those of any scenario.
+const FIRST_TOKEN: u32 = 1 << 20;
 /// How often everything that is left is tried.
 const ROUNDS: u32 = 5;
 
@@ -130,7 +132,7 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
     for (place, (operation, param)) in law[created.kind].undo.iter().enumerate() {
         let last = place + 1 == law[created.kind].undo.len();
         let Some(call) = undo_call(&law, session, belief, *operation, *param, created) else { continue };
-        let Some(request) = call.resolve(&[]) else { continue };
+        let Some(request) = call.resolve(&[], &session.tokens) else { continue };
         let assessment = assess(&law, belief, &request);
         if !assessment.refusals.is_empty() && assessment.open.is_none() && handle.is_some() && !insist {
             outcome = Attempt::Refused("something else has to go first".into());
@@ -180,7 +182,7 @@ fn is_unknown(law: &Law, operation: OperationIx, param: ParamIx, code: &str) -> 
 /// The request that removes something: its id, and for other required names what it refers to.
 fn undo_call(
     law: &Law,
-    session: &Session<'_>,
+    session: &mut Session<'_>,
     belief: &World,
     operation: OperationIx,
     param: ParamIx,
@@ -191,6 +193,11 @@ fn undo_call(
     let handle = belief.live_with_text(created.kind, id, &created.id);
     let mut args = Vec::new();
     for (ix, parameter) in spec.params.iter().enumerate() {
+        if parameter.required() && spec.token.as_ref().is_some_and(|t| t.param == ix as ParamIx) {
+            args.push((parameter.name.clone(), Symbol::Token(FIRST_TOKEN + session.spent)));
+            session.spent += 1;
+            continue;
+        }
         let text = if ix as ParamIx == param {
             created.id.clone()
         } else if parameter.required() {

@@ -93,13 +93,12 @@ impl<'l> Aim<'l> {
 
     /// How near a state is: a number of things that are as they must be, to be compared with that of other states.
     pub fn nearness(&self, simulation: &Simulation) -> usize {
-        let worlds = simulation.oracle.worlds();
-        let Some(world) = worlds.first() else { return 0 };
+        let Some(world) = simulation.oracle.worlds().first() else { return 0 };
         let params = self.law[self.operation].params.len();
         match draft::good_calls(self.law, world, self.operation, MOST_REQUESTS) {
             Err(missing) => params.saturating_sub(missing.len()),
             Ok(calls) => {
-                let requests = calls.iter().filter_map(|call| call.resolve(worlds));
+                let requests = calls.iter().filter_map(|call| simulation.resolve(call));
                 let best = requests.map(|request| self.holding(&assess(self.law, world, &request))).max();
                 params + best.unwrap_or(0)
             }

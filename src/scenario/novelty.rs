@@ -108,6 +108,13 @@ impl Facts {
             }
             new_combination |= self.combinations.insert(hash(&facts));
         }
+        // A token is of use while there is something else that the same operation could name.
+        for used in world.tokens.iter() {
+            let operation = used.sent.operation;
+            let kinds = law[operation].params.iter().filter_map(|p| p.names.map(|r| r.kind));
+            let choices: Vec<usize> = kinds.map(|kind| world.live(kind).count().min(most_alike)).collect();
+            new_fact |= self.facts.insert(hash(&("token", operation, choices)));
+        }
         let mut states: Vec<u64> = world
             .iter()
             .filter(|(_, r)| kinds.contains(&r.kind))

@@ -45,6 +45,8 @@ const MOST_ALIKE_AIMED: usize = 3;
 const MOST_STATES_AIMED: usize = 600;
 /// Requests of one operation that are tried from a state.
 const MOST_REQUESTS: usize = 80;
+/// Requests of one operation that are tried with a token.
+const MOST_WITH_TOKENS: usize = 12;
 
 /// What the search may use, and what it should find.
 pub struct Search<'a> {
@@ -268,6 +270,15 @@ fn steps_from(
             }
             if operation.dry_run.is_some_and(|(_, rule)| wanted(rule)) {
                 steps.extend(calls.iter().take(6).filter_map(|c| draft::rehearsal(law, c)).map(Step::Call));
+            }
+            let token_wanted = operation.token.as_ref().is_some_and(|token| {
+                let refusal = token.mismatch.as_ref();
+                let mismatch = refusal.is_some_and(|r| wanted(r.rule) || r.code_rule.is_some_and(wanted));
+                mismatch || token.repeat.is_some_and(wanted)
+            });
+            if token_wanted && (!crowded || draft::latest_use(world, ix).is_some()) {
+                let few = &calls[..calls.len().min(MOST_WITH_TOKENS)];
+                steps.extend(draft::with_tokens(law, world, ix, few).into_iter().map(Step::Call));
             }
             // Names of what is gone, where the operation wants to hear of it.
             for param in &operation.params {

@@ -23,6 +23,8 @@ use crate::{
 
 /// How long a request takes in the simulation, in microseconds.
 const REQUEST: u64 = 1000;
+/// What tokens begin with in the simulation.
+const TOKENS: &str = "eipcheck-plan";
 
 /// The law played against itself: the reference answers, the oracle judges.
 #[derive(Clone)]
@@ -41,9 +43,14 @@ impl Simulation {
         Simulation { forward: Forward::new(law.clone(), 1), oracle: Oracle::new(law.clone(), settings), now: Moment(0) }
     }
 
+    /// The request as it would be sent. None if an argument has not been seen.
+    pub fn resolve(&self, call: &Call) -> Option<Request> {
+        call.resolve(self.oracle.worlds(), TOKENS)
+    }
+
     /// Sends a request and judges the answer. None if an argument has not been seen.
     pub fn call(&mut self, call: &Call) -> Option<(Request, Judgement)> {
-        let request = call.resolve(self.oracle.worlds())?;
+        let request = self.resolve(call)?;
         let from = self.now;
         let answer = self.forward.answer(&request, Moment(from.0 + REQUEST / 2));
         self.now = Moment(from.0 + REQUEST);

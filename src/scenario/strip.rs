@@ -80,7 +80,7 @@ fn created(search: &Search<'_>, step: &Step, before: &[Step]) -> Option<Vec<Rang
 
 fn names_any(symbol: &Symbol, created: &[Range<u32>]) -> bool {
     match symbol {
-        Symbol::Text(_) => false,
+        Symbol::Text(_) | Symbol::Token(_) => false,
         Symbol::Of { kind, ordinal, .. } => created[kind.0 as usize].contains(ordinal),
         Symbol::List(list) => list.iter().any(|s| names_any(s, created)),
         Symbol::Struct(members) => members.iter().any(|(_, s)| names_any(s, created)),
@@ -90,7 +90,7 @@ fn names_any(symbol: &Symbol, created: &[Range<u32>]) -> bool {
 /// Counts the ordinals of later resources down by what is not created any more.
 fn count_down(symbol: &mut Symbol, created: &[Range<u32>]) {
     match symbol {
-        Symbol::Text(_) => {}
+        Symbol::Text(_) | Symbol::Token(_) => {}
         Symbol::Of { kind, ordinal, .. } => {
             let created = &created[kind.0 as usize];
             if *ordinal >= created.end {

@@ -4,12 +4,16 @@
 //! [`mod@super::load`]). The JSON Schema that editors use is generated from these types, and their doc comments are its
 //! descriptions, so each says what its author must know.
 //!
-//! Imports nothing of the crate.
+//! What is said of tokens has a file of its own, [`token`]. Imports nothing of the crate.
+
+mod token;
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Deref, ops::Range};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
+
+pub use token::{AfterFailure, OperationTokenFile, TokenDemand, TokenFile, TokenScope};
 
 /// The version of the grammar that this build reads; `format` of `cloud.toml` must be the same.
 pub const FORMAT: u32 = 1;
@@ -92,6 +96,9 @@ pub struct CloudFile {
     /// The parameter that asks for a rehearsal, if the cloud has one.
     #[serde(default)]
     pub dry_run: Option<DryRun>,
+    /// The parameter by which a repeated request is known, if the cloud has one.
+    #[serde(default)]
+    pub token: Option<TokenFile>,
     /// What follows from the tables of parameters alone.
     #[serde(default)]
     pub convention: Vec<Convention>,
@@ -513,6 +520,9 @@ pub struct OperationFile {
     /// Where the law is silent, said aloud.
     #[serde(default)]
     pub open: Vec<OpenFile>,
+    /// Where it departs from what the cloud says of tokens.
+    #[serde(default)]
+    pub token: Option<At<OperationTokenFile>>,
 }
 
 /// A parameter.
