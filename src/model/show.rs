@@ -91,10 +91,11 @@ pub fn selected(
     let operation = &scope.law[assessment.operation];
     let mut named: Vec<Vec<Handle>> = Vec::new();
     for ix in by {
-        let Some(reference) = operation.params[*ix as usize].names else { continue };
+        let Some(reference) = operation.params[*ix as usize].reference_to(kind) else { continue };
         match &assessment.bound[reference.var as usize] {
             Bound::One(h) => named.push(vec![*h]),
             Bound::Many(list) => named.push(list.clone()),
+            Bound::Nothing => named.push(Vec::new()),
             Bound::Absent | Bound::Failed => {}
         }
     }

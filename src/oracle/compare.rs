@@ -175,6 +175,13 @@ impl<'a> Compare<'a> {
                         rule,
                         of: None,
                     })?;
+                    // What was asked for by name, and passed over, is gone.
+                    let passed_over = if self.reading && !partial { self.assessment.gone.as_slice() } else { &[] };
+                    for handle in passed_over.iter().copied() {
+                        if self.world.get(handle).is_some_and(|r| r.kind == *kind) {
+                            self.confirm_life(handle);
+                        }
+                    }
                 }
             }
         }

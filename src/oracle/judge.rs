@@ -380,6 +380,12 @@ impl Oracle {
 
     fn refused(&self, world: &Arc<World>, assessment: &Assessment, answer: &Answer, code: &str) -> Fate {
         let law = &self.law;
+        // It may have been asked too soon after something else; where a rule refuses, that may be the reason as well.
+        let is_busy = law.codes.busy.iter().any(|c| **c == *code);
+        let due = |r: &Refusal| r.codes.is_empty() || r.codes.iter().any(|c| **c == *code);
+        if is_busy && !assessment.refusals.iter().any(due) && assessment.dry_run.is_none() {
+            return Fate::Unclear(format!("the target is busy ({code})"));
+        }
         if !assessment.may_refuse() {
             let rule = self.blame_for_refusing(world, assessment);
             return Fate::Dies(

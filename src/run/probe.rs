@@ -232,12 +232,12 @@ fn question(law: &Law, ix: OperationIx, dice: &mut Dice) -> Call {
         if !draft::belongs(operation, place as u32) {
             continue;
         }
-        let value = match param.names {
+        let value = match param.names.first() {
             Some(reference) => law[reference.kind].fields[reference.by as usize]
                 .mint
                 .as_ref()
                 .map(|mint| Symbol::Text(dice.mint(mint).into())),
-            None => param.examples.first().map(|e| Symbol::Text(e.as_str().into())),
+            None => draft::examples(law, param).next(),
         };
         if let Some(value) = value {
             let value = if param.kind == ScalarType::List { Symbol::List(vec![value]) } else { value };

@@ -329,7 +329,8 @@ impl<'a> Session<'a> {
     fn is_throttled(&self, answer: &Answer) -> bool {
         match &answer.body {
             Body::Error { code, .. } => {
-                answer.status == 429 || self.context.law.codes.throttled.iter().any(|c| **c == **code)
+                let codes = &self.context.law.codes;
+                answer.status == 429 || codes.throttled.iter().chain(&codes.busy).any(|c| **c == **code)
             }
             Body::Unreadable { .. } => matches!(answer.status, 429 | 503),
             Body::Success(_) => false,

@@ -46,9 +46,9 @@ impl Atlas {
             }
             for output in operation.output.iter().filter(|_| operation.reads) {
                 let OutputFrom::Selected { kind, by, .. } = &output.from else { continue };
-                let by_id = by
-                    .iter()
-                    .find(|p| operation.params[**p as usize].names.is_some_and(|r| law[*kind].id == Some(r.by)));
+                let by_id = by.iter().find(|p| {
+                    operation.params[**p as usize].reference_to(*kind).is_some_and(|r| law[*kind].id == Some(r.by))
+                });
                 if let Some(by_id) = by_id {
                     readers[kind.0 as usize].get_or_insert(Reader::Direct(ix, *by_id));
                 }
@@ -113,7 +113,8 @@ impl Atlas {
             .into_iter()
             .filter_map(|(operation, param, list)| {
                 let spec = &law[operation].params[param as usize];
-                let by = spec.names?.by;
+                let kind = world.get(*list.first()?)?.kind;
+                let by = spec.reference_to(kind)?.by;
                 let known = |h: &Handle| crate::oracle::handles::seen_text(world, *h, by).is_some();
                 let symbols: Vec<Symbol> =
                     list.into_iter().filter(known).filter_map(|h| Symbol::of(world, h, by)).collect();

@@ -129,6 +129,9 @@ pub struct GeneralCodes {
     /// Too many requests: nothing is learnt, whatever was asked.
     #[serde(default)]
     pub throttled: Vec<String>,
+    /// Too many requests about the same thing: nothing is learnt, unless a rule demands a refusal.
+    #[serde(default)]
+    pub busy: Vec<String>,
     /// The account's quota is used up: nothing is learnt.
     #[serde(default)]
     pub quota: Vec<String>,
@@ -175,6 +178,9 @@ pub struct Convention {
     pub says: String,
     /// Where it is said.
     pub source: SourceRef,
+    /// For `undeclared`: such a parameter is passed over, and the request is judged as if it were not there.
+    #[serde(default)]
+    pub ignored: bool,
 }
 
 /// A way in which a single parameter is wrong, whatever the state of the world.
@@ -189,6 +195,10 @@ pub enum Defect {
     Range,
     /// A text that is not one of `enum`.
     Enum,
+    /// A text that does not match `pattern`.
+    Form,
+    /// A text that is longer than `max-length`.
+    Length,
     /// A reference that does not have the form of its kind.
     Malformed,
     /// A reference of the right form that names nothing.
@@ -207,6 +217,8 @@ impl Defect {
             Defect::Type => "type",
             Defect::Range => "range",
             Defect::Enum => "enum",
+            Defect::Form => "form",
+            Defect::Length => "length",
             Defect::Malformed => "malformed",
             Defect::Unknown => "unknown",
             Defect::Stale => "stale",
@@ -546,9 +558,22 @@ pub struct ParameterFile {
     /// The values that it may have.
     #[serde(default, rename = "enum")]
     pub values: Vec<String>,
-    /// It names a resource: `kind` (by its id) or `kind.field`.
+    /// The regular expression that a text matches as a whole.
     #[serde(default)]
-    pub names: Option<At<String>>,
+    pub pattern: Option<At<String>>,
+    /// How many characters a text has at most. How binding that is, the convention says.
+    #[serde(default)]
+    pub max_length: Option<u32>,
+    /// It names a resource: `kind` (by its id) or `kind.field`. A list of them: it names a resource of any of these
+    /// kinds, each of which has a variable of its own.
+    #[serde(default)]
+    pub names: Option<At<Paths>>,
+    /// With `names`: texts that match this regular expression as a whole are no names, and stand for themselves.
+    #[serde(default)]
+    pub plain: Option<At<String>>,
+    /// With several kinds in `names`: another parameter tells which of them a request means.
+    #[serde(default)]
+    pub told: Option<ToldFile>,
     /// The variable that rules know the named resource by; the kind's name unless given (for a list: with an `s`).
     #[serde(default, rename = "as")]
     pub variable: Option<At<String>>,
@@ -556,13 +581,16 @@ pub struct ParameterFile {
     /// unknown.
     #[serde(default)]
     pub accepts_gone: bool,
+    /// A name that names nothing, or something gone, is passed over, as if it were not in the request.
+    #[serde(default)]
+    pub passes_over: bool,
     /// The codes for a reference that names nothing, where they are not the kind's own.
     #[serde(default)]
     pub unknown: Option<Refusal>,
     /// The codes for a malformed reference, where they are not the kind's own.
     #[serde(default)]
     pub malformed: Option<Refusal>,
-    /// Values to send, all of them valid.
+    /// Values to send, all of them valid. `{region}` stands for the region of the run.
     #[serde(default)]
     pub examples: Vec<Literal>,
     /// How often it is sent when it need not be.
@@ -577,9 +605,21 @@ pub struct ParameterFile {
     /// How binding the parameter's row is; the operation's level unless given.
     #[serde(default)]
     pub level: Option<Level>,
-    /// Another source than the operation's for the limits (`min`, `max`, `enum`) of this row.
+    /// Another source than the operation's for the limits (`min`, `max`, `enum`, `pattern`) of this row, or other codes
+    /// than the convention's.
     #[serde(default)]
     pub limits: Option<LimitSource>,
+}
+
+/// The parameter that tells which kind of resource another one names.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ToldFile {
+    /// Its name.
+    pub by: At<String>,
+    /// Its values, each with the kind that it stands for; or with `plain`, for a text that is no name.
+    #[serde(rename = "as")]
+    pub kinds: BTreeMap<String, At<String>>,
 }
 
 /// Where the limits of a parameter are said, and how binding they are.
@@ -590,6 +630,12 @@ pub struct LimitSource {
     pub level: Level,
     /// Where it is said.
     pub source: SourceRef,
+    /// The codes of the refusal, where they are not the convention's; any of them is right.
+    #[serde(default)]
+    pub codes: Vec<String>,
+    /// How binding these codes are; the same as `level` unless given.
+    #[serde(default)]
+    pub codes_level: Option<Level>,
 }
 
 /// Which members of a filter are its name and its values.

@@ -342,8 +342,8 @@ pub struct Operation {
     pub open: Vec<Open>,
     /// The rule that a good request is accepted: its first effect's, or its answer's.
     pub accepts: RuleIx,
-    /// The refusal of a parameter that it does not have.
-    pub undeclared: Option<Refusal>,
+    /// What becomes of a parameter that it does not have, if the law says so.
+    pub undeclared: Option<Undeclared>,
     /// True if it changes nothing.
     pub reads: bool,
 }
@@ -358,6 +358,15 @@ impl Operation {
     pub fn var(&self, name: &str) -> Option<VarIx> {
         self.vars.iter().position(|v| &*v.name == name).map(|i| i as VarIx)
     }
+}
+
+/// What becomes of a request with a parameter that the operation does not have.
+#[derive(Clone, Debug)]
+pub enum Undeclared {
+    /// It is refused.
+    Refused(Refusal),
+    /// The parameter is passed over, by this rule.
+    Ignored(RuleIx),
 }
 
 /// A variable that an operation's expressions know.
@@ -394,8 +403,18 @@ pub struct Param {
     pub max: Option<i64>,
     /// The values that it may have.
     pub values: Vec<Arc<str>>,
-    /// What it names.
-    pub names: Option<Reference>,
+    /// The form that a text has.
+    pub form: Option<Regex>,
+    /// How many characters it has at most.
+    pub longest: Option<u32>,
+    /// What it names: a resource of any of these kinds.
+    pub names: Vec<Reference>,
+    /// Texts of this form are no names.
+    pub plain: Option<Regex>,
+    /// The parameter that tells which of the kinds it is.
+    pub told: Option<Told>,
+    /// What names nothing is passed over.
+    pub passes_over: bool,
     /// Values to send.
     pub examples: Vec<String>,
     /// How often it is sent.
@@ -415,6 +434,27 @@ impl Param {
     /// True if the law demands it.
     pub fn required(&self) -> bool {
         self.refusal(Defect::Required).is_some()
+    }
+
+    /// How it names a resource of this kind, if it does.
+    pub fn reference_to(&self, kind: KindIx) -> Option<Reference> {
+        self.names.iter().copied().find(|r| r.kind == kind)
+    }
+}
+
+/// Another parameter tells which kind of resource a parameter names.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// That parameter.
+    pub by: ParamIx,
+    /// Its values with the kinds; none for a text that is no name.
+    pub kinds: Vec<(Arc<str>, Option<KindIx>)>,
+}
+
+impl Told {
+    /// The value that goes with a resource of this kind, or with a text that is no name.
+    pub fn value(&self, kind: Option<KindIx>) -> Option<&Arc<str>> {
+        self.kinds.iter().find(|(_, k)| *k == kind).map(|(value, _)| value)
     }
 }
 

@@ -8,10 +8,11 @@ use super::{
     derive::{self, Table},
     error::{Problem, SpecError, SpecText},
     expr::{Expr, KindShape, Member, Scope, Slot, Ty},
-    file::{AfterFile, At, EffectFile, FieldKind, OpenFile, OutputFile, ParameterFile, RuleFile, ScalarType},
+    file::{AfterFile, At, EffectFile, FieldKind, OpenFile, OutputFile, ParameterFile, Paths, RuleFile, ScalarType},
+    kinds,
     law::{
         After, Change, Demand, Effect, FieldIx, Guard, KindIx, Open, Operation, Output, OutputFrom, Param, ParamIx,
-        Reference, RefuseRule, Rule, RuleIx, Var, VarIx,
+        Reference, RefuseRule, Rule, RuleIx, Told, Var, VarIx,
     },
     names::{Force, Names, answer_wire, field_slot, literal_fits, literal_text, part_of, scalar_slot, shared},
     rules::{Codes, code_id, codes_apart, excludes},
@@ -33,12 +34,13 @@ pub(super) fn declare(names: &mut Names<'_>, table: Table<'_>) -> (Operation, He
     for (index, (name, parameter)) in operation.input.iter().enumerate() {
         let slot = scalar_slot(parameter.kind, parameter.of, &parameter.values);
         heads.input.push(Member { name: name.as_str().into(), slot });
-        if let Some(target) = &parameter.names {
-            match reference(names, file, name, parameter, target, index as ParamIx, &mut vars) {
-                Some(reference) => params[index].names = Some(reference),
+        if let Some(targets) = &parameter.names {
+            match references(names, file, name, parameter, targets, index as ParamIx, &mut vars) {
+                Some(references) => params[index].names = references,
                 None => heads.broken = true,
             }
         }
+        params[index].told = told(names, table, name, parameter, &params[index].names);
         params[index].refusals = derive::refusals(names, table, name, parameter, &params[index]);
     }
     let declared = Operation {
@@ -112,7 +114,12 @@ fn parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &str, pa
         min: parameter.min,
         max: parameter.max,
         values: shared(&parameter.values),
-        names: None,
+        form: parameter.pattern.as_ref().and_then(|p| kinds::pattern(names, file, p)),
+        longest: parameter.max_length,
+        names: Vec::new(),
+        plain: parameter.plain.as_ref().and_then(|p| kinds::pattern(names, file, p)),
+        told: None,
+        passes_over: parameter.passes_over,
         examples: parameter.examples.iter().map(literal_text).collect(),
         sent: parameter.sent,
         filters,
@@ -148,6 +155,25 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &s
     {
         wrong(format!("`{name}` has no value between {min} and {max}"), "exchange `min` and `max`");
     }
+    if (parameter.pattern.is_some() || parameter.max_length.is_some()) && element != Some(ScalarType::String) {
+        wrong(format!("`{name}` has a form but is no text"), "only texts have a `pattern` and a `max-length`");
+    }
+    for (word, given) in [
+        ("plain", parameter.plain.is_some()),
+        ("told", parameter.told.is_some()),
+        ("passes-over", parameter.passes_over),
+        ("accepts-gone", parameter.accepts_gone),
+    ] {
+        if given && parameter.names.is_none() {
+            wrong(format!("`{name}` names nothing, so `{word}` says nothing"), "add `names`, or leave it out");
+        }
+    }
+    if parameter.passes_over && (parameter.unknown.is_some() || parameter.accepts_gone) {
+        wrong(
+            format!("`{name}` passes over what is not there, so that is neither refused nor accepted"),
+            "leave out `passes-over`, or `unknown` and `accepts-gone`",
+        );
+    }
     if parameter.default.is_some() && parameter.required {
         wrong(format!("`{name}` is required, so its `default` is never used"), "leave out one of them");
     }
@@ -161,6 +187,8 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &s
             value("a default and examples are of the type that the parameter has".into());
         } else if !parameter.values.is_empty() && !parameter.values.contains(&text) {
             value("it is not one of its `enum`".into());
+        } else if parameter.max_length.is_some_and(|most| text.chars().count() > most as usize) {
+            value("it is longer than its `max-length`".into());
         } else if let super::file::Literal::Integer(number) = literal
             && parameter.kind == ScalarType::Integer
             && (parameter.min.is_some_and(|min| *number < min) || parameter.max.is_some_and(|max| *number > max))
@@ -170,36 +198,73 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &s
     }
 }
 
-/// What a parameter names, with a variable for it.
-fn reference(
+/// What a parameter names, with a variable for each kind.
+fn references(
     names: &mut Names<'_>,
     file: &SpecText,
     name: &str,
     parameter: &ParameterFile,
-    target: &At<String>,
+    targets: &At<Paths>,
     index: ParamIx,
     vars: &mut Vec<Var>,
-) -> Option<Reference> {
+) -> Option<Vec<Reference>> {
     let text = matches!(
         (parameter.kind, parameter.of),
         (ScalarType::String, _) | (ScalarType::List, Some(ScalarType::String))
     );
     if !text {
         let problem = Problem::Shape(format!("`{name}` is no text, so it cannot name a resource"));
-        names.error_with(problem, file.at(target.span()), "give it `type = \"string\"`, or a list `of = \"string\"`");
+        names.error_with(problem, file.at(targets.span()), "give it `type = \"string\"`, or a list `of = \"string\"`");
         return None;
     }
+    let several = targets.all().len() > 1;
+    let mut wrong = |problem: String, help: &str| {
+        names.error_with(Problem::Shape(problem), file.at(targets.span()), help);
+        None
+    };
+    if targets.all().is_empty() {
+        return wrong(format!("`{name}` names resources of no kind"), "give a kind, or leave out `names`");
+    }
+    if several && parameter.kind == ScalarType::List {
+        return wrong(format!("`{name}` is a list, so what it names is of one kind"), "give a single kind");
+    }
+    if several && parameter.variable.is_some() {
+        return wrong(
+            format!("`{name}` names resources of several kinds, and each has a variable of its own"),
+            "leave out `as`",
+        );
+    }
+    let found: Vec<_> = targets
+        .all()
+        .iter()
+        .map(|target| reference(names, file, parameter, (targets.span(), target), index, vars))
+        .collect();
+    found.into_iter().collect()
+}
+
+/// One kind that a parameter names, with a variable for it.
+fn reference(
+    names: &mut Names<'_>,
+    file: &SpecText,
+    parameter: &ParameterFile,
+    (whole, target): (Range<usize>, &str),
+    index: ParamIx,
+    vars: &mut Vec<Var>,
+) -> Option<Reference> {
+    // Of a list of kinds, the one in question; the quotes stay outside.
+    let place = file.within(whole.clone(), target, 0..target.len());
+    let span = place.span();
     let (kind_name, field) = match target.split_once('.') {
         Some((kind, field)) => (kind, Some(field)),
-        None => (target.as_str(), None),
+        None => (target, None),
     };
-    let kind = names.kind(file, target.span(), target, kind_name)?;
+    let kind = names.kind(file, span.clone(), target, kind_name)?;
     let by = match field {
         Some(field) => {
-            let found = names.field(file, target.span(), target, kind, field)?;
+            let found = names.field(file, span.clone(), target, kind, field)?;
             if !matches!(names.field_at(kind, found).kind, FieldKind::Id | FieldKind::Chosen) {
                 let problem = Problem::Path(format!("`{field}` does not name a resource"));
-                let place = file.within(target.span(), target, part_of(target, field));
+                let place = file.within(span, target, part_of(target, field));
                 names.error_with(problem, place, "only a field of kind `id` or `chosen` names one");
                 return None;
             }
@@ -210,7 +275,7 @@ fn reference(
             None => {
                 let problem = Problem::Shape(format!("a resource of kind `{kind_name}` has no id to name it by"));
                 let help = format!("write `names = \"{kind_name}.FIELD\"`, or give the kind an `id`");
-                names.error_with(problem, file.at(target.span()), help);
+                names.error_with(problem, file.at(span), help);
                 return None;
             }
         },
@@ -221,10 +286,53 @@ fn reference(
         None if list => format!("{kind_name}s"),
         None => kind_name.to_owned(),
     };
-    let span = parameter.variable.as_ref().map_or(target.span(), At::span);
+    let span = parameter.variable.as_ref().map_or(span, At::span);
     let var = variable_index(names, file, span, vars, Var { name: variable.into(), kind, list, param: Some(index) })?;
     Some(Reference { kind, by, var, accepts_gone: parameter.accepts_gone })
 }
+
+/// The parameter that tells which kind of resource another one names.
+fn told(
+    names: &mut Names<'_>,
+    table: Table<'_>,
+    name: &str,
+    parameter: &ParameterFile,
+    references: &[Reference],
+) -> Option<Told> {
+    let told = parameter.told.as_ref()?;
+    let (file, input) = (table.file, &table.operation.input);
+    let Some((by, (_, teller))) = input.iter().enumerate().find(|(_, (n, _))| **n == **told.by) else {
+        let error =
+            SpecError::new(Problem::Unknown { what: "parameter", name: told.by.to_string() }, file.at(told.by.span()));
+        names.errors.push(error.nearest(&told.by, input.keys().map(|n| &**n)));
+        return None;
+    };
+    let mut kinds = Vec::new();
+    for (value, kind) in &told.kinds {
+        if !teller.values.contains(value) {
+            let problem = Problem::Value(format!("`{value}` is not a value that `{}` can have", *told.by));
+            names.error_with(problem, file.at(kind.span()), "it is not one of its `enum`");
+        }
+        if &***kind == PLAIN {
+            if parameter.plain.is_none() {
+                let problem = Problem::Shape(format!("every `{name}` is a name"));
+                names.error_with(problem, file.at(kind.span()), "say with `plain` which texts are none");
+            }
+            kinds.push((value.as_str().into(), None));
+            continue;
+        }
+        let Some(found) = names.kind(file, kind.span(), kind, kind) else { continue };
+        if !references.iter().any(|r| r.kind == found) {
+            let problem = Problem::Shape(format!("`{name}` does not name a `{}`", **kind));
+            names.error_with(problem, file.at(kind.span()), "add the kind to `names`");
+        }
+        kinds.push((value.as_str().into(), Some(found)));
+    }
+    Some(Told { by: by as ParamIx, kinds })
+}
+
+/// What `told` calls a text that is no name.
+const PLAIN: &str = "plain";
 
 /// Adds a variable, unless there is one of its name.
 fn variable_index(
@@ -662,7 +770,7 @@ impl<'t> Behaviour<'_, '_, 't> {
                 for parameter in &selects.by {
                     by.extend(self.selector(
                         parameter,
-                        |p| p.names.is_some_and(|r| r.kind == kind),
+                        |p| p.reference_to(kind).is_some(),
                         "names the kind that it shows",
                     ));
                 }

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     error::{Place, Problem, SpecError, list},
     file::Level,
-    law::{Change, Demand, Kind, Law, Operation, OutputFrom, Refusal, Rule, RuleIx, SourceAt},
+    law::{Change, Demand, Kind, Law, Operation, OutputFrom, Refusal, Rule, RuleIx, SourceAt, Undeclared},
 };
 
 /// The rules so far, and every id that was given, those of rules that are not in force among them.
@@ -153,7 +153,11 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
         dry_run.iter_mut().for_each(|(_, rule)| new(rule));
         refusals.iter_mut().for_each(|r| refusal(&mut r.refusal));
         permits.iter_mut().chain(keeps).for_each(|(rule, _)| new(rule));
-        undeclared.iter_mut().for_each(refusal);
+        match undeclared {
+            Some(Undeclared::Refused(refused)) => refusal(refused),
+            Some(Undeclared::Ignored(rule)) => new(rule),
+            None => {}
+        }
         new(accepts);
         for effect in effects {
             new(&mut effect.rule);
