@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::{
     eval::{EvalFailure, Scope},
-    input::{self, Input, InputValue},
+    input::{self, ArgumentDefect, Input, InputValue},
+    token::{Fate, First, Likeness, Sent},
     value::{Handle, Value},
     world::{Lookup, World},
 };
 use crate::{
     spec::{
-        file::{Accepted, Defect},
-        law::{Guard, Law, Operation, OperationIx, Param, ParamIx, Refusal, RuleIx, Undeclared, VarIx},
+        file::{Accepted, AfterFailure, Defect, TokenScope},
+        law::{Guard, Law, Operation, OperationIx, Param, ParamIx, Refusal, RuleIx, Token, Undeclared, VarIx},
     },
     wire::Request,
 };
@@ -29,6 +30,21 @@ pub enum Bound {
     One(Handle),
     /// Several.
     Many(Vec<Handle>),
+}
+
+/// An earlier request with the same token.
+#[derive(Clone, Debug)]
+pub struct Again {
+    /// What it was answered.
+    pub first: Arc<First>,
+    /// The parameters are the same, or may mean the same.
+    pub like: bool,
+    /// There is no other right answer than to answer as before, and to change nothing.
+    pub only: bool,
+    /// Without the token it would be refused.
+    pub due: bool,
+    /// The rule about repeats; none if the law is silent about them.
+    pub rule: Option<RuleIx>,
 }
 
 /// What the law says of one request in one world.
@@ -55,6 +71,10 @@ pub struct Assessment {
     pub permits: Vec<RuleIx>,
     /// The rule about rehearsals, if this is one.
     pub dry_run: Option<RuleIx>,
+    /// The request as it is to be remembered, if it has a token.
+    pub token: Option<Arc<Sent>>,
+    /// The earlier request with the same token that was accepted.
+    pub again: Option<Again>,
     /// What it names that is gone.
     pub gone: Vec<Handle>,
     /// Errors of the law itself; none in a law that has been checked.
@@ -109,6 +129,8 @@ pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessme
         of_arguments: 0,
         permits: Vec::new(),
         dry_run: None,
+        token: None,
+        again: None,
         gone: Vec::new(),
         broken: Vec::new(),
     };
@@ -145,6 +167,9 @@ pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessme
             found.permits.push(*rule);
         }
     }
+    if let Some(token) = &operation.token {
+        found.look_back(world, operation, token, request, &defects);
+    }
     found
 }
 
@@ -161,6 +186,78 @@ impl Assessment {
                 self.broken.push(format!("{}: {why}", guard.expr.source()));
                 None
             }
+        }
+    }
+
+    /// What an earlier request with the same token makes of this one.
+    fn look_back(
+        &mut self,
+        world: &World,
+        operation: &Operation,
+        token: &Token,
+        request: &Request,
+        defects: &[ArgumentDefect],
+    ) {
+        let wrong = defects.iter().any(|d| d.param == Some(token.param));
+        let text = match self.scope.input.get(&operation.params[token.param as usize].name) {
+            Some(InputValue::Text(text)) if !wrong && !text.is_empty() => text.clone(),
+            _ => return,
+        };
+        let sent = Arc::new(Sent::new(operation, request, text, self.scope.input.clone()));
+        self.token = Some(sent.clone());
+        let (earlier, elsewhere) = world.tokens.find(&sent.token, request.operation);
+        let Some(earlier) = earlier else {
+            match token.scope {
+                TokenScope::Account if elsewhere => self.refuse_mismatch(token),
+                TokenScope::Open if elsewhere => self.leave_open("the token was used for another operation"),
+                _ => {}
+            }
+            return;
+        };
+        let first = match &earlier.fate {
+            Fate::Accepted(first) => first.clone(),
+            Fate::Refused if token.after_failure == AfterFailure::New => return,
+            Fate::Refused => return self.leave_open("an earlier request with this token was refused"),
+        };
+        let about = first.about();
+        let sure = !earlier.old && about.iter().all(|h| world.get(*h).is_some_and(|r| r.live));
+        let likeness = sent.likeness(operation, &earlier.sent);
+        let due = !self.refusals.is_empty();
+        let mut again = Again { first, like: false, only: false, due, rule: token.repeat };
+        // A rehearsal is never the request itself, and never succeeds.
+        if likeness == Likeness::Different || self.dry_run.is_some() {
+            self.refuse_mismatch(token);
+            if !sure {
+                self.leave_open("the token may have been forgotten, or what it was used for is gone");
+            }
+            self.again = Some(again);
+            return;
+        }
+        again.like = true;
+        match token.repeat {
+            Some(rule) if sure && likeness == Likeness::Same => {
+                again.only = true;
+                // Whatever has changed since the first request, its answer stands.
+                self.refusals.clear();
+                self.permits.clear();
+                self.gone.clear();
+                (self.undecided, self.open, self.unforeseeable, self.of_arguments) = (false, None, false, 0);
+                let under_way = || world.timers.iter().flat_map(|t| t.steps.iter()).any(|s| about.contains(&s.on));
+                if !token.under_way.is_empty() && under_way() {
+                    let codes = token.under_way.clone().into();
+                    self.refusals.push(Refusal { rule, codes, code_rule: None });
+                    self.leave_open("the first request with this token is still under way");
+                }
+            }
+            _ => self.leave_open("the token may have been forgotten, or the request may not count as the same"),
+        }
+        self.again = Some(again);
+    }
+
+    fn refuse_mismatch(&mut self, token: &Token) {
+        match &token.mismatch {
+            Some(refusal) => self.refusals.push(refusal.clone()),
+            None => self.leave_open("the law does not say how a token with other parameters is answered"),
         }
     }
 

@@ -10,6 +10,7 @@ use super::{
     effect,
     show::render,
     time::{Interval, Moment},
+    token::First,
     value::{Handle, Value},
     world::World,
 };
@@ -48,6 +49,10 @@ impl Forward {
     pub fn answer(&mut self, request: &Request, now: Moment) -> Answer {
         self.pass_time(now);
         let assessment = assess(&self.law, &self.world, request);
+        if let Some(again) = assessment.again.as_ref().filter(|again| again.like) {
+            let answer = again.first.answer.clone();
+            return self.reply(200, Body::Success(answer));
+        }
         let code = if let Some(refusal) = assessment.refusals.first() {
             Some(refusal.codes.first().cloned())
         } else {
@@ -79,9 +84,14 @@ impl Forward {
                 self.world = Arc::new(outcome.world);
                 outcome.scope.world = self.world.clone();
                 let tree = render(&outcome.scope, &assessment);
+                let (token, vars) = (assessment.token.clone(), outcome.scope.vars.clone());
                 drop((outcome.scope, assessment, before));
-                if let Some(world) = Arc::get_mut(&mut self.world) {
-                    world.forget_gone(REMEMBERED);
+                // Nobody else holds this world, so nothing is copied.
+                let world = Arc::make_mut(&mut self.world);
+                world.forget_gone(REMEMBERED);
+                if let Some(token) = token {
+                    // This server remembers a token for as long as it has room.
+                    world.tokens.accepted(token, First { until: Moment(u64::MAX), vars, answer: tree.clone() });
                 }
                 self.reply(200, Body::Success(tree))
             }

@@ -52,6 +52,21 @@ pub struct Compare<'a> {
     pub world: World,
     /// The rules that were checked and found kept.
     pub passes: Vec<RuleIx>,
+    /// How many names of resources the answer shows as it should.
+    pub names: usize,
+    /// The answer that this one repeats.
+    repeat: Option<Repeat<'a>>,
+    /// The output that is being compared.
+    output: Arc<str>,
+}
+
+/// What a repeated answer is held against besides the world: it may show things as they are, or as they were.
+#[derive(Clone, Copy)]
+struct Repeat<'a> {
+    /// The rule to blame.
+    rule: RuleIx,
+    /// The first answer.
+    first: &'a Tree,
 }
 
 /// One scalar to be compared.
@@ -64,6 +79,8 @@ struct Scalar<'a> {
     rule: RuleIx,
     /// The resource whose view it belongs to.
     of: Option<Handle>,
+    /// Its name in that view.
+    shown: Option<&'a Arc<str>>,
 }
 
 /// A list of resources to be compared.
@@ -93,7 +110,21 @@ impl<'a> Compare<'a> {
             reading: scope.law[assessment.operation].reads,
             world: (*scope.world).clone(),
             passes: Vec::new(),
+            names: 0,
+            repeat: None,
+            output: "".into(),
         }
+    }
+
+    /// A comparison of an answer that should repeat the first one; `rule` is to blame if it does not.
+    pub fn repeat(
+        scope: &'a Scope,
+        assessment: &'a Assessment,
+        muted: &'a RuleSet,
+        rule: RuleIx,
+        first: &'a Tree,
+    ) -> Compare<'a> {
+        Compare { repeat: Some(Repeat { rule, first }), ..Compare::new(scope, assessment, muted) }
     }
 
     /// Compares a whole answer.
@@ -110,6 +141,7 @@ impl<'a> Compare<'a> {
         for output in &operation.output {
             let got = tree.get(&output.name);
             let Some(rule) = output.rule else { continue };
+            self.output = output.name.clone();
             match &output.from {
                 OutputFrom::Nothing => {}
                 OutputFrom::Paths(_) | OutputFrom::Value(_) => {
@@ -124,6 +156,7 @@ impl<'a> Compare<'a> {
                             optional: output.optional,
                             rule,
                             of: None,
+                            shown: None,
                         },
                     )?;
                 }
@@ -188,8 +221,13 @@ impl<'a> Compare<'a> {
         Ok(())
     }
 
+    fn is_id(&self, handle: Handle, field: FieldIx) -> bool {
+        self.world.get(handle).is_some_and(|r| self.law[r.kind].fields[field as usize].kind == FieldKind::Id)
+    }
+
     /// A difference, unless its rule is muted.
     fn differ(&self, rule: RuleIx, allowed: String, came: String) -> Result<(), Mismatch> {
+        let rule = self.repeat.map_or(rule, |repeat| repeat.rule);
         if self.muted.contains(rule) { Ok(()) } else { Err(Mismatch { rule, allowed, came, depth: self.passes.len() }) }
     }
 
@@ -213,6 +251,10 @@ impl<'a> Compare<'a> {
             let Some(rule) = shown.rule else { continue };
             let optional = shown.optional || later.contains(&shown.name);
             if let ShownFrom::List(path, of) = &shown.from {
+                // Parts come and go while the whole stays; only the whole tells a repeat from a new request.
+                if self.repeat.is_some() {
+                    continue;
+                }
                 let items = got.and_then(Tree::as_list);
                 if items.is_none() && optional {
                     continue;
@@ -242,6 +284,7 @@ impl<'a> Compare<'a> {
                     optional,
                     rule,
                     of: Some(handle),
+                    shown: Some(&shown.name),
                 },
             )?;
         }
@@ -277,6 +320,17 @@ impl<'a> Compare<'a> {
     fn scalar(&mut self, source: Source, scalar: &Scalar<'_>) -> Result<(), Mismatch> {
         let text = scalar.text.filter(|t| !t.is_empty());
         let name = &scalar.name;
+        if let Some(repeat) = self.repeat {
+            if let (Some(_), Some((handle, field))) = (text, source.place)
+                && self.is_id(handle, field)
+                && matches!((&source.value, text), (Value::Text(own), Some(text)) if own == text)
+            {
+                self.names += 1;
+            }
+            if repeat.shows(&self.output, scalar.shown, text) {
+                return Ok(());
+            }
+        }
         if let Some(text) = text
             && !scalar.values.is_empty()
             && !scalar.values.iter().any(|v| **v == **text)
@@ -432,6 +486,9 @@ impl<'a> Compare<'a> {
                     reading: self.reading,
                     world: self.world.clone(),
                     passes: Vec::new(),
+                    names: 0,
+                    repeat: self.repeat,
+                    output: self.output.clone(),
                 };
                 trial.view(listing.expected[*place].0, listing.kind, item, listing.later, "").is_ok()
             };
@@ -671,6 +728,19 @@ fn type_name(kind: ScalarType) -> &'static str {
         ScalarType::String => "a text",
         ScalarType::List => "a list",
         ScalarType::Struct => "a structure",
+    }
+}
+
+impl Repeat<'_> {
+    /// True if the first answer shows this text in this place, or nothing there either.
+    fn shows(&self, output: &str, shown: Option<&Arc<str>>, text: Option<&Arc<str>>) -> bool {
+        let Some(tree) = self.first.get(output) else { return text.is_none() };
+        let same = |tree: Option<&Tree>| tree.and_then(Tree::as_text).filter(|t| !t.is_empty()) == text;
+        match (tree, shown) {
+            (tree, None) => same(Some(tree)),
+            (Tree::List(items), Some(name)) => items.iter().any(|item| same(item.get(name))),
+            (item, Some(name)) => same(item.get(name)),
+        }
     }
 }
 

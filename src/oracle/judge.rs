@@ -9,15 +9,16 @@ use super::{
 };
 use crate::{
     model::{
-        assess::{Assessment, assess},
+        assess::{Again, Assessment, assess},
         effect::{self, claim},
         eval::EvalFailure,
         time::{Interval, Moment},
-        value::Handle,
+        token::First,
+        value::{Handle, Value},
         world::World,
     },
     spec::{
-        file::WireFault,
+        file::{AfterFailure, WireFault},
         law::{Demand, Law, Refusal, RuleIx},
     },
     wire::{Answer, Body, Request, Tree},
@@ -271,6 +272,12 @@ impl Oracle {
         if let Some(refusal) = assessment.refusals.iter().find(|r| muted.contains(r.rule)) {
             assessment.open.get_or_insert_with(|| law[refusal.rule].id.clone());
         }
+        if let Some(again) = &mut assessment.again
+            && let Some(rule) = again.rule.filter(|r| again.only && muted.contains(*r))
+        {
+            again.only = false;
+            assessment.open.get_or_insert_with(|| law[rule].id.clone());
+        }
         if let Some(rule) = assessment.dry_run.filter(|r| muted.contains(*r)) {
             return Fate::Unclear(format!(
                 "{} is known to be broken, so a rehearsal may have been the real thing",
@@ -297,7 +304,6 @@ impl Oracle {
 
     fn accepted(&self, assessment: &Assessment, interval: Interval, tree: &Tree, answer: &Answer) -> Fate {
         let law = &self.law;
-        let muted = &self.settings.muted;
         if let Some(rule) = assessment.dry_run {
             return Fate::Dies(
                 Violation { rule, allowed: self.allowed_refusals(assessment), came: describe(answer) },
@@ -316,6 +322,44 @@ impl Oracle {
                 Err(_) => Fate::Dies(violation, 0),
             };
         }
+        let Some(again) = &assessment.again else { return self.accepted_anew(assessment, interval, tree) };
+        let replayed = self.replayed(assessment, again, tree);
+        if again.only {
+            return replayed;
+        }
+        either(replayed, self.accepted_anew(assessment, interval, tree))
+    }
+
+    /// An acceptance that is the answer to an earlier request with the same token: nothing has changed.
+    fn replayed(&self, assessment: &Assessment, again: &Again, tree: &Tree) -> Fate {
+        let mut world = (*assessment.scope.world).clone();
+        let rule = again.rule.filter(|_| again.only);
+        if let Some(rule) = rule {
+            for handle in neighbourhood(&world, again.first.about()) {
+                claim(&mut world, handle, rule);
+            }
+        }
+        let mut scope = assessment.scope.clone();
+        scope.vars.clone_from(&again.first.vars);
+        scope.world = Arc::new(world);
+        let blamed = again.rule.unwrap_or(self.law[assessment.operation].accepts);
+        let mut compare = Compare::repeat(&scope, assessment, &self.settings.muted, blamed, &again.first.answer);
+        match compare.answer(tree) {
+            Ok(()) => {
+                // An answer that shows no name could be the answer to anything.
+                let telling = compare.names > 0 || again.due;
+                let passes = rule.filter(|_| telling).into_iter().collect();
+                let found = Found { passes, faults: Vec::new(), open: assessment.open.is_some() };
+                Fate::Lives(vec![Arc::new(compare.world)], found)
+            }
+            Err(m) => Fate::Dies(Violation { rule: m.rule, allowed: m.allowed, came: m.came }, 1 + m.depth),
+        }
+    }
+
+    /// An acceptance of a request for itself.
+    fn accepted_anew(&self, assessment: &Assessment, interval: Interval, tree: &Tree) -> Fate {
+        let law = &self.law;
+        let muted = &self.settings.muted;
         let outcome = match effect::apply(law, assessment, interval, self.settings.tolerance) {
             Ok(outcome) => outcome,
             Err(EvalFailure::Broken(why)) => return Fate::Unclear(format!("the law cannot be applied: {why}")),
@@ -350,7 +394,13 @@ impl Oracle {
             match compare.answer(tree) {
                 Ok(()) => {
                     passes.get_or_insert(compare.passes);
-                    merge(&mut living, [Arc::new(compare.world)]);
+                    let mut world = compare.world;
+                    if let (Some(sent), Some(token)) = (&assessment.token, &law[assessment.operation].token) {
+                        let until = interval.to.plus_seconds(token.remembered);
+                        let vars = outcome.scope.vars.clone();
+                        world.tokens.accepted(sent.clone(), First { until, vars, answer: tree.clone() });
+                    }
+                    merge(&mut living, [Arc::new(world)]);
                 }
                 Err(mismatch) => {
                     if death.as_ref().is_none_or(|d: &Mismatch| d.depth < mismatch.depth) {
@@ -445,9 +495,14 @@ impl Oracle {
         let mut after = (**world).clone();
         let rule = assessment.refusals.first().map(|r| r.rule).or(assessment.dry_run);
         if let Some(rule) = rule {
-            for handle in self.touched(&after, assessment) {
+            for handle in neighbourhood(&after, assessment.named()) {
                 claim(&mut after, handle, rule);
             }
+        }
+        if let (Some(sent), Some(token)) = (&assessment.token, &law[assessment.operation].token)
+            && token.after_failure == AfterFailure::Open
+        {
+            after.tokens.refused(sent);
         }
         if law[assessment.operation].reads {
             for handle in &assessment.gone {
@@ -460,28 +515,13 @@ impl Oracle {
         Fate::Lives(vec![Arc::new(after)], found)
     }
 
-    /// The resources that a request names, and those next to them: what a refusal must have left alone.
-    fn touched(&self, world: &World, assessment: &Assessment) -> Vec<Handle> {
-        use crate::model::value::Value;
-        let mut touched = assessment.named();
-        for handle in touched.clone() {
-            let Some(resource) = world.get(handle) else { continue };
-            touched.extend(resource.fields.iter().filter_map(|v| match v {
-                Value::Ref(h) => Some(*h),
-                _ => None,
-            }));
-            touched.extend(world.referrers(handle));
-        }
-        touched.retain(|h| world.get(*h).is_some_and(|r| r.live));
-        touched.sort_unstable();
-        touched.dedup();
-        touched
-    }
-
     /// A request was refused that should have been accepted: perhaps because something that it names is not as it
     /// should be.
     fn blame_for_refusing(&self, world: &World, assessment: &Assessment) -> RuleIx {
         let law = &self.law;
+        if let Some(rule) = assessment.again.as_ref().and_then(|again| again.rule.filter(|_| again.only)) {
+            return rule;
+        }
         if let Some(rule) = strictest(law, assessment.permits.iter().copied()) {
             return rule;
         }
@@ -527,6 +567,10 @@ impl Oracle {
             for refusal in &assessment.refusals {
                 rules.insert(refusal.rule);
             }
+            if let Some(again) = assessment.again.as_ref().filter(|again| again.only) {
+                again.rule.map(|rule| rules.insert(rule));
+                continue;
+            }
             if let Some(rule) = assessment.dry_run {
                 rules.insert(rule);
             } else if assessment.refusals.is_empty() {
@@ -547,6 +591,36 @@ impl Oracle {
         }
         rules
     }
+}
+
+/// What became of a world in which an acceptance may mean two things.
+fn either(one: Fate, other: Fate) -> Fate {
+    match (one, other) {
+        (unclear @ Fate::Unclear(_), _) | (_, unclear @ Fate::Unclear(_)) => unclear,
+        (Fate::Lives(mut worlds, _), Fate::Lives(more, _)) => {
+            merge(&mut worlds, more);
+            Fate::Lives(worlds, Found { open: true, ..Found::default() })
+        }
+        (living @ Fate::Lives(..), _) | (_, living @ Fate::Lives(..)) => living,
+        (Fate::Dies(_, one), Fate::Dies(violation, other)) if other > one => Fate::Dies(violation, other),
+        (one, _) => one,
+    }
+}
+
+/// Some resources and those next to them: what a refusal or a repeat must leave alone.
+fn neighbourhood(world: &World, mut handles: Vec<Handle>) -> Vec<Handle> {
+    for handle in handles.clone() {
+        let Some(resource) = world.get(handle) else { continue };
+        handles.extend(resource.fields.iter().filter_map(|v| match v {
+            Value::Ref(h) => Some(*h),
+            _ => None,
+        }));
+        handles.extend(world.referrers(handle));
+    }
+    handles.retain(|h| world.get(*h).is_some_and(|r| r.live));
+    handles.sort_unstable();
+    handles.dedup();
+    handles
 }
 
 fn too_many() -> String {

@@ -30,6 +30,8 @@ pub struct Report {
     pub law: LawName,
     /// The seed of the random sequences.
     pub seed: u64,
+    /// What tells the tokens of this run from those of any other: a token begins with `eipcheck-`, this, and a hyphen.
+    pub nonce: String,
     /// Each reading with the choice that was in force.
     pub readings: BTreeMap<String, String>,
     /// Which operations the target implements.

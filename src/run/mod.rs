@@ -24,6 +24,7 @@ pub mod summary;
 pub mod tally;
 
 use std::{
+    hash::{BuildHasher, RandomState},
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -41,6 +42,7 @@ use self::{
     tally::Tally,
 };
 use crate::{
+    model::forward::Dice,
     oracle::{RuleSet, Settings},
     reference::server::{Reference, Running, start},
     report::{data::Report, trace::TraceWriter},
@@ -163,9 +165,24 @@ pub struct Context {
     /// All requests, clean-up included.
     sent: AtomicU64,
     tally: Mutex<Tally>,
+    /// Tells this run's tokens from those of any other run.
+    pub nonce: String,
+    /// Groups of scenarios so far.
+    groups: AtomicU64,
 }
 
 impl Context {
+    /// A number for a group of scenarios that are played together.
+    fn next_group(&self) -> u64 {
+        self.groups.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What the tokens of one scenario of a group begin with. Depends on nothing that the target does, so that a run
+    /// with the same seed and nonce sends the same tokens.
+    pub fn tokens(&self, group: &str, number: usize) -> String {
+        format!("eipcheck-{}-{group}-{number}", self.nonce)
+    }
+
     /// The counts so far.
     pub fn tally(&self) -> MutexGuard<'_, Tally> {
         // Counting does not panic half-way; a poisoned lock still holds sound counts.
@@ -245,6 +262,7 @@ pub async fn run(
     let context = Arc::new(Context {
         tally: Mutex::new(Tally::new(&law)),
         law: law.clone(),
+        nonce: nonce(&options),
         options,
         observer,
         trace: trace.transpose()?,
@@ -252,6 +270,7 @@ pub async fn run(
         started: Instant::now(),
         requests: AtomicU64::new(0),
         sent: AtomicU64::new(0),
+        groups: AtomicU64::new(0),
     });
     context.observer.event(&Event::Phase("probing the target"));
     let operations = probe::probe(&context, &endpoints[0], &plans).await?;
@@ -265,6 +284,17 @@ pub async fn run(
     let report = summary::report(&context, &target, &operations, &plans);
     context.observer.event(&Event::Finished { report: &report });
     Ok(report)
+}
+
+/// What tells the tokens of this run from those of any other. A server of this run's own has met no other run's tokens,
+/// so that there the seed will do.
+fn nonce(options: &RunOptions) -> String {
+    let seed = match &options.url {
+        None => options.seed,
+        // The keys of a hasher are as random as the system can make them.
+        Some(_) => RandomState::new().hash_one(std::process::id()),
+    };
+    format!("{:016x}", Dice::new(seed).roll())
 }
 
 async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>, RunError> {
@@ -313,10 +343,12 @@ impl Workers {
     /// which they end.
     pub async fn play(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>) {
         let scenarios = Arc::new(scenarios);
+        let group = self.context.next_group().to_string();
         let next = Arc::new(AtomicUsize::new(0));
         let mut tasks = tokio::task::JoinSet::new();
         for worker in 0..self.endpoints.len().min(scenarios.len()) {
             let (this, scenarios, next, muted) = (self.clone(), scenarios.clone(), next.clone(), muted.clone());
+            let group = group.clone();
             tasks.spawn(async move {
                 let mut played = Vec::new();
                 loop {
@@ -326,7 +358,9 @@ impl Workers {
                         return played;
                     }
                     let settings = Settings { tolerance: TOLERANCE, muted: muted.clone() };
-                    let session = Session::new(&this.context, &this.endpoints[worker], &this.atlas, scenario, settings);
+                    let tokens = this.context.tokens(&group, number);
+                    let endpoint = &this.endpoints[worker];
+                    let session = Session::new(&this.context, endpoint, &this.atlas, scenario, settings, tokens);
                     let result = session.play().await;
                     this.context.observer.event(&Event::Played { context: &this.context, result: &result });
                     played.push((number, result));

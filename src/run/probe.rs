@@ -77,11 +77,12 @@ pub async fn probe(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans) -
     let goal = Scenario::Planned { rule: crate::spec::law::RuleIx(0), steps: Vec::new() };
     for (ix, operation) in law.operations() {
         let call = question(law, ix, &mut dice);
-        let Some(request) = call.resolve(&[]) else {
+        let tokens = context.tokens("probe", ix.0 as usize);
+        let Some(request) = call.resolve(&[], &tokens) else {
             found.push(None);
             continue;
         };
-        let mut session = Session::new(context, endpoint, &atlas, &goal, Settings::default());
+        let mut session = Session::new(context, endpoint, &atlas, &goal, Settings::default(), tokens);
         session.played.name = "probe".into();
         match session.exchange(&request, &call).await {
             Ok((_, answer)) => {
@@ -97,7 +98,8 @@ pub async fn probe(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans) -
             Err(_) => found.push(None),
         }
     }
-    let mut session = Session::new(context, endpoint, &atlas, &goal, Settings::default());
+    let tokens = context.tokens("strays", 0);
+    let mut session = Session::new(context, endpoint, &atlas, &goal, Settings::default(), tokens);
     session.played.name = "probe".into();
     cleanup::clean_up_strays(&mut session, &strays).await;
     let leftovers = std::mem::take(&mut session.played.leftovers);
@@ -193,7 +195,8 @@ async fn ask_properly(
         let operation = &law[ix];
         let atlas = Atlas::new(law, |o| known(o, found));
         let scenario = Scenario::Planned { rule: operation.accepts, steps };
-        let mut session = Session::new(context, endpoint, &atlas, &scenario, Settings::default());
+        let tokens = context.tokens("ask", ix.0 as usize);
+        let mut session = Session::new(context, endpoint, &atlas, &scenario, Settings::default(), tokens);
         session.played.name = format!("probe {}", operation.name);
         let asked = session.play().await;
         let mut leftovers = asked.leftovers;
@@ -237,6 +240,7 @@ fn question(law: &Law, ix: OperationIx, dice: &mut Dice) -> Call {
                 .mint
                 .as_ref()
                 .map(|mint| Symbol::Text(dice.mint(mint).into())),
+            None if operation.token.as_ref().is_some_and(|t| t.param == place as u32) => Some(Symbol::Token(1)),
             None => draft::examples(law, param).next(),
         };
         if let Some(value) = value {

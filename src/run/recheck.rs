@@ -36,7 +36,11 @@ pub fn recheck(law: &Arc<Law>, lines: &[Line]) -> Rechecked {
     for (name, lines) in scenarios {
         let mut oracle = Oracle::new(law.clone(), Settings { tolerance: TOLERANCE, muted: Arc::default() });
         for line in lines {
-            let request = line.call.as_ref().and_then(|c| c.read(law).ok()).and_then(|c| c.resolve(oracle.worlds()));
+            let request = line
+                .call
+                .as_ref()
+                .and_then(|c| c.read(law).ok())
+                .and_then(|c| c.resolve(oracle.worlds(), &line.tokens));
             let (Some(request), Some(raw)) = (request, &line.exchange.answer) else { break };
             let response = HttpResponse {
                 status: raw.status,

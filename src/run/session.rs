@@ -114,6 +114,8 @@ pub struct Session<'a> {
     scenario: &'a Scenario,
     pub(super) oracle: Oracle,
     muted: Arc<RuleSet>,
+    /// What the tokens of this session begin with.
+    pub(super) tokens: String,
     pub(super) created: Vec<Created>,
     /// Requests that the target accepted.
     pub(super) accepted: Vec<Request>,
@@ -123,13 +125,14 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A scenario before its first step.
+    /// A scenario before its first step. `tokens` is what its tokens begin with; no other scenario's may.
     pub fn new(
         context: &'a Context,
         endpoint: &'a Endpoint,
         atlas: &'a Atlas,
         scenario: &'a Scenario,
         settings: Settings,
+        tokens: String,
     ) -> Self {
         let goal = match scenario {
             Scenario::Planned { rule, .. } => Some(*rule),
@@ -141,6 +144,7 @@ impl<'a> Session<'a> {
             atlas,
             scenario,
             muted: settings.muted.clone(),
+            tokens,
             oracle: Oracle::new(context.law.clone(), settings),
             created: Vec::new(),
             accepted: Vec::new(),
@@ -209,7 +213,7 @@ impl<'a> Session<'a> {
         let law = &self.context.law;
         for _ in 0..8 {
             let Some(call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
-            let Some(request) = call.resolve(self.oracle.worlds()) else { continue };
+            let Some(request) = call.resolve(self.oracle.worlds(), &self.tokens) else { continue };
             let rules = self.oracle.foresee(&request);
             let about_answers = |r: RuleIx| matches!(law[r].demand, Demand::Answer | Demand::Form | Demand::Code);
             let harmful = rules.iter().any(|r| self.muted.contains(r) && !about_answers(r));
@@ -223,7 +227,7 @@ impl<'a> Session<'a> {
     /// Looks at everything of which something is unconfirmed.
     async fn look_around(&mut self) -> Result<(), End> {
         for look in self.atlas.looks_at_unconfirmed(&self.context.law, self.oracle.worlds()) {
-            if look.resolve(self.oracle.worlds()).is_some() {
+            if look.resolve(self.oracle.worlds(), &self.tokens).is_some() {
                 self.call(&look).await?;
             }
         }
@@ -244,7 +248,7 @@ impl<'a> Session<'a> {
                 self.wait_until(usually).await?;
             }
             for look in &looks {
-                if look.resolve(self.oracle.worlds()).is_some() {
+                if look.resolve(self.oracle.worlds(), &self.tokens).is_some() {
                     self.call_again(look).await?;
                 }
             }
@@ -291,7 +295,7 @@ impl<'a> Session<'a> {
         if self.context.is_over() {
             return Err(End::Over);
         }
-        let Some(request) = call.resolve(self.oracle.worlds()) else {
+        let Some(request) = call.resolve(self.oracle.worlds(), &self.tokens) else {
             return Err(End::Indeterminate(format!(
                 "{}: the target has not shown a value that this request needs",
                 call.display(&self.context.law)
@@ -349,7 +353,7 @@ impl<'a> Session<'a> {
         let interval = Interval { from, to: self.endpoint.clock.now() };
         let record = record(&exchange, interval);
         if let Some(trace) = &self.context.trace {
-            let place = Place { step: self.played.steps.len(), cleanup: self.cleaning };
+            let place = Place { step: self.played.steps.len(), cleanup: self.cleaning, tokens: &self.tokens };
             trace.write(law, &self.played.name, place, Some(call), &record);
         }
         if !self.cleaning {

@@ -9,14 +9,16 @@ use crate::{
     model::{
         forward::Dice,
         input::well_formed,
+        token::{Fate, Use},
         value::{Handle, Value},
-        world::World,
+        world::{Lookup, World},
     },
     oracle::handles::seen_text,
     spec::{
         file::{Defect, Literal, ScalarType, Sent},
         law::{FieldIx, KindIx, Law, Operation, OperationIx, Param, ParamIx, Reference},
     },
+    wire::Tree,
 };
 
 /// A text that is of no number, truth value, enumeration or name.
@@ -73,6 +75,9 @@ pub fn nameable(world: &World, kind: KindIx, by: FieldIx, live: bool) -> Vec<Han
 /// Good values of a parameter in a world, the most natural first. Empty if there is none, as when it names a resource
 /// and there is no such resource.
 pub fn good_values(law: &Law, world: &World, operation: &Operation, param: &Param) -> Vec<Symbol> {
+    if operation.token.as_ref().is_some_and(|t| operation.params[t.param as usize].name == param.name) {
+        return vec![Symbol::fresh_token(world)];
+    }
     if param.filters.is_some() {
         return filter_values(law, world, operation, param);
     }
@@ -271,6 +276,78 @@ pub fn rehearsal(law: &Law, good: &Call) -> Option<Call> {
     Some(call)
 }
 
+/// The request with a token that is new; none if the operation is never sent one.
+pub fn with_new_token(law: &Law, world: &World, good: &Call) -> Option<Call> {
+    with_token(law, good, Symbol::fresh_token(world))
+}
+
+/// The request with the token of an earlier one for the same operation.
+pub fn with_used_token(law: &Law, good: &Call, earlier: &Use) -> Option<Call> {
+    with_token(law, good, Symbol::of_token(&earlier.sent.token))
+}
+
+fn with_token(law: &Law, good: &Call, symbol: Symbol) -> Option<Call> {
+    let operation = &law[good.operation];
+    let param = &operation.params[operation.token.as_ref()?.param as usize];
+    if param.sent == Sent::Never {
+        return None;
+    }
+    let mut call = good.clone();
+    set_arg(&mut call, &param.name, symbol);
+    Some(call)
+}
+
+/// An earlier request with a token, once more as it was. None if a resource that it names has been forgotten.
+pub fn again(law: &Law, world: &World, earlier: &Use) -> Option<Call> {
+    let operation = &law[earlier.sent.operation];
+    let mut call = Call { operation: earlier.sent.operation, args: Vec::new() };
+    for (name, tree) in &earlier.sent.args {
+        let names = operation.params.iter().find(|p| p.name == *name).map_or(&[][..], |p| p.names.as_slice());
+        call.args.push((name.clone(), symbol_of(law, world, names, tree)?));
+    }
+    with_used_token(law, &call, earlier)
+}
+
+/// What was sent, in terms of handles.
+fn symbol_of(law: &Law, world: &World, names: &[Reference], tree: &Tree) -> Option<Symbol> {
+    let inner = |tree: &Tree| symbol_of(law, world, names, tree);
+    Some(match tree {
+        Tree::Text(text) => {
+            let named = names.iter().find_map(|r| match world.lookup(law, r.kind, r.by, text) {
+                Lookup::Live(handle) | Lookup::Gone(handle) => Some((handle, r.by)),
+                _ => None,
+            });
+            match named {
+                Some((handle, by)) => Symbol::of(world, handle, by)?,
+                None => Symbol::Text(text.clone()),
+            }
+        }
+        Tree::List(items) => Symbol::List(items.iter().map(inner).collect::<Option<_>>()?),
+        Tree::Struct(members) => {
+            let members = members.iter().map(|(name, tree)| Some((name.clone(), inner(tree)?)));
+            Symbol::Struct(members.collect::<Option<_>>()?)
+        }
+    })
+}
+
+/// The latest request of an operation that was accepted with a token.
+pub fn latest_use(world: &World, operation: OperationIx) -> Option<&Use> {
+    let accepted = |used: &&Use| used.sent.operation == operation && matches!(used.fate, Fate::Accepted(_));
+    world.tokens.iter().rev().find(accepted)
+}
+
+/// Requests that show what the law says of tokens, made from good ones of one operation: with a new token as long as
+/// none has been accepted, then the same request again, and others with the same token.
+pub fn with_tokens(law: &Law, world: &World, operation: OperationIx, good: &[Call]) -> Vec<Call> {
+    match latest_use(world, operation) {
+        None => good.iter().filter_map(|call| with_new_token(law, world, call)).collect(),
+        Some(earlier) => {
+            let others = good.iter().filter_map(|call| with_used_token(law, call, earlier));
+            again(law, world, earlier).into_iter().chain(others).collect()
+        }
+    }
+}
+
 /// True if a good request carries the parameter.
 pub fn belongs(operation: &Operation, ix: ParamIx) -> bool {
     let param = &operation.params[ix as usize];
@@ -278,11 +355,12 @@ pub fn belongs(operation: &Operation, ix: ParamIx) -> bool {
     !rehearses && (param.required() || param.sent == Sent::Always)
 }
 
-/// True if a good request may carry the parameter or not.
+/// True if a good request may carry the parameter or not. Whether it carries a token is decided apart.
 pub fn is_choice(operation: &Operation, ix: ParamIx) -> bool {
     let param = &operation.params[ix as usize];
     let rehearses = operation.dry_run.is_some_and(|(p, _)| p == ix);
-    !rehearses && !param.required() && param.sent == Sent::Sometimes
+    let is_token = operation.token.as_ref().is_some_and(|t| t.param == ix);
+    !rehearses && !is_token && !param.required() && param.sent == Sent::Sometimes
 }
 
 /// The plainest good request, but for one parameter that is left out; none if another one cannot be had.

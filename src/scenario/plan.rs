@@ -47,6 +47,8 @@ const MOST_LIVE: usize = 3;
 const MOST_ALIKE: usize = 2;
 /// States that the search goes on from at most, with all operations.
 const MOST_STATES: usize = 900;
+/// What tokens begin with in the simulation.
+const TOKENS: &str = "eipcheck-plan";
 /// The seed of the walks: the same law has the same suite.
 const SEED: u64 = 6;
 /// Walks that build things up at random for what the search has not reached.
@@ -57,6 +59,8 @@ const WALK_LENGTH: usize = 28;
 const WALK_ON: usize = 10;
 /// Requests of one operation that are tried from a state.
 const MOST_REQUESTS: usize = 80;
+/// Requests of one operation that are tried with a token.
+const MOST_WITH_TOKENS: usize = 12;
 /// Requests of one operation among which such a walk chooses.
 const MOST_ON_THE_WAY: usize = 24;
 
@@ -78,7 +82,7 @@ impl Simulation {
 
     /// Sends a request and judges the answer. None if an argument has not been seen.
     pub fn call(&mut self, call: &Call) -> Option<(Request, Judgement)> {
-        let request = call.resolve(self.oracle.worlds())?;
+        let request = call.resolve(self.oracle.worlds(), TOKENS)?;
         let from = self.now;
         let answer = self.forward.answer(&request, Moment(from.0 + REQUEST / 2));
         self.now = Moment(from.0 + REQUEST);
@@ -418,6 +422,15 @@ fn steps_from(
             if operation.dry_run.is_some_and(|(_, rule)| wanted(rule)) {
                 steps.extend(calls.iter().take(6).filter_map(|c| draft::rehearsal(law, c)).map(Step::Call));
             }
+            let token_wanted = operation.token.as_ref().is_some_and(|token| {
+                let refusal = token.mismatch.as_ref();
+                let mismatch = refusal.is_some_and(|r| wanted(r.rule) || r.code_rule.is_some_and(wanted));
+                mismatch || token.repeat.is_some_and(wanted)
+            });
+            if token_wanted && (!crowded || draft::latest_use(world, ix).is_some()) {
+                let few = &calls[..calls.len().min(MOST_WITH_TOKENS)];
+                steps.extend(draft::with_tokens(law, world, ix, few).into_iter().map(Step::Call));
+            }
             // Names of what is gone, where the operation wants to hear of it.
             for param in &operation.params {
                 for reference in param.names.iter().filter(|r| r.accepts_gone) {
@@ -550,6 +563,13 @@ impl Facts {
             }
             new_combination |= self.combinations.insert(hash(&facts));
         }
+        // A token is of use while there is something else that the same operation could name.
+        for used in world.tokens.iter() {
+            let operation = used.sent.operation;
+            let kinds = law[operation].params.iter().flat_map(|p| p.names.iter().map(|r| r.kind));
+            let choices: Vec<usize> = kinds.map(|kind| world.live(kind).count().min(MOST_ALIKE)).collect();
+            new_fact |= self.facts.insert(hash(&("token", operation, choices)));
+        }
         let mut states: Vec<u64> = world.iter().map(|(h, _)| own_state(law, world, h)).collect();
         states.sort_unstable();
         let mut new_pair = false;
@@ -632,7 +652,7 @@ fn renumbered(search: &Search<'_>, removed: &Step, steps: Vec<Step>, before: &[S
     }
     fn shift(symbol: &mut Symbol, start: &[u32], end: &[u32]) -> Option<()> {
         match symbol {
-            Symbol::Text(_) => Some(()),
+            Symbol::Text(_) | Symbol::Token(_) => Some(()),
             Symbol::Of { kind, ordinal, .. } => {
                 let (s, e) = (start[kind.0 as usize], end[kind.0 as usize]);
                 if *ordinal > e {

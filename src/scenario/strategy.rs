@@ -48,6 +48,12 @@ pub enum Bent {
     Faults(Fault, Fault),
     /// It is a rehearsal.
     Rehearsal,
+    /// It carries a token that is new.
+    Token,
+    /// It carries the token of an earlier request, and is otherwise good.
+    UsedToken,
+    /// It is an earlier request with a token, once more.
+    Again,
     /// It names what belongs to something else: another value of the same kind than the natural one, in every place.
     Crossed,
 }
@@ -95,6 +101,7 @@ impl Strategies {
         let fault = (0..faults.len().max(1), 0..faults.len().max(1));
         let has_faults = !faults.is_empty();
         let rehearses = law[operation].dry_run.is_some();
+        let has_token = law[operation].token.is_some();
         (any::<u64>(), 0..100u32, fault)
             .prop_map(move |(picks, die, (one, other))| {
                 let bent = match die {
@@ -102,6 +109,9 @@ impl Strategies {
                     15..18 if has_faults => Bent::Faults(faults[one], faults[other]),
                     18..24 if rehearses => Bent::Rehearsal,
                     24..34 => Bent::Crossed,
+                    34..50 if has_token => Bent::Token,
+                    50..62 if has_token => Bent::Again,
+                    62..70 if has_token => Bent::UsedToken,
                     _ => Bent::Straight,
                 };
                 Draft { operation, bent, picks }
@@ -161,6 +171,10 @@ impl<'s> Walk<'s> {
     /// Turns choices into a request; the kind of which a resource is missing, if that is why it cannot be done.
     fn materialise(&mut self, world: &World, draft: &Draft) -> Result<Option<Call>, KindIx> {
         let law = self.strategies.law.clone();
+        let earlier = draft::latest_use(world, draft.operation);
+        if let (Bent::Again, Some(earlier)) = (draft.bent, earlier) {
+            return Ok(draft::again(&law, world, earlier));
+        }
         let operation = &law[draft.operation];
         let mut call = Call { operation: draft.operation, args: Vec::new() };
         let mut picks = Dice::new(draft.picks);
@@ -193,6 +207,11 @@ impl<'s> Walk<'s> {
             Bent::Faults(one, other) => draft::with_fault(&law, world, &call, one, &mut self.dice)
                 .and_then(|call| draft::with_fault(&law, world, &call, other, &mut self.dice)),
             Bent::Rehearsal => draft::rehearsal(&law, &call),
+            Bent::Token | Bent::UsedToken | Bent::Again => match earlier.filter(|_| draft.bent == Bent::UsedToken) {
+                Some(earlier) => draft::with_used_token(&law, &call, earlier),
+                None => draft::with_new_token(&law, world, &call),
+            }
+            .or(Some(call)),
             Bent::Crossed => Some(self.crossed(&law, world, call)),
         })
     }

@@ -5,8 +5,8 @@
 
 use super::{
     error::{Problem, SpecText},
-    file::{self, Convention, Defect, Level, OperationFile, OutputFile, ParameterFile, ScalarType},
-    law::{Demand, OperationIx, Param, ParamIx, Reference, Refusal, Rule, RuleIx, SourceAt, Undeclared},
+    file::{self, Convention, Defect, Level, OperationFile, OutputFile, ParameterFile, ScalarType, TokenDemand},
+    law::{Demand, OperationIx, Param, ParamIx, Reference, Refusal, Rule, RuleIx, SourceAt, Token, Undeclared},
     names::Names,
     rules::{Codes, code_id, codes_apart},
 };
@@ -248,6 +248,78 @@ pub(super) fn dry_run(names: &mut Names<'_>, table: Table<'_>, params: &[Param])
     names.note(&id, None, place);
     let rule = Rule { demand: Demand::DryRun, ..table.rule(id, level, says, source) };
     Some((index as ParamIx, names.book.add(rule)))
+}
+
+/// The rules about the token of an operation.
+pub(super) fn token(names: &mut Names<'_>, table: Table<'_>, params: &[Param]) -> Option<Token> {
+    let (cloud, operation) = (names.cloud, &*table.operation.operation);
+    let own = table.operation.token.as_ref();
+    let here = cloud.token.as_ref().and_then(|token| {
+        let index = params.iter().position(|p| *p.name == **token.parameter)?;
+        Some((token, index))
+    });
+    let Some((token, index)) = here else {
+        if let Some(own) = own {
+            let problem = Problem::Shape(format!("`{operation}` has no token to say anything about"));
+            let help = "declare the parameter that `[token]` in cloud.toml names, or leave out this table";
+            names.error_with(problem, table.file.at(own.span()), help);
+        }
+        return None;
+    };
+    if let Some(own) = own
+        && own.codes.as_ref().is_none_or(Vec::is_empty)
+        && (own.codes_level.is_some() || own.codes_source.is_some())
+    {
+        let help = "add `codes`, or leave out `codes-level` and `codes-source`";
+        names.error_with(Problem::NoCodes, table.file.at(own.span()), help);
+    }
+    let parameter = token.parameter.as_str();
+    let place = table.file.key("input", parameter);
+    if params[index].kind != ScalarType::String {
+        let problem = Problem::Shape(format!("`{parameter}` is a token, so it is a text"));
+        names.error_with(problem, place.clone(), "give it `type = \"string\"`");
+    }
+    let level = own.and_then(|o| o.level).unwrap_or(token.level);
+    let source = match own.and_then(|o| o.source.as_ref()) {
+        Some(source) => names.source(table.file, source),
+        None => names.source(names.cloud_text, &token.source),
+    };
+    let demanded = |demand: fn(&file::OperationTokenFile) -> TokenDemand| {
+        own.is_none_or(|own| demand(own) == TokenDemand::Demanded)
+    };
+    let repeat = demanded(|own| own.repeat).then(|| {
+        let id = format!("{operation}.{parameter}.repeat");
+        let says = format!(
+            "{operation} with the {parameter} and the parameters of an earlier request is answered as that one was, \
+             and changes nothing more."
+        );
+        names.note(&id, None, place);
+        let rule = table.rule(id, level, says, source.clone());
+        names.book.add(Rule { demand: Demand::Keep, ..rule })
+    });
+    let mismatch = demanded(|own| own.mismatch).then(|| {
+        let says =
+            format!("{operation} is refused when its {parameter} is that of an earlier request with other parameters.");
+        // Codes of its own come with a level and a source of their own.
+        let (text, codes, codes_level, codes_source) = match own.and_then(|o| o.codes.as_ref().zip(Some(o))) {
+            Some((codes, own)) => (table.file, codes, own.codes_level, &own.codes_source),
+            None => (names.cloud_text, &token.codes, token.codes_level, &token.codes_source),
+        };
+        let codes_source = codes_source.as_ref().map(|s| names.source(text, s));
+        let codes = Codes { codes, level: codes_level.unwrap_or(level), source: codes_source };
+        let rule = table.rule(format!("{operation}.{parameter}.mismatch"), level, says, source);
+        add_refusal(names, table, parameter, rule, codes)
+    });
+    let under_way = own.and_then(|o| o.under_way.as_ref()).unwrap_or(&token.under_way);
+    Some(Token {
+        param: index as ParamIx,
+        repeat,
+        mismatch,
+        scope: token.scope,
+        remembered: i64::from(own.and_then(|o| o.remembered).unwrap_or(token.remembered)),
+        after_failure: own.and_then(|o| o.after_failure).unwrap_or(token.after_failure),
+        under_way: under_way.iter().map(|c| c.as_str().into()).collect(),
+    })
 }
 
 /// The rule about a field of an answer.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     expr::Expr,
-    file::{Accepted, Defect, FieldKind, Level, Protocol, ScalarType, Sent, WireFault},
+    file::{Accepted, AfterFailure, Defect, FieldKind, Level, Protocol, ScalarType, Sent, TokenScope, WireFault},
 };
 
 macro_rules! index_type {
@@ -326,6 +326,8 @@ pub struct Operation {
     pub params: Vec<Param>,
     /// The parameter that makes it a rehearsal, with the rule about it.
     pub dry_run: Option<(ParamIx, RuleIx)>,
+    /// The parameter by which a repeated request is known, with the rules about it.
+    pub token: Option<Token>,
     /// The variables that its expressions know.
     pub vars: Vec<Var>,
     /// What a successful answer holds.
@@ -367,6 +369,25 @@ pub enum Undeclared {
     Refused(Refusal),
     /// The parameter is passed over, by this rule.
     Ignored(RuleIx),
+}
+
+/// The parameter by which a repeated request is known.
+#[derive(Debug)]
+pub struct Token {
+    /// Which parameter.
+    pub param: ParamIx,
+    /// The rule that a repeat is answered like the first request and changes nothing; none if the law is silent.
+    pub repeat: Option<RuleIx>,
+    /// The refusal of the same token with other parameters; none if the law is silent.
+    pub mismatch: Option<Refusal>,
+    /// What one token sent to two operations means.
+    pub scope: TokenScope,
+    /// For how many seconds a token is certainly remembered.
+    pub remembered: i64,
+    /// What becomes of a token whose request was refused.
+    pub after_failure: AfterFailure,
+    /// Codes with which a repeat may be refused while what the first request began is still under way.
+    pub under_way: Vec<Arc<str>>,
 }
 
 /// A variable that an operation's expressions know.

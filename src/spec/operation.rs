@@ -48,6 +48,7 @@ pub(super) fn declare(names: &mut Names<'_>, table: Table<'_>) -> (Operation, He
         summary: operation.summary.clone(),
         level: operation.level,
         dry_run: derive::dry_run(names, table, &params),
+        token: derive::token(names, table, &params),
         params,
         vars,
         output: Vec::new(),

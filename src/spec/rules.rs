@@ -138,6 +138,7 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
             level: _,
             params,
             dry_run,
+            token,
             vars: _,
             output,
             refusals,
@@ -151,6 +152,10 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
         } = operation;
         params.iter_mut().flat_map(|p| &mut p.refusals).for_each(|(_, r)| refusal(r));
         dry_run.iter_mut().for_each(|(_, rule)| new(rule));
+        if let Some(token) = token {
+            token.repeat.iter_mut().for_each(new);
+            token.mismatch.iter_mut().for_each(refusal);
+        }
         refusals.iter_mut().for_each(|r| refusal(&mut r.refusal));
         permits.iter_mut().chain(keeps).for_each(|(rule, _)| new(rule));
         match undeclared {
