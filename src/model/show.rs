@@ -10,6 +10,7 @@ use super::{
     world::World,
 };
 use crate::{
+    spec::file::ScalarType,
     spec::law::{FieldIx, KindIx, Law, Output, OutputFrom, Param, ParamIx, Path, Shown, ShownFrom},
     wire::Tree,
 };
@@ -204,7 +205,7 @@ pub fn render(scope: &Scope, assessment: &Assessment) -> Tree {
     for output in &operation.output {
         let tree = match &output.from {
             OutputFrom::Paths(_) | OutputFrom::Value(_) => {
-                output_value(scope, assessment, output).value.to_wire().map(Tree::Text)
+                one_value(output_value(scope, assessment, output).value, output.kind)
             }
             OutputFrom::One { kind, of, later } => scope
                 .resources(&of.expr)
@@ -226,6 +227,12 @@ pub fn render(scope: &Scope, assessment: &Assessment) -> Tree {
     Tree::Struct(members)
 }
 
+/// A value as it is written: by itself, or as the only element of a list. A list without it is empty.
+fn one_value(value: Value, kind: ScalarType) -> Option<Tree> {
+    let text = value.to_wire().map(Tree::Text);
+    if kind == ScalarType::List { Some(Tree::List(text.into_iter().collect())) } else { text }
+}
+
 fn render_view(scope: &Scope, handle: Handle, kind: KindIx, later: &[Arc<str>]) -> Tree {
     let mut members = Vec::new();
     for shown in scope.law[kind].view.iter().filter(|s| !later.contains(&s.name)) {
@@ -238,7 +245,7 @@ fn render_view(scope: &Scope, handle: Handle, kind: KindIx, later: &[Arc<str>]) 
             )),
             ShownFrom::Nothing => None,
             ShownFrom::Paths(_) | ShownFrom::Value(_) => {
-                view_value(scope, handle, shown).value.to_wire().map(Tree::Text)
+                one_value(view_value(scope, handle, shown).value, shown.kind)
             }
         };
         members.extend(tree.map(|t| (shown.name.clone(), t)));

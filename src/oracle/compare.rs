@@ -150,7 +150,7 @@ impl<'a> Compare<'a> {
                         source,
                         &Scalar {
                             name: output.name.to_string(),
-                            text: got.and_then(Tree::as_text),
+                            text: got.and_then(|tree| text_of(tree, output.kind)),
                             kind: output.kind,
                             values: &output.values,
                             optional: output.optional,
@@ -278,7 +278,7 @@ impl<'a> Compare<'a> {
                 source,
                 &Scalar {
                     name,
-                    text: got.and_then(Tree::as_text),
+                    text: got.and_then(|tree| text_of(tree, shown.kind)),
                     kind: shown.kind,
                     values: &shown.values,
                     optional,
@@ -735,13 +735,18 @@ impl Repeat<'_> {
     /// True if the first answer shows this text in this place, or nothing there either.
     fn shows(&self, output: &str, shown: Option<&Arc<str>>, text: Option<&Arc<str>>) -> bool {
         let Some(tree) = self.first.get(output) else { return text.is_none() };
-        let same = |tree: Option<&Tree>| tree.and_then(Tree::as_text).filter(|t| !t.is_empty()) == text;
+        let same = |tree: Option<&Tree>| tree.and_then(Tree::as_single).filter(|t| !t.is_empty()) == text;
         match (tree, shown) {
             (tree, None) => same(Some(tree)),
             (Tree::List(items), Some(name)) => items.iter().any(|item| same(item.get(name))),
             (item, Some(name)) => same(item.get(name)),
         }
     }
+}
+
+/// The text of a field that shows one value; a list shows it as its only element.
+fn text_of(tree: &Tree, kind: ScalarType) -> Option<&Arc<str>> {
+    if kind == ScalarType::List { tree.as_single() } else { tree.as_text() }
 }
 
 /// The first few scalars of an item, for a message.

@@ -207,10 +207,11 @@ fn undo_call(
             let joined = |reference: &Reference| joined(law, session, created, *reference);
             let names = &parameter.names;
             names.iter().find_map(believed).or_else(|| names.iter().find_map(joined))?
-        } else if parameter.required() {
-            match draft::good_values(law, belief, spec, parameter).into_iter().next()? {
-                Symbol::Text(text) => text,
-                _ => return None,
+        } else if draft::belongs(spec, ix as ParamIx) && parameter.names.is_empty() {
+            match draft::good_values(law, belief, spec, parameter).into_iter().next() {
+                Some(Symbol::Text(text)) => text,
+                _ if parameter.required() => return None,
+                _ => continue,
             }
         } else {
             continue;

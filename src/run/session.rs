@@ -422,7 +422,7 @@ pub fn created_by(law: &Law, operation: OperationIx, answer: &Answer) -> Vec<Cre
                 for (var, path) in paths {
                     let kind = operation.vars[*var as usize].kind;
                     let is_id = law[kind].id.is_some_and(|id| path.0 == [id]);
-                    if let (true, true, Some(id)) = (creates(kind), is_id, value.as_text()) {
+                    if let (true, true, Some(id)) = (creates(kind), is_id, value.as_single()) {
                         found.push(Created { kind, id: id.clone() });
                     }
                 }

@@ -259,7 +259,7 @@ impl<'a> Names<'a> {
             FieldKind::Inverse => false,
             FieldKind::Integer => matches!(kind, None | Some(ScalarType::Integer | ScalarType::String)),
             FieldKind::Flag => matches!(kind, None | Some(ScalarType::Boolean | ScalarType::String)),
-            _ => matches!(kind, None | Some(ScalarType::String | ScalarType::Timestamp)),
+            _ => matches!(kind, None | Some(ScalarType::String | ScalarType::Timestamp | ScalarType::List)),
         };
         if fits {
             return Some(path);

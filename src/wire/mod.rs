@@ -53,6 +53,14 @@ impl Tree {
         }
     }
 
+    /// The text of a scalar, or of a list of one scalar.
+    pub fn as_single(&self) -> Option<&Arc<str>> {
+        match self {
+            Tree::List(list) => list.first().filter(|_| list.len() == 1)?.as_text(),
+            scalar => scalar.as_text(),
+        }
+    }
+
     /// The elements of a list.
     pub fn as_list(&self) -> Option<&[Tree]> {
         match self {
