@@ -331,7 +331,9 @@ pub(super) fn output(names: &mut Names<'_>, table: Table<'_>, name: &str, output
         None => names.source_at(table.file, &table.operation.source, format!("output {name}")),
     };
     let says = output.says.clone().unwrap_or_else(|| {
-        if output.selects.is_some() {
+        if output.counts.is_some() {
+            format!("The answer's {name} is how many resources the request selects, on whatever page they are.")
+        } else if output.selects.is_some() {
             format!("The answer's {name} lists exactly the resources that the request selects, each as it is.")
         } else if output.view.is_some() && output.kind == ScalarType::List {
             format!("The answer's {name} lists exactly the resources that the request is about, each as it is.")

@@ -714,6 +714,10 @@ pub struct ParameterFile {
     /// It holds the filters of a reading operation: a list of structs of a name and a list of values.
     #[serde(default)]
     pub filters: Option<FiltersFile>,
+    /// For a reading operation: it shows only resources of which this field or path has the value of the parameter; of
+    /// several paths, any one.
+    #[serde(default)]
+    pub matches: Option<At<Paths>>,
     /// The place in the operation's source; `parameter NAME` unless given.
     #[serde(default)]
     pub at: Option<String>,
@@ -813,6 +817,9 @@ pub struct OutputFile {
     /// A reading operation's list: every resource of the kind that the request selects.
     #[serde(default)]
     pub selects: Option<SelectsFile>,
+    /// How many resources another output's list would have if it were not cut into pages: the name of that output.
+    #[serde(default)]
+    pub counts: Option<At<String>>,
     /// Fields of the view that this answer may leave out.
     #[serde(default)]
     pub later: Vec<String>,
@@ -846,6 +853,19 @@ pub struct SelectsFile {
     /// The parameter that holds filters.
     #[serde(default)]
     pub filter: Option<At<String>>,
+    /// The list is cut into pages, of which the answer shows one.
+    #[serde(default)]
+    pub page: Option<PageFile>,
+}
+
+/// The parameters that say which page of a list is shown.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PageFile {
+    /// The one that holds the number of the page, from 1; needs a `default`.
+    pub number: At<String>,
+    /// The one that holds how much a page holds at most; needs a `default`.
+    pub size: At<String>,
 }
 
 /// A rule of behaviour. It has exactly one of `refuse`, `permit`, `effect` and `keeps`.

@@ -436,6 +436,8 @@ pub struct Param {
     pub told: Option<Told>,
     /// What names nothing is passed over.
     pub passes_over: bool,
+    /// Only resources of which one of these has its value are shown.
+    pub matches: Vec<Path>,
     /// Values to send.
     pub examples: Vec<String>,
     /// How often it is sent.
@@ -645,7 +647,11 @@ pub enum OutputFrom {
         by: Vec<ParamIx>,
         /// The parameter that filters.
         filter: Option<ParamIx>,
+        /// The parameters that hold the number of the page and its size.
+        page: Option<(ParamIx, ParamIx)>,
     },
+    /// How many resources an output that selects would show without pages.
+    Counts(Arc<str>),
     /// Not judged.
     Nothing,
 }

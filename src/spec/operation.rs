@@ -121,6 +121,7 @@ fn parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &str, pa
         plain: parameter.plain.as_ref().and_then(|p| kinds::pattern(names, file, p)),
         told: None,
         passes_over: parameter.passes_over,
+        matches: Vec::new(),
         examples: parameter.examples.iter().map(literal_text).collect(),
         sent: parameter.sent,
         filters,
@@ -387,6 +388,11 @@ pub(super) fn complete(names: &mut Names<'_>, table: Table<'_>, operation: Opera
     }
     for (name, output) in &table.operation.output {
         behaviour.output(name, output);
+    }
+    for (name, parameter) in &table.operation.input {
+        if let Some(paths) = &parameter.matches {
+            behaviour.matches(name, paths);
+        }
     }
     behaviour.operation.reads = behaviour.operation.effects.is_empty();
     behaviour.operation.accepts = behaviour.accepts();
@@ -733,10 +739,10 @@ impl<'t> Behaviour<'_, '_, 't> {
             self.names.error_with(Problem::Shape(problem), place.clone(), help);
             None
         };
-        let given = [output.shows.is_some(), output.value.is_some(), output.view.is_some()];
+        let given = [output.shows.is_some(), output.value.is_some(), output.view.is_some(), output.counts.is_some()];
         if given.iter().filter(|g| **g).count() > 1 {
             let problem = format!("the output `{name}` takes its value from more than one place");
-            return wrong(problem, "give one of `shows`, `value` and `view`");
+            return wrong(problem, "give one of `shows`, `value`, `view` and `counts`");
         }
         if output.view.is_none() && (output.of.is_some() || output.selects.is_some() || !output.later.is_empty()) {
             let problem = format!("the output `{name}` shows resources, but without a view");
@@ -753,6 +759,18 @@ impl<'t> Behaviour<'_, '_, 't> {
         if let Some(value) = &output.value {
             let wanted = scalar_slot(output.kind, None, &output.values);
             return self.guard(value, &scope, &wanted).map(OutputFrom::Value);
+        }
+        if let Some(counted) = &output.counts {
+            let selects = |o: &OutputFile| o.selects.is_some();
+            if output.kind != ScalarType::Integer || !self.table.operation.output.get(&***counted).is_some_and(selects)
+            {
+                let problem =
+                    Problem::Shape(format!("the output `{name}` does not count what `{}` selects", **counted));
+                let help = "give it `type = \"integer\"`, and name an output that has `selects`";
+                self.names.error_with(problem, self.file().at(counted.span()), help);
+                return None;
+            }
+            return Some(OutputFrom::Counts(counted.as_str().into()));
         }
         let Some(view) = &output.view else { return Some(OutputFrom::Nothing) };
         let kind = self.names.kind(self.file(), view.span(), view, view)?;
@@ -777,7 +795,12 @@ impl<'t> Behaviour<'_, '_, 't> {
                 }
                 let filter = selects.filter.as_ref();
                 let filter = filter.and_then(|f| self.selector(f, |p| p.filters.is_some(), "has `filters`"));
-                Some(OutputFrom::Selected { kind, by, filter })
+                let page = selects.page.as_ref().and_then(|page| {
+                    let counts = |p: &Param| p.kind == ScalarType::Integer && p.default.is_some();
+                    let what = "is an integer with a `default`";
+                    self.selector(&page.number, counts, what).zip(self.selector(&page.size, counts, what))
+                });
+                Some(OutputFrom::Selected { kind, by, filter, page })
             }
             _ => {
                 let problem = format!("it is not clear which resources the output `{name}` shows");
@@ -785,6 +808,24 @@ impl<'t> Behaviour<'_, '_, 't> {
                 self.names.error_with(Problem::Shape(problem), place, help);
                 None
             }
+        }
+    }
+
+    /// The fields that a parameter of a reading operation is compared with.
+    fn matches(&mut self, name: &str, paths: &At<Paths>) {
+        let kind = self.operation.output.iter().find_map(|o| match &o.from {
+            OutputFrom::Selected { kind, .. } => Some(*kind),
+            _ => None,
+        });
+        let (Some(kind), Some(index)) = (kind, self.operation.param(name)) else {
+            let problem = Problem::Shape(format!("`{name}` is compared with nothing: no output has `selects`"));
+            self.names.error_with(problem, self.file().at(paths.span()), "leave out `matches`");
+            return;
+        };
+        for path in paths.all() {
+            let steps: Vec<&str> = path.split('.').collect();
+            let found = self.names.shown_path(self.table.file, paths.span(), path, kind, &steps, None);
+            self.operation.params[index as usize].matches.extend(found);
         }
     }
 

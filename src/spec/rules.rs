@@ -178,6 +178,7 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
                 | OutputFrom::One { .. }
                 | OutputFrom::Many { .. }
                 | OutputFrom::Selected { .. }
+                | OutputFrom::Counts(_)
                 | OutputFrom::Nothing => {}
             }
         }

@@ -292,7 +292,7 @@ impl<'l> Schema<'l> {
         let view = match &output.from {
             OutputFrom::One { kind, later, .. } | OutputFrom::Many { kind, later, .. } => Some((&law[*kind], &**later)),
             OutputFrom::Selected { kind, .. } => Some((&law[*kind], &[][..])),
-            OutputFrom::Paths(_) | OutputFrom::Value(_) | OutputFrom::Nothing => None,
+            OutputFrom::Paths(_) | OutputFrom::Value(_) | OutputFrom::Counts(_) | OutputFrom::Nothing => None,
         };
         Schema {
             name: &output.name,
