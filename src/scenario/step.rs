@@ -96,9 +96,9 @@ impl Symbol {
 
 impl Call {
     /// The request as it will be sent; none if an argument names something that has not been seen.
-    pub fn resolve(&self, worlds: &[Arc<World>]) -> Option<Request> {
+    pub fn resolve(&self, law: &Law, worlds: &[Arc<World>]) -> Option<Request> {
         let args = self.args.iter().map(|(n, s)| Some((n.clone(), s.resolve(worlds)?))).collect::<Option<_>>()?;
-        Some(Request { operation: self.operation, args })
+        Some(Request::new(law, self.operation, args))
     }
 
     /// For people: `Operation Parameter=value …`.
