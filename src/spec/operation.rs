@@ -47,6 +47,9 @@ pub(super) fn declare(names: &mut Names<'_>, table: Table<'_>) -> (Operation, He
         name: operation.operation.as_str().into(),
         summary: operation.summary.clone(),
         level: operation.level,
+        product: names.product(file, operation),
+        status: operation.status.iter().map(|(code, s)| (code.as_str().into(), s.all().to_vec())).collect(),
+        status_rule: derive::status(names, table),
         dry_run: derive::dry_run(names, table, &params),
         token: derive::token(names, table, &params),
         params,
@@ -110,6 +113,7 @@ fn parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &str, pa
         wire: parameter.wire.clone().unwrap_or_else(|| name.into()),
         kind: parameter.kind,
         of: parameter.of,
+        joined: parameter.joined,
         fields,
         default: parameter.default.clone(),
         min: parameter.min,
@@ -141,6 +145,11 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &s
         (true, None) => wrong(format!("`{name}` is a list of nothing"), "add `of`: the type of its elements"),
         (false, Some(_)) => wrong(format!("`{name}` has `of` but is no list"), "give it `type = \"list\"`"),
         _ => {}
+    }
+    let scalars = parameter.kind == ScalarType::List
+        && !matches!(parameter.of, None | Some(ScalarType::List | ScalarType::Struct));
+    if parameter.joined.is_some() && !scalars {
+        wrong(format!("`{name}` is `joined` but is no list of scalars"), "only lists of scalars are one value");
     }
     if !parameter.fields.is_empty() && element != Some(ScalarType::Struct) {
         wrong(format!("`{name}` has `fields` but is no struct"), "only structs, and lists of structs, have members");
@@ -722,7 +731,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             let rule = judged.then(|| derive::output(self.names, self.table, name, output));
             self.operation.output.push(Output {
                 name: name.into(),
-                wire: answer_wire(&output.wire, name),
+                wire: answer_wire(*self.names.cloud.protocol, &output.wire, name),
                 kind: output.kind,
                 from,
                 values: output.values.clone(),
