@@ -92,7 +92,7 @@ pub fn read(law: &Law, operation: &Operation, request: &Request) -> (Input, Vec<
             }
         }
     }
-    if request.args.iter().any(|(n, _)| operation.param(n).is_none()) {
+    if !request.undeclared.is_empty() {
         defects.push(ArgumentDefect { param: None, defect: Defect::Undeclared });
     }
     (Input { values }, defects)

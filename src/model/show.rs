@@ -64,7 +64,11 @@ pub fn output_value(scope: &Scope, assessment: &Assessment, output: &Output) -> 
             first_path(scope, starts)
         }
         OutputFrom::Value(guard) => Source { value: scope.eval(&guard.expr).unwrap_or(Value::Anything), ..nothing },
-        OutputFrom::One { .. } | OutputFrom::Many { .. } | OutputFrom::Selected { .. } | OutputFrom::Nothing => nothing,
+        OutputFrom::One { .. }
+        | OutputFrom::Many { .. }
+        | OutputFrom::Selected { .. }
+        | OutputFrom::Counts(_)
+        | OutputFrom::Nothing => nothing,
     }
 }
 
@@ -132,7 +136,39 @@ pub fn selected(
             })
             .collect();
     }
+    for param in operation.params.iter().filter(|p| !p.matches.is_empty()) {
+        let Some(InputValue::Text(text)) = scope.input.get(&param.name) else { continue };
+        found = found
+            .into_iter()
+            .filter_map(|(handle, presence)| match matches(scope, handle, &param.matches, text) {
+                Some(true) => Some((handle, presence)),
+                Some(false) => None,
+                None => Some((handle, Presence::May)),
+            })
+            .collect();
+    }
     found
+}
+
+/// Whether one of these has this value; none if that depends on something unseen or unsaid.
+fn matches(scope: &Scope, handle: Handle, paths: &[Path], text: &str) -> Option<bool> {
+    let values: Vec<Value> = paths.iter().map(|path| scope.world.follow(&scope.law, handle, path).1).collect();
+    if values.iter().any(|v| matches!(v, Value::Unknown | Value::Anything)) {
+        return None;
+    }
+    Some(values.iter().filter_map(Value::to_wire).any(|value| *value == *text))
+}
+
+/// What a request says of pages: how many resources come before the one that is shown, and how many it holds at most.
+pub fn page(scope: &Scope, assessment: &Assessment, page: Option<(ParamIx, ParamIx)>) -> Option<(usize, usize)> {
+    let (number, size) = page?;
+    let params = &scope.law[assessment.operation].params;
+    let of = |ix: ParamIx| match scope.input.get(&params[ix as usize].name) {
+        Some(InputValue::Int(number)) => usize::try_from(*number).ok(),
+        _ => None,
+    };
+    let (number, size) = (of(number)?, of(size)?);
+    Some((number.saturating_sub(1).saturating_mul(size), size))
 }
 
 /// True if a resource that is gone may still be shown.
@@ -216,9 +252,17 @@ pub fn render(scope: &Scope, assessment: &Assessment) -> Tree {
                 let list = scope.resources(&of.expr).unwrap_or_default();
                 Some(Tree::List(list.into_iter().map(|h| render_view(scope, h, *kind, later)).collect()))
             }
-            OutputFrom::Selected { kind, by, filter } => {
+            OutputFrom::Selected { kind, by, filter, page: pages } => {
                 let list = selected(scope, assessment, *kind, by, *filter);
-                Some(Tree::List(list.into_iter().map(|(h, _)| render_view(scope, h, *kind, &[])).collect()))
+                let (before, most) = page(scope, assessment, *pages).unwrap_or((0, usize::MAX));
+                let list = list.into_iter().skip(before).take(most);
+                Some(Tree::List(list.map(|(h, _)| render_view(scope, h, *kind, &[])).collect()))
+            }
+            OutputFrom::Counts(of) => {
+                let counted = operation.output.iter().find(|o| o.name == *of).map(|o| &o.from);
+                let Some(OutputFrom::Selected { kind, by, filter, .. }) = counted else { continue };
+                let count = selected(scope, assessment, *kind, by, *filter).len();
+                Some(Tree::Text(count.to_string().into()))
             }
             OutputFrom::Nothing => None,
         };

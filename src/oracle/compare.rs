@@ -187,8 +187,19 @@ impl<'a> Compare<'a> {
                         of: None,
                     })?;
                 }
-                OutputFrom::Selected { kind, by, filter } => {
+                OutputFrom::Counts(of) => self.count(output, of, rule, got)?,
+                OutputFrom::Selected { kind, by, filter, page } => {
                     let mut expected = show::selected(self.scope, self.assessment, *kind, by, *filter);
+                    let items = got.and_then(Tree::as_list).unwrap_or_default();
+                    let mut partial = partial;
+                    if let Some((before, most)) = show::page(self.scope, self.assessment, *page) {
+                        if items.len() > most {
+                            let allowed = format!("{} shows a page of at most {most}", output.name);
+                            self.differ(rule, allowed, format!("it shows {}", items.len()))?;
+                        }
+                        // A full page may not be the last one.
+                        partial |= before > 0 || items.len() >= most;
+                    }
                     if partial {
                         expected.iter_mut().for_each(|(_, presence)| *presence = Presence::May);
                     }
@@ -196,12 +207,14 @@ impl<'a> Compare<'a> {
                         let name = &operation.params[*ix as usize].name;
                         self.assessment.scope.input.get(name).is_some()
                     };
-                    let (named, filtered) = (by.iter().any(given), filter.iter().any(given));
+                    let matched = operation.params.iter().enumerate().filter(|(_, p)| !p.matches.is_empty());
+                    let filtered = filter.iter().any(given) || matched.map(|(ix, _)| ix as u32).any(|ix| given(&ix));
+                    let named = by.iter().any(given);
                     self.list(Listing {
                         name: output.name.to_string(),
                         kind: *kind,
                         expected,
-                        items: got.and_then(Tree::as_list).unwrap_or_default(),
+                        items,
                         later: &[],
                         exhaustive: named,
                         complete: !named && !filtered && !partial,
@@ -223,6 +236,34 @@ impl<'a> Compare<'a> {
 
     fn is_id(&self, handle: Handle, field: FieldIx) -> bool {
         self.world.get(handle).is_some_and(|r| self.law[r.kind].fields[field as usize].kind == FieldKind::Id)
+    }
+
+    /// How many resources a list would show if it were not cut into pages.
+    fn count(&mut self, output: &Output, of: &Arc<str>, rule: RuleIx, got: Option<&Tree>) -> Result<(), Mismatch> {
+        let operation = &self.law[self.assessment.operation];
+        let counted = operation.output.iter().find(|o| o.name == *of).map(|o| &o.from);
+        let Some(OutputFrom::Selected { kind, by, filter, .. }) = counted else { return Ok(()) };
+        let Some(text) = got.and_then(Tree::as_text) else {
+            if output.optional {
+                return Ok(());
+            }
+            return self.differ(rule, format!("{} is shown", output.name), "it is missing".into());
+        };
+        let expected = show::selected(self.scope, self.assessment, *kind, by, *filter);
+        let least = expected.iter().filter(|(_, presence)| *presence == Presence::Must).count();
+        // Without names, what others have made is counted as well.
+        let named = by.iter().any(|ix| self.scope.input.get(&operation.params[*ix as usize].name).is_some());
+        let most = if named { expected.len() } else { usize::MAX };
+        if text.parse().is_ok_and(|count: usize| (least..=most).contains(&count)) {
+            self.passes.push(rule);
+            return Ok(());
+        }
+        let allowed = match most {
+            usize::MAX => format!("{} is at least {least}", output.name),
+            most if most == least => format!("{} is {least}", output.name),
+            most => format!("{} is from {least} to {most}", output.name),
+        };
+        self.differ(rule, allowed, format!("it is {text}"))
     }
 
     /// A difference, unless its rule is muted.

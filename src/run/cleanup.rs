@@ -132,7 +132,7 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
     for (place, (operation, param)) in law[created.kind].undo.iter().enumerate() {
         let last = place + 1 == law[created.kind].undo.len();
         let Some(call) = undo_call(&law, session, belief, *operation, *param, created) else { continue };
-        let Some(request) = call.resolve(&[], &session.tokens) else { continue };
+        let Some(request) = call.resolve(&law, &[], &session.tokens) else { continue };
         let assessment = assess(&law, belief, &request);
         if !assessment.refusals.is_empty() && assessment.open.is_none() && handle.is_some() && !insist {
             outcome = Attempt::Refused("something else has to go first".into());

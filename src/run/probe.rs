@@ -25,7 +25,7 @@ use crate::{
     },
     spec::{
         file::ScalarType,
-        law::{Law, OperationIx},
+        law::{Law, OperationIx, ProductIx},
     },
     target::NoAnswer,
     wire::{self, Answer, Body},
@@ -78,7 +78,7 @@ pub async fn probe(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans) -
     for (ix, operation) in law.operations() {
         let call = question(law, ix, &mut dice);
         let tokens = context.tokens("probe", ix.0 as usize);
-        let Some(request) = call.resolve(&[], &tokens) else {
+        let Some(request) = call.resolve(law, &[], &tokens) else {
             found.push(None);
             continue;
         };
@@ -126,7 +126,7 @@ async fn yardstick(context: &Context, endpoint: &Endpoint) -> Result<(Shape, Raw
     context.count_request();
     context.count_sent();
     let from = endpoint.clock.now();
-    let exchange = endpoint.target.send_raw(law, NOBODYS, &[]).await;
+    let exchange = endpoint.target.send_raw(law, ProductIx(0), NOBODYS, &[]).await;
     let record = record(&exchange, Interval { from, to: endpoint.clock.now() });
     if let Some(trace) = &context.trace {
         trace.write(law, "probe", Place::default(), None, &record);

@@ -213,7 +213,7 @@ impl<'a> Session<'a> {
         let law = &self.context.law;
         for _ in 0..8 {
             let Some(call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
-            let Some(request) = call.resolve(self.oracle.worlds(), &self.tokens) else { continue };
+            let Some(request) = call.resolve(law, self.oracle.worlds(), &self.tokens) else { continue };
             let rules = self.oracle.foresee(&request);
             let about_answers = |r: RuleIx| matches!(law[r].demand, Demand::Answer | Demand::Form | Demand::Code);
             let harmful = rules.iter().any(|r| self.muted.contains(r) && !about_answers(r));
@@ -227,7 +227,7 @@ impl<'a> Session<'a> {
     /// Looks at everything of which something is unconfirmed.
     async fn look_around(&mut self) -> Result<(), End> {
         for look in self.atlas.looks_at_unconfirmed(&self.context.law, self.oracle.worlds()) {
-            if look.resolve(self.oracle.worlds(), &self.tokens).is_some() {
+            if look.resolve(&self.context.law, self.oracle.worlds(), &self.tokens).is_some() {
                 self.call(&look).await?;
             }
         }
@@ -248,7 +248,7 @@ impl<'a> Session<'a> {
                 self.wait_until(usually).await?;
             }
             for look in &looks {
-                if look.resolve(self.oracle.worlds(), &self.tokens).is_some() {
+                if look.resolve(&self.context.law, self.oracle.worlds(), &self.tokens).is_some() {
                     self.call_again(look).await?;
                 }
             }
@@ -295,7 +295,7 @@ impl<'a> Session<'a> {
         if self.context.is_over() {
             return Err(End::Over);
         }
-        let Some(request) = call.resolve(self.oracle.worlds(), &self.tokens) else {
+        let Some(request) = call.resolve(&self.context.law, self.oracle.worlds(), &self.tokens) else {
             return Err(End::Indeterminate(format!(
                 "{}: the target has not shown a value that this request needs",
                 call.display(&self.context.law)
@@ -360,7 +360,11 @@ impl<'a> Session<'a> {
             self.played.exchanges.push((self.played.steps.len(), record));
         }
         match exchange.outcome {
-            Ok(response) => Ok((interval, wire::decode_answer(law, request.operation, &response))),
+            Ok(response) => {
+                let mut answer = wire::decode_answer(law, request.operation, &response);
+                self.context.note_request_id(&mut answer);
+                Ok((interval, answer))
+            }
             Err(why) => Err(why.to_string()),
         }
     }
@@ -396,6 +400,7 @@ pub fn record(exchange: &target::Exchange, interval: Interval) -> Exchange {
         sent: interval.from.0,
         received: interval.to.0,
         method: request.method.to_string(),
+        query: request.query,
         headers: request.headers,
         body: String::from_utf8_lossy(&request.body).into_owned(),
         answer: exchange.outcome.as_ref().ok().map(|response| RawAnswer {

@@ -16,7 +16,7 @@ use crate::{
     oracle::handles::seen_text,
     spec::{
         file::{Defect, Literal, ScalarType, Sent},
-        law::{FieldIx, KindIx, Law, Operation, OperationIx, Param, ParamIx, Reference},
+        law::{FieldIx, KindIx, Law, Operation, OperationIx, OutputFrom, Param, ParamIx, Reference},
     },
     wire::Tree,
 };
@@ -81,7 +81,10 @@ pub fn good_values(law: &Law, world: &World, operation: &Operation, param: &Para
     if param.filters.is_some() {
         return filter_values(law, world, operation, param);
     }
-    let single = single_values(law, world, param);
+    let mut single = single_values(law, world, param);
+    if single.is_empty() && !param.matches.is_empty() {
+        single = matching_values(law, world, operation, param);
+    }
     if param.kind != ScalarType::List {
         return single;
     }
@@ -136,9 +139,34 @@ fn single_values(law: &Law, world: &World, param: &Param) -> Vec<Symbol> {
     }
 }
 
+/// The kind of resource that a reading operation shows.
+fn shown_kind(operation: &Operation) -> Option<KindIx> {
+    operation.output.iter().find_map(|o| match &o.from {
+        OutputFrom::Selected { kind, .. } => Some(*kind),
+        _ => None,
+    })
+}
+
+/// Values that something that is there has where the parameter is compared.
+fn matching_values(law: &Law, world: &World, operation: &Operation, param: &Param) -> Vec<Symbol> {
+    let Some(kind) = shown_kind(operation) else { return Vec::new() };
+    let values = world.live(kind).flat_map(|(handle, _)| {
+        param.matches.iter().filter_map(move |path| match world.follow(law, handle, path) {
+            (Some((at, field)), Value::Text(_)) => Symbol::of(world, at, field),
+            _ => None,
+        })
+    });
+    let mut found: Vec<Symbol> = Vec::new();
+    for value in values {
+        if !found.contains(&value) {
+            found.push(value);
+        }
+    }
+    found
+}
+
 /// Filters on something that is there, and one that matches nothing.
 fn filter_values(law: &Law, world: &World, operation: &Operation, param: &Param) -> Vec<Symbol> {
-    use crate::spec::law::OutputFrom;
     let Some((name, values)) = param.filters else { return Vec::new() };
     let (name, values) = (&param.fields[name as usize].name, &param.fields[values as usize].name);
     let filter = |filter: &str, value: Symbol| {
@@ -147,11 +175,7 @@ fn filter_values(law: &Law, world: &World, operation: &Operation, param: &Param)
             (values.clone(), Symbol::List(vec![value])),
         ])])
     };
-    let kind = operation.output.iter().find_map(|o| match &o.from {
-        OutputFrom::Selected { kind, .. } => Some(*kind),
-        _ => None,
-    });
-    let Some(kind) = kind else { return Vec::new() };
+    let Some(kind) = shown_kind(operation) else { return Vec::new() };
     let mut found = Vec::new();
     for (filter_name, path) in &law[kind].filters {
         for (handle, _) in world.live(kind) {

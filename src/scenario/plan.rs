@@ -82,7 +82,7 @@ impl Simulation {
 
     /// Sends a request and judges the answer. None if an argument has not been seen.
     pub fn call(&mut self, call: &Call) -> Option<(Request, Judgement)> {
-        let request = call.resolve(self.oracle.worlds(), TOKENS)?;
+        let request = call.resolve(self.oracle.law(), self.oracle.worlds(), TOKENS)?;
         let from = self.now;
         let answer = self.forward.answer(&request, Moment(from.0 + REQUEST / 2));
         self.now = Moment(from.0 + REQUEST);

@@ -322,6 +322,27 @@ pub(super) fn token(names: &mut Names<'_>, table: Table<'_>, params: &[Param]) -
     })
 }
 
+/// The rule about the HTTP statuses of an operation's errors, if its file gives any.
+pub(super) fn status(names: &mut Names<'_>, table: Table<'_>) -> Option<RuleIx> {
+    let operation = table.operation;
+    for (code, statuses) in &operation.status {
+        let all = statuses.all();
+        if all.is_empty() || all.iter().any(|s| !(400..600).contains(s)) {
+            let problem = Problem::Value(format!("`{code}` does not come with an HTTP status of an error"));
+            names.error_with(problem, table.file.at(statuses.span()), "give a number from 400 to 599, or several");
+        }
+    }
+    if operation.status.is_empty() {
+        return None;
+    }
+    let id = format!("{}.status", *operation.operation);
+    let says = format!("An error of {} has the HTTP status that is documented for its code.", *operation.operation);
+    let source = names.source_at(table.file, &operation.source, "table of errors".into());
+    names.note(&id, None, table.file.at(operation.operation.span()));
+    let rule = Rule { demand: Demand::Form, ..table.rule(id, operation.level, says, source) };
+    Some(names.book.add(rule))
+}
+
 /// The rule about a field of an answer.
 pub(super) fn output(names: &mut Names<'_>, table: Table<'_>, name: &str, output: &OutputFile) -> RuleIx {
     let id = format!("{}.{name}", *table.operation.operation);
@@ -331,7 +352,9 @@ pub(super) fn output(names: &mut Names<'_>, table: Table<'_>, name: &str, output
         None => names.source_at(table.file, &table.operation.source, format!("output {name}")),
     };
     let says = output.says.clone().unwrap_or_else(|| {
-        if output.selects.is_some() {
+        if output.counts.is_some() {
+            format!("The answer's {name} is how many resources the request selects, on whatever page they are.")
+        } else if output.selects.is_some() {
             format!("The answer's {name} lists exactly the resources that the request selects, each as it is.")
         } else if output.view.is_some() && output.kind == ScalarType::List {
             format!("The answer's {name} lists exactly the resources that the request is about, each as it is.")

@@ -75,15 +75,20 @@ pub struct CloudFile {
     pub title: String,
     /// How requests and answers are written.
     pub protocol: At<Protocol>,
-    /// The API version that every request carries.
-    pub version: String,
-    /// The service name in the scope of a signature.
-    pub service: String,
+    /// The parts of the cloud that have an API version of their own, by name; at least one.
+    pub product: BTreeMap<String, ProductFile>,
     /// The XML namespace of a successful answer's root element.
     #[serde(default)]
     pub namespace: Option<String>,
     /// The region used unless the user names one.
     pub region: String,
+    /// Parameters that clients may send with any operation, and that change nothing. An operation that declares one of
+    /// them has it like any other.
+    #[serde(default)]
+    pub ignores: Vec<String>,
+    /// The environment variables that hold the user's credentials.
+    #[serde(default)]
+    pub credentials: CredentialNames,
     /// Where statements come from: the documents themselves, and what else the provider publishes.
     pub sources: BTreeMap<String, Source>,
     /// Answers that say nothing about the law.
@@ -112,6 +117,37 @@ pub struct CloudFile {
 pub enum Protocol {
     /// Form-encoded requests with flattened, one-based lists; XML answers with `<item>` lists; signed with SigV4.
     Ec2Query,
+    /// Flattened, one-based lists in the query or a form; JSON or XML answers in which a list stands in a wrapper;
+    /// signed with RPC v1 (HMAC-SHA1) or ACS3-HMAC-SHA256.
+    Rpc,
+}
+
+/// A part of a cloud with an API version of its own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ProductFile {
+    /// The name for people.
+    pub title: String,
+    /// The API version that every request to it carries.
+    pub version: String,
+    /// The service name in the scope of a signature, where the protocol has scopes; the product's name unless given.
+    #[serde(default)]
+    pub service: Option<String>,
+}
+
+/// The environment variables that hold credentials.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CredentialNames {
+    /// The variable that holds the name of the key.
+    #[serde(default)]
+    pub access_key: Option<String>,
+    /// The variable that holds the key.
+    #[serde(default)]
+    pub secret_key: Option<String>,
+    /// The variable that holds what temporary credentials carry as well.
+    #[serde(default)]
+    pub session_token: Option<String>,
 }
 
 /// A text that rules are taken from.
@@ -147,7 +183,28 @@ pub struct GeneralCodes {
     /// The code that the reference server gives where none is documented.
     #[serde(default)]
     pub undocumented: Option<String>,
-    /// The HTTP status of each code that does not come with 400.
+    /// A request for another version of the API than its product's.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// A signature that is not the request's.
+    #[serde(default)]
+    pub signature: Option<String>,
+    /// A request that is not signed, or not completely.
+    #[serde(default)]
+    pub incomplete: Option<String>,
+    /// A key that nobody has.
+    #[serde(default)]
+    pub unknown_key: Option<String>,
+    /// A nonce that was used before.
+    #[serde(default)]
+    pub replayed: Option<String>,
+    /// A time of signing that is too far from the present.
+    #[serde(default)]
+    pub expired: Option<String>,
+    /// A time of signing that is not written as the protocol has it.
+    #[serde(default)]
+    pub timestamp: Option<String>,
+    /// The HTTP status of each code that does not come with 400. An operation's own `[status]` comes first.
     #[serde(default)]
     pub status: BTreeMap<String, u16>,
 }
@@ -385,6 +442,21 @@ pub enum WireFault {
     MissingListWrapper,
     /// An element that is there but empty, where a value that is not set is left out.
     EmptyScalar,
+    /// A value of another JSON type than the documented one: a text for a number, for instance.
+    JsonType,
+    /// A JSON object that has two members of one name.
+    DuplicateMember,
+    /// A request id that is no UUID in capital letters.
+    RequestIdForm,
+    /// A request id that an earlier answer of the same run has had.
+    RepeatedRequestId,
+    /// An error that does not name the host that answers.
+    NoHostId,
+    /// An error that does not say where its code is explained.
+    NoRecommend,
+    /// An error whose HTTP status is not the one that `[codes.status]` gives for its code. What an operation's own
+    /// `[status]` says is a rule of that operation.
+    Status,
 }
 
 impl WireFault {
@@ -399,6 +471,31 @@ impl WireFault {
             WireFault::BooleanSpelling => "boolean-spelling",
             WireFault::MissingListWrapper => "missing-list-wrapper",
             WireFault::EmptyScalar => "empty-scalar",
+            WireFault::JsonType => "json-type",
+            WireFault::DuplicateMember => "duplicate-member",
+            WireFault::RequestIdForm => "request-id-form",
+            WireFault::RepeatedRequestId => "repeated-request-id",
+            WireFault::NoHostId => "no-host-id",
+            WireFault::NoRecommend => "no-recommend",
+            WireFault::Status => "status",
+        }
+    }
+
+    /// True if a successful answer can have it.
+    pub fn in_success(self) -> bool {
+        use WireFault::*;
+        !matches!(self, ErrorEnvelope | NoErrorRequestId | NoHostId | NoRecommend | Status)
+    }
+
+    /// True if an error can have it.
+    pub fn in_error(self) -> bool {
+        use WireFault::*;
+        match self {
+            ErrorEnvelope | NoErrorRequestId | NoHostId | NoRecommend | Status => true,
+            DuplicateMember | RequestIdForm | RepeatedRequestId => true,
+            NoRequestId | RootElement | Namespace | BooleanSpelling | MissingListWrapper | EmptyScalar | JsonType => {
+                false
+            }
         }
     }
 }
@@ -625,6 +722,12 @@ pub struct OperationFile {
     pub source: At<String>,
     /// How binding its tables are: `must` if its source is one of the documents.
     pub level: Level,
+    /// The product that it belongs to: a key of `[product]`. May be left out where the cloud has only one.
+    #[serde(default)]
+    pub product: Option<At<String>>,
+    /// The HTTP status that its table of errors gives for a code; of several any is right.
+    #[serde(default)]
+    pub status: BTreeMap<String, At<Statuses>>,
     /// Its parameters.
     #[serde(default)]
     pub input: BTreeMap<String, ParameterFile>,
@@ -640,6 +743,36 @@ pub struct OperationFile {
     /// Where it departs from what the cloud says of tokens.
     #[serde(default)]
     pub token: Option<At<OperationTokenFile>>,
+}
+
+/// One HTTP status, or several of which any is right.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Statuses {
+    /// One status.
+    One(u16),
+    /// Any of these.
+    Several(Vec<u16>),
+}
+
+impl Statuses {
+    /// Each of them.
+    pub fn all(&self) -> &[u16] {
+        match self {
+            Statuses::One(status) => std::slice::from_ref(status),
+            Statuses::Several(statuses) => statuses,
+        }
+    }
+}
+
+/// How the elements of a list are written as one value.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Joined {
+    /// With commas between them.
+    Comma,
+    /// As a JSON array of strings.
+    Json,
 }
 
 /// A parameter.
@@ -658,6 +791,9 @@ pub struct ParameterFile {
     /// Its name on the wire; the protocol's usual form of the name unless given.
     #[serde(default)]
     pub wire: Option<String>,
+    /// For a list of scalars: its elements are written as one value, in this way, instead of one by one.
+    #[serde(default)]
+    pub joined: Option<Joined>,
     /// A request without it is refused.
     #[serde(default)]
     pub required: bool,
@@ -714,6 +850,10 @@ pub struct ParameterFile {
     /// It holds the filters of a reading operation: a list of structs of a name and a list of values.
     #[serde(default)]
     pub filters: Option<FiltersFile>,
+    /// For a reading operation: it shows only resources of which this field or path has the value of the parameter; of
+    /// several paths, any one.
+    #[serde(default)]
+    pub matches: Option<At<Paths>>,
     /// The place in the operation's source; `parameter NAME` unless given.
     #[serde(default)]
     pub at: Option<String>,
@@ -813,6 +953,9 @@ pub struct OutputFile {
     /// A reading operation's list: every resource of the kind that the request selects.
     #[serde(default)]
     pub selects: Option<SelectsFile>,
+    /// How many resources another output's list would have if it were not cut into pages: the name of that output.
+    #[serde(default)]
+    pub counts: Option<At<String>>,
     /// Fields of the view that this answer may leave out.
     #[serde(default)]
     pub later: Vec<String>,
@@ -846,6 +989,19 @@ pub struct SelectsFile {
     /// The parameter that holds filters.
     #[serde(default)]
     pub filter: Option<At<String>>,
+    /// The list is cut into pages, of which the answer shows one.
+    #[serde(default)]
+    pub page: Option<PageFile>,
+}
+
+/// The parameters that say which page of a list is shown.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PageFile {
+    /// The one that holds the number of the page, from 1; needs a `default`.
+    pub number: At<String>,
+    /// The one that holds how much a page holds at most; needs a `default`.
+    pub size: At<String>,
 }
 
 /// A rule of behaviour. It has exactly one of `refuse`, `permit`, `effect` and `keeps`.

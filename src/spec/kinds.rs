@@ -352,7 +352,7 @@ fn compile_view(
     });
     Some(Shown {
         name: name.into(),
-        wire: answer_wire(&view.wire, name),
+        wire: answer_wire(*names.cloud.protocol, &view.wire, name),
         kind: view.kind,
         from,
         values: view.values.clone(),

@@ -47,6 +47,9 @@ pub(super) fn declare(names: &mut Names<'_>, table: Table<'_>) -> (Operation, He
         name: operation.operation.as_str().into(),
         summary: operation.summary.clone(),
         level: operation.level,
+        product: names.product(file, operation),
+        status: operation.status.iter().map(|(code, s)| (code.as_str().into(), s.all().to_vec())).collect(),
+        status_rule: derive::status(names, table),
         dry_run: derive::dry_run(names, table, &params),
         token: derive::token(names, table, &params),
         params,
@@ -110,6 +113,7 @@ fn parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &str, pa
         wire: parameter.wire.clone().unwrap_or_else(|| name.into()),
         kind: parameter.kind,
         of: parameter.of,
+        joined: parameter.joined,
         fields,
         default: parameter.default.clone(),
         min: parameter.min,
@@ -121,6 +125,7 @@ fn parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &str, pa
         plain: parameter.plain.as_ref().and_then(|p| kinds::pattern(names, file, p)),
         told: None,
         passes_over: parameter.passes_over,
+        matches: Vec::new(),
         examples: parameter.examples.iter().map(literal_text).collect(),
         sent: parameter.sent,
         filters,
@@ -140,6 +145,11 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &s
         (true, None) => wrong(format!("`{name}` is a list of nothing"), "add `of`: the type of its elements"),
         (false, Some(_)) => wrong(format!("`{name}` has `of` but is no list"), "give it `type = \"list\"`"),
         _ => {}
+    }
+    let scalars = parameter.kind == ScalarType::List
+        && !matches!(parameter.of, None | Some(ScalarType::List | ScalarType::Struct));
+    if parameter.joined.is_some() && !scalars {
+        wrong(format!("`{name}` is `joined` but is no list of scalars"), "only lists of scalars are one value");
     }
     if !parameter.fields.is_empty() && element != Some(ScalarType::Struct) {
         wrong(format!("`{name}` has `fields` but is no struct"), "only structs, and lists of structs, have members");
@@ -387,6 +397,11 @@ pub(super) fn complete(names: &mut Names<'_>, table: Table<'_>, operation: Opera
     }
     for (name, output) in &table.operation.output {
         behaviour.output(name, output);
+    }
+    for (name, parameter) in &table.operation.input {
+        if let Some(paths) = &parameter.matches {
+            behaviour.matches(name, paths);
+        }
     }
     behaviour.operation.reads = behaviour.operation.effects.is_empty();
     behaviour.operation.accepts = behaviour.accepts();
@@ -716,7 +731,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             let rule = judged.then(|| derive::output(self.names, self.table, name, output));
             self.operation.output.push(Output {
                 name: name.into(),
-                wire: answer_wire(&output.wire, name),
+                wire: answer_wire(*self.names.cloud.protocol, &output.wire, name),
                 kind: output.kind,
                 from,
                 values: output.values.clone(),
@@ -733,10 +748,10 @@ impl<'t> Behaviour<'_, '_, 't> {
             self.names.error_with(Problem::Shape(problem), place.clone(), help);
             None
         };
-        let given = [output.shows.is_some(), output.value.is_some(), output.view.is_some()];
+        let given = [output.shows.is_some(), output.value.is_some(), output.view.is_some(), output.counts.is_some()];
         if given.iter().filter(|g| **g).count() > 1 {
             let problem = format!("the output `{name}` takes its value from more than one place");
-            return wrong(problem, "give one of `shows`, `value` and `view`");
+            return wrong(problem, "give one of `shows`, `value`, `view` and `counts`");
         }
         if output.view.is_none() && (output.of.is_some() || output.selects.is_some() || !output.later.is_empty()) {
             let problem = format!("the output `{name}` shows resources, but without a view");
@@ -753,6 +768,18 @@ impl<'t> Behaviour<'_, '_, 't> {
         if let Some(value) = &output.value {
             let wanted = scalar_slot(output.kind, None, &output.values);
             return self.guard(value, &scope, &wanted).map(OutputFrom::Value);
+        }
+        if let Some(counted) = &output.counts {
+            let selects = |o: &OutputFile| o.selects.is_some();
+            if output.kind != ScalarType::Integer || !self.table.operation.output.get(&***counted).is_some_and(selects)
+            {
+                let problem =
+                    Problem::Shape(format!("the output `{name}` does not count what `{}` selects", **counted));
+                let help = "give it `type = \"integer\"`, and name an output that has `selects`";
+                self.names.error_with(problem, self.file().at(counted.span()), help);
+                return None;
+            }
+            return Some(OutputFrom::Counts(counted.as_str().into()));
         }
         let Some(view) = &output.view else { return Some(OutputFrom::Nothing) };
         let kind = self.names.kind(self.file(), view.span(), view, view)?;
@@ -777,7 +804,12 @@ impl<'t> Behaviour<'_, '_, 't> {
                 }
                 let filter = selects.filter.as_ref();
                 let filter = filter.and_then(|f| self.selector(f, |p| p.filters.is_some(), "has `filters`"));
-                Some(OutputFrom::Selected { kind, by, filter })
+                let page = selects.page.as_ref().and_then(|page| {
+                    let counts = |p: &Param| p.kind == ScalarType::Integer && p.default.is_some();
+                    let what = "is an integer with a `default`";
+                    self.selector(&page.number, counts, what).zip(self.selector(&page.size, counts, what))
+                });
+                Some(OutputFrom::Selected { kind, by, filter, page })
             }
             _ => {
                 let problem = format!("it is not clear which resources the output `{name}` shows");
@@ -785,6 +817,24 @@ impl<'t> Behaviour<'_, '_, 't> {
                 self.names.error_with(Problem::Shape(problem), place, help);
                 None
             }
+        }
+    }
+
+    /// The fields that a parameter of a reading operation is compared with.
+    fn matches(&mut self, name: &str, paths: &At<Paths>) {
+        let kind = self.operation.output.iter().find_map(|o| match &o.from {
+            OutputFrom::Selected { kind, .. } => Some(*kind),
+            _ => None,
+        });
+        let (Some(kind), Some(index)) = (kind, self.operation.param(name)) else {
+            let problem = Problem::Shape(format!("`{name}` is compared with nothing: no output has `selects`"));
+            self.names.error_with(problem, self.file().at(paths.span()), "leave out `matches`");
+            return;
+        };
+        for path in paths.all() {
+            let steps: Vec<&str> = path.split('.').collect();
+            let found = self.names.shown_path(self.table.file, paths.span(), path, kind, &steps, None);
+            self.operation.params[index as usize].matches.extend(found);
         }
     }
 

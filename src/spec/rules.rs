@@ -136,6 +136,9 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
             name: _,
             summary: _,
             level: _,
+            product: _,
+            status: _,
+            status_rule,
             params,
             dry_run,
             token,
@@ -151,6 +154,7 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
             reads: _,
         } = operation;
         params.iter_mut().flat_map(|p| &mut p.refusals).for_each(|(_, r)| refusal(r));
+        status_rule.iter_mut().for_each(new);
         dry_run.iter_mut().for_each(|(_, rule)| new(rule));
         if let Some(token) = token {
             token.repeat.iter_mut().for_each(new);
@@ -178,6 +182,7 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
                 | OutputFrom::One { .. }
                 | OutputFrom::Many { .. }
                 | OutputFrom::Selected { .. }
+                | OutputFrom::Counts(_)
                 | OutputFrom::Nothing => {}
             }
         }
