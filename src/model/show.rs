@@ -274,7 +274,11 @@ pub fn render(scope: &Scope, assessment: &Assessment) -> Tree {
 /// A value as it is written: by itself, or as the only element of a list. A list without it is empty.
 fn one_value(value: Value, kind: ScalarType) -> Option<Tree> {
     let text = value.to_wire().map(Tree::Text);
-    if kind == ScalarType::List { Some(Tree::List(text.into_iter().collect())) } else { text }
+    if kind == ScalarType::List && value != Value::Anything {
+        Some(Tree::List(text.into_iter().collect()))
+    } else {
+        text
+    }
 }
 
 fn render_view(scope: &Scope, handle: Handle, kind: KindIx, later: &[Arc<str>]) -> Tree {
@@ -288,9 +292,7 @@ fn render_view(scope: &Scope, handle: Handle, kind: KindIx, later: &[Arc<str>]) 
                     .collect(),
             )),
             ShownFrom::Nothing => None,
-            ShownFrom::Paths(_) | ShownFrom::Value(_) => {
-                one_value(view_value(scope, handle, shown).value, shown.kind)
-            }
+            ShownFrom::Paths(_) | ShownFrom::Value(_) => one_value(view_value(scope, handle, shown).value, shown.kind),
         };
         members.extend(tree.map(|t| (shown.name.clone(), t)));
     }
