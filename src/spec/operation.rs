@@ -881,7 +881,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             return None;
         };
         let (from, is_list) = (self.operation.vars[var as usize].kind, self.operation.vars[var as usize].list);
-        if is_list != (kind == ScalarType::List) {
+        if is_list && kind != ScalarType::List {
             let problem = Problem::Path(format!("`{first}` and this output are not both a list"));
             let place = self.file().within(span, text, part_of(text, first));
             self.names.error_with(problem, place, "a list shows a path from a list, one for each");
