@@ -288,6 +288,9 @@ impl Assessment {
     }
 
     fn resolve(&mut self, law: &Law, world: &World, input: &Input, param: &Param, wrong: bool) {
+        if param.names.is_empty() {
+            return;
+        }
         let texts = input.texts(&param.name);
         let mut handles = Vec::with_capacity(texts.len());
         let mut complete = !wrong;

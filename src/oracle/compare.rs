@@ -336,10 +336,10 @@ impl<'a> Compare<'a> {
     }
 
     fn is_own_name_or_state(&self, handle: Handle, kind: KindIx, shown: &Shown) -> bool {
-        let place = self.source(handle, shown).place;
-        place.is_some_and(|(at, field)| {
-            let own = self.law[kind].fields[field as usize].kind;
-            at == handle && matches!(own, FieldKind::Id | FieldKind::State)
+        // A path may lead to another resource, whose fields are others.
+        let own = self.source(handle, shown).place.filter(|(at, _)| *at == handle);
+        own.is_some_and(|(_, field)| {
+            matches!(self.law[kind].fields[field as usize].kind, FieldKind::Id | FieldKind::State)
         })
     }
 
