@@ -12,12 +12,21 @@ use eipcheck::{
     spec::{Law, SpecSource, clouds, file::Level, law::RuleIx, load},
 };
 
-/// The documents that the law of EC2 is derived from: only they make a rule binding.
-const DOCUMENTS: [(&str, &str); 4] = [
-    ("disassociate-address", "DisassociateAddress"),
-    ("disassociate-nat-gateway-address", "DisassociateNatGatewayAddress"),
-    ("release-address", "ReleaseAddress"),
-    ("unassign-private-nat-gateway-address", "UnassignPrivateNatGatewayAddress"),
+/// The documents that a law is derived from, each with its operation: only they make a rule binding.
+type Documents = &'static [(&'static str, &'static str)];
+
+/// The documents of each law.
+const DOCUMENTS: [(&str, Documents); 2] = [
+    ("alibaba", &[("unassociate-eip-address", "UnassociateEipAddress")]),
+    (
+        "ec2",
+        &[
+            ("disassociate-address", "DisassociateAddress"),
+            ("disassociate-nat-gateway-address", "DisassociateNatGatewayAddress"),
+            ("release-address", "ReleaseAddress"),
+            ("unassign-private-nat-gateway-address", "UnassignPrivateNatGatewayAddress"),
+        ],
+    ),
 ];
 
 /// Every law that is built in, with its plans. Planning takes seconds, so it is done once.
@@ -61,23 +70,45 @@ fn every_statement_is_a_sentence() {
 
 #[test]
 fn what_is_binding_is_said_by_one_of_the_documents() {
-    let law = built_in("ec2");
-    let musts: Vec<_> = law.rules.iter().filter(|r| r.level == Level::Must).collect();
-    assert!(musts.len() > 30, "only {} rules are binding", musts.len());
-    for rule in musts {
-        let cited = DOCUMENTS.iter().any(|(text, _)| *text == rule.source.text);
-        assert!(cited, "{} is binding, but its source is {}", rule.id, rule.source.text);
-    }
-    for (text, _) in DOCUMENTS {
-        assert!(law.rules.iter().any(|r| r.level == Level::Must && r.source.text == text), "{text} binds nobody");
+    assert_eq!(clouds(&SpecSource::BuiltIn).unwrap(), DOCUMENTS.map(|(cloud, _)| cloud));
+    for (cloud, documents) in DOCUMENTS {
+        let law = built_in(cloud);
+        let musts: Vec<_> = law.rules.iter().filter(|r| r.level == Level::Must).collect();
+        assert!(musts.len() > 30, "only {} rules of {cloud} are binding", musts.len());
+        for rule in musts {
+            let cited = documents.iter().any(|(text, _)| *text == rule.source.text);
+            assert!(cited, "{} is binding, but its source is {}", rule.id, rule.source.text);
+        }
+        for (text, _) in documents {
+            assert!(law.rules.iter().any(|r| r.level == Level::Must && r.source.text == *text), "{text} binds nobody");
+        }
     }
 }
 
 #[test]
 fn the_documented_operations_are_binding_and_no_others() {
-    let law = built_in("ec2");
-    let binding: Vec<&str> = law.operations.iter().filter(|o| o.level == Level::Must).map(|o| &*o.name).collect();
-    assert_eq!(binding, DOCUMENTS.map(|(_, operation)| operation));
+    for (cloud, documents) in DOCUMENTS {
+        let law = built_in(cloud);
+        let binding: Vec<&str> = law.operations.iter().filter(|o| o.level == Level::Must).map(|o| &*o.name).collect();
+        assert_eq!(binding, documents.iter().map(|(_, operation)| *operation).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_is_known_of_alibaba_is_listed_without_a_gap() {
+    let law = built_in("alibaba");
+    let known: Vec<&str> = law.facts.iter().map(|f| &*f.id).collect();
+    let rules = (1..=43).map(|number| format!("AL-{number:02}"));
+    let ambiguities = (1..=23).map(|number| format!("A{number}"));
+    assert_eq!(known, rules.chain(ambiguities).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_documented_code_of_alibaba_has_its_status() {
+    let law = built_in("alibaba");
+    let operation = &law[law.operation("UnassociateEipAddress").unwrap()];
+    // The table has 26 rows, and the code of one is a template.
+    assert_eq!(operation.status.len(), 25);
 }
 
 #[test]

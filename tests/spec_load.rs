@@ -15,14 +15,16 @@ format = 1
 cloud = "tiny"
 title = "A tiny cloud"
 protocol = "ec2-query"
-version = "2016-11-15"
-service = "ec2"
 namespace = "http://tiny.example/"
 region = "here-1"
 
 [sources]
 guide = { title = "The guide" }
 errors = { title = "The error codes", url = "https://tiny.example/errors" }
+
+[product.tiny]
+title = "Tiny things"
+version = "2016-11-15"
 
 [codes]
 throttled = ["Throttling"]

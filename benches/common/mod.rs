@@ -232,11 +232,11 @@ impl<H: FnMut(Turn)> Talk<'_, H> {
     }
 
     fn draw(&mut self, walk: &mut Walk<'_>) -> Option<Call> {
-        let (atlas, oracle) = (&self.with.atlas, &self.oracle);
+        let (law, atlas, oracle) = (&self.with.law, &self.with.atlas, &self.oracle);
         self.shares.time(Part::Generate, || {
             for _ in 0..8 {
                 let Some(call) = walk.next(atlas, oracle.worlds()) else { continue };
-                let Some(request) = call.resolve(oracle.worlds(), "eipcheck") else { continue };
+                let Some(request) = call.resolve(law, oracle.worlds(), "eipcheck") else { continue };
                 if !oracle.foresee(&request).is_empty() {
                     return Some(call);
                 }
@@ -267,7 +267,7 @@ impl<H: FnMut(Turn)> Talk<'_, H> {
     /// One request on its whole way, but for the network.
     fn call(&mut self, call: &Call) {
         let law = &self.with.law;
-        let Some(request) = call.resolve(self.oracle.worlds(), "eipcheck").filter(|_| !self.over) else { return };
+        let Some(request) = call.resolve(law, self.oracle.worlds(), "eipcheck").filter(|_| !self.over) else { return };
         let shares = &mut *self.shares;
         shares.requests += 1;
         let content_type = wire::request_type(law);

@@ -170,7 +170,7 @@ impl Play {
     }
 
     fn call(&mut self, call: &Call) {
-        if let Some(request) = call.resolve(self.oracle.worlds(), "eipcheck") {
+        if let Some(request) = call.resolve(&LAW, self.oracle.worlds(), "eipcheck") {
             self.ask(&request);
         }
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     spec::{
         file::{Accepted, AfterFailure, Defect, TokenScope},
-        law::{Guard, Law, Operation, OperationIx, Param, ParamIx, Refusal, RuleIx, Token, VarIx},
+        law::{Guard, Law, Operation, OperationIx, Param, ParamIx, Refusal, RuleIx, Token, Undeclared, VarIx},
     },
     wire::Request,
 };
@@ -24,6 +24,8 @@ pub enum Bound {
     Absent,
     /// The parameter names something that is not there, or is malformed.
     Failed,
+    /// The parameter is fine, but names nothing of this kind: something of another kind, or what is passed over.
+    Nothing,
     /// One resource.
     One(Handle),
     /// Several.
@@ -97,7 +99,7 @@ impl Assessment {
             match bound {
                 Bound::One(h) => named.push(*h),
                 Bound::Many(list) => named.extend(list),
-                Bound::Absent | Bound::Failed => {}
+                Bound::Absent | Bound::Failed | Bound::Nothing => {}
             }
         }
         named.sort_unstable();
@@ -105,9 +107,9 @@ impl Assessment {
         named
     }
 
-    /// True if every one of these variables holds something.
+    /// True if every one of these variables holds something, or null for good reason.
     pub fn resolves(&self, needs: &[VarIx]) -> bool {
-        needs.iter().all(|v| matches!(self.bound[*v as usize], Bound::One(_) | Bound::Many(_)))
+        needs.iter().all(|v| !matches!(self.bound[*v as usize], Bound::Absent | Bound::Failed))
     }
 }
 
@@ -254,9 +256,11 @@ impl Assessment {
     }
 
     fn refuse_defect(&mut self, operation: &Operation, param: Option<ParamIx>, defect: Defect) {
-        let refusal = match param {
-            Some(ix) => operation.params[ix as usize].refusal(defect),
-            None => operation.undeclared.as_ref(),
+        let refusal = match (param, &operation.undeclared) {
+            (Some(ix), _) => operation.params[ix as usize].refusal(defect),
+            (None, Some(Undeclared::Refused(refusal))) => Some(refusal),
+            (None, Some(Undeclared::Ignored(rule))) => return self.permits.push(*rule),
+            (None, None) => None,
         };
         let Some(refusal) = refusal else {
             return self.leave_open("the law does not say how this argument is answered");
@@ -278,47 +282,74 @@ impl Assessment {
     }
 
     fn resolve(&mut self, law: &Law, world: &World, input: &Input, param: &Param, wrong: bool) {
-        let Some(reference) = param.names else { return };
-        let var = reference.var as usize;
-        let name = law[self.operation].vars[var].name.clone();
-        let list = law[self.operation].vars[var].list;
-        let texts = input.texts(&param.name);
-        if wrong || texts.is_empty() {
-            self.bound[var] = if wrong { Bound::Failed } else { Bound::Absent };
-            self.scope.bind(&name, Value::Null);
+        if param.names.is_empty() {
             return;
         }
+        let texts = input.texts(&param.name);
         let mut handles = Vec::with_capacity(texts.len());
-        for text in texts {
-            match world.lookup(law, reference.kind, reference.by, text) {
-                Lookup::Live(handle) => handles.push(handle),
-                Lookup::Gone(handle) if reference.accepts_gone => handles.push(handle),
-                Lookup::Gone(handle) if self.lingers(law, handle, reference.kind) => {
-                    handles.push(handle);
-                    self.leave_open("what is gone may still be known for a while");
-                }
-                Lookup::Gone(handle) => {
-                    self.gone.push(handle);
-                    self.refuse_name(param, Defect::Stale);
-                }
-                Lookup::Nothing => self.refuse_name(param, Defect::Unknown),
-                Lookup::Undecided => {
-                    self.undecided = true;
-                    self.leave_open("the name may be that of something not seen yet");
-                }
+        let mut complete = !wrong;
+        for text in texts.iter().filter(|text| !wrong && !input::is_plain(param, text)) {
+            match self.name(law, world, param, text) {
+                Some(found) => handles.extend(found),
+                None => complete = false,
             }
         }
-        let complete = handles.len() == input.texts(&param.name).len();
-        let (bound, value) = match (complete, list) {
-            (false, _) => (Bound::Failed, Value::Null),
-            (true, true) => {
+        for reference in &param.names {
+            let var = reference.var as usize;
+            let (name, list) = {
+                let var = &law[self.operation].vars[var];
+                (var.name.clone(), var.list)
+            };
+            let mut of_kind =
+                handles.iter().copied().filter(|h| world.get(*h).is_some_and(|r| r.kind == reference.kind));
+            let (bound, value) = if !complete {
+                (Bound::Failed, Value::Null)
+            } else if texts.is_empty() {
+                (Bound::Absent, Value::Null)
+            } else if list {
                 let value = Value::List(handles.iter().map(|h| Value::Ref(*h)).collect());
-                (Bound::Many(handles), value)
+                (Bound::Many(handles.clone()), value)
+            } else {
+                match of_kind.next() {
+                    Some(handle) => (Bound::One(handle), Value::Ref(handle)),
+                    None => (Bound::Nothing, Value::Null),
+                }
+            };
+            self.bound[var] = bound;
+            self.scope.bind(&name, value);
+        }
+    }
+
+    /// What a name names: a resource of any of the kinds that the parameter may name, or nothing if it is passed over.
+    /// None if that is a fault, or cannot be told.
+    fn name(&mut self, law: &Law, world: &World, param: &Param, text: &str) -> Option<Option<Handle>> {
+        let found: Vec<_> = param.names.iter().map(|r| (r, world.lookup(law, r.kind, r.by, text))).collect();
+        if let Some(handle) = found.iter().find_map(|(_, l)| if let Lookup::Live(h) = l { Some(*h) } else { None }) {
+            return Some(Some(handle));
+        }
+        let gone = found.iter().find_map(|(r, l)| if let Lookup::Gone(h) = l { Some((*r, *h)) } else { None });
+        if let Some((reference, handle)) = gone {
+            if reference.accepts_gone {
+                return Some(Some(handle));
             }
-            (true, false) => (Bound::One(handles[0]), Value::Ref(handles[0])),
-        };
-        self.bound[var] = bound;
-        self.scope.bind(&name, value);
+            if self.lingers(law, handle, reference.kind) {
+                self.leave_open("what is gone may still be known for a while");
+                return Some(Some(handle));
+            }
+            self.gone.push(handle);
+            if param.passes_over {
+                return Some(None);
+            }
+            self.refuse_name(param, Defect::Stale);
+        } else if found.iter().any(|(_, l)| matches!(l, Lookup::Undecided)) {
+            self.undecided = true;
+            self.leave_open("the name may be that of something not seen yet");
+        } else if param.passes_over {
+            return Some(None);
+        } else {
+            self.refuse_name(param, Defect::Unknown);
+        }
+        None
     }
 
     fn refuse_name(&mut self, param: &Param, defect: Defect) {

@@ -45,6 +45,11 @@ impl Forward {
         &self.world
     }
 
+    /// A request id that no other request has had.
+    pub fn request_id(&mut self) -> Arc<str> {
+        self.dice.request_id()
+    }
+
     /// Answers a request that arrives at this moment.
     pub fn answer(&mut self, request: &Request, now: Moment) -> Answer {
         self.pass_time(now);
@@ -68,7 +73,8 @@ impl Forward {
     }
 
     fn refuse(&mut self, assessment: &Assessment, code: Arc<str>) -> Answer {
-        let status = self.law.codes.status.get(&*code).copied().unwrap_or(400);
+        let documented = self.law.statuses(assessment.operation, &code);
+        let status = documented.and_then(|(statuses, _)| statuses.first().copied()).unwrap_or(400);
         let message: Arc<str> = match assessment.refusals.first() {
             Some(refusal) => self.law[refusal.rule].says.as_str().into(),
             None => "The request would have succeeded.".into(),

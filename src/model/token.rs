@@ -151,7 +151,7 @@ fn differs(param: &Param, one: Option<&InputValue>, other: Option<&InputValue>) 
     match (one, other) {
         (None, None) => false,
         (Some(one), Some(other)) => plain(param.of.unwrap_or(param.kind)) && !same(one, other),
-        _ => param.names.is_some() || (param.kind == ScalarType::List && param.of.is_some_and(plain)),
+        _ => !param.names.is_empty() || (param.kind == ScalarType::List && param.of.is_some_and(plain)),
     }
 }
 

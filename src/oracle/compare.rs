@@ -150,7 +150,7 @@ impl<'a> Compare<'a> {
                         source,
                         &Scalar {
                             name: output.name.to_string(),
-                            text: got.and_then(Tree::as_text),
+                            text: got.and_then(|tree| text_of(tree, output.kind)),
                             kind: output.kind,
                             values: &output.values,
                             optional: output.optional,
@@ -187,8 +187,19 @@ impl<'a> Compare<'a> {
                         of: None,
                     })?;
                 }
-                OutputFrom::Selected { kind, by, filter } => {
+                OutputFrom::Counts(of) => self.count(output, of, rule, got)?,
+                OutputFrom::Selected { kind, by, filter, page } => {
                     let mut expected = show::selected(self.scope, self.assessment, *kind, by, *filter);
+                    let items = got.and_then(Tree::as_list).unwrap_or_default();
+                    let mut partial = partial;
+                    if let Some((before, most)) = show::page(self.scope, self.assessment, *page) {
+                        if items.len() > most {
+                            let allowed = format!("{} shows a page of at most {most}", output.name);
+                            self.differ(rule, allowed, format!("it shows {}", items.len()))?;
+                        }
+                        // A full page may not be the last one.
+                        partial |= before > 0 || items.len() >= most;
+                    }
                     if partial {
                         expected.iter_mut().for_each(|(_, presence)| *presence = Presence::May);
                     }
@@ -196,18 +207,27 @@ impl<'a> Compare<'a> {
                         let name = &operation.params[*ix as usize].name;
                         self.assessment.scope.input.get(name).is_some()
                     };
-                    let (named, filtered) = (by.iter().any(given), filter.iter().any(given));
+                    let matched = operation.params.iter().enumerate().filter(|(_, p)| !p.matches.is_empty());
+                    let filtered = filter.iter().any(given) || matched.map(|(ix, _)| ix as u32).any(|ix| given(&ix));
+                    let named = by.iter().any(given);
                     self.list(Listing {
                         name: output.name.to_string(),
                         kind: *kind,
                         expected,
-                        items: got.and_then(Tree::as_list).unwrap_or_default(),
+                        items,
                         later: &[],
                         exhaustive: named,
                         complete: !named && !filtered && !partial,
                         rule,
                         of: None,
                     })?;
+                    // What was asked for by name, and passed over, is gone.
+                    let passed_over = if self.reading && !partial { self.assessment.gone.as_slice() } else { &[] };
+                    for handle in passed_over.iter().copied() {
+                        if self.world.get(handle).is_some_and(|r| r.kind == *kind) {
+                            self.confirm_life(handle);
+                        }
+                    }
                 }
             }
         }
@@ -216,6 +236,34 @@ impl<'a> Compare<'a> {
 
     fn is_id(&self, handle: Handle, field: FieldIx) -> bool {
         self.world.get(handle).is_some_and(|r| self.law[r.kind].fields[field as usize].kind == FieldKind::Id)
+    }
+
+    /// How many resources a list would show if it were not cut into pages.
+    fn count(&mut self, output: &Output, of: &Arc<str>, rule: RuleIx, got: Option<&Tree>) -> Result<(), Mismatch> {
+        let operation = &self.law[self.assessment.operation];
+        let counted = operation.output.iter().find(|o| o.name == *of).map(|o| &o.from);
+        let Some(OutputFrom::Selected { kind, by, filter, .. }) = counted else { return Ok(()) };
+        let Some(text) = got.and_then(Tree::as_text) else {
+            if output.optional {
+                return Ok(());
+            }
+            return self.differ(rule, format!("{} is shown", output.name), "it is missing".into());
+        };
+        let expected = show::selected(self.scope, self.assessment, *kind, by, *filter);
+        let least = expected.iter().filter(|(_, presence)| *presence == Presence::Must).count();
+        // Without names, what others have made is counted as well.
+        let named = by.iter().any(|ix| self.scope.input.get(&operation.params[*ix as usize].name).is_some());
+        let most = if named { expected.len() } else { usize::MAX };
+        if text.parse().is_ok_and(|count: usize| (least..=most).contains(&count)) {
+            self.passes.push(rule);
+            return Ok(());
+        }
+        let allowed = match most {
+            usize::MAX => format!("{} is at least {least}", output.name),
+            most if most == least => format!("{} is {least}", output.name),
+            most => format!("{} is from {least} to {most}", output.name),
+        };
+        self.differ(rule, allowed, format!("it is {text}"))
     }
 
     /// A difference, unless its rule is muted.
@@ -271,7 +319,7 @@ impl<'a> Compare<'a> {
                 source,
                 &Scalar {
                     name,
-                    text: got.and_then(Tree::as_text),
+                    text: got.and_then(|tree| text_of(tree, shown.kind)),
                     kind: shown.kind,
                     values: &shown.values,
                     optional,
@@ -288,10 +336,10 @@ impl<'a> Compare<'a> {
     }
 
     fn is_own_name_or_state(&self, handle: Handle, kind: KindIx, shown: &Shown) -> bool {
-        let place = self.source(handle, shown).place;
-        place.is_some_and(|(at, field)| {
-            let own = self.law[kind].fields[field as usize].kind;
-            at == handle && matches!(own, FieldKind::Id | FieldKind::State)
+        // A path may lead to another resource, whose fields are others.
+        let own = self.source(handle, shown).place.filter(|(at, _)| *at == handle);
+        own.is_some_and(|(_, field)| {
+            matches!(self.law[kind].fields[field as usize].kind, FieldKind::Id | FieldKind::State)
         })
     }
 
@@ -728,13 +776,18 @@ impl Repeat<'_> {
     /// True if the first answer shows this text in this place, or nothing there either.
     fn shows(&self, output: &str, shown: Option<&Arc<str>>, text: Option<&Arc<str>>) -> bool {
         let Some(tree) = self.first.get(output) else { return text.is_none() };
-        let same = |tree: Option<&Tree>| tree.and_then(Tree::as_text).filter(|t| !t.is_empty()) == text;
+        let same = |tree: Option<&Tree>| tree.and_then(Tree::as_single).filter(|t| !t.is_empty()) == text;
         match (tree, shown) {
             (tree, None) => same(Some(tree)),
             (Tree::List(items), Some(name)) => items.iter().any(|item| same(item.get(name))),
             (item, Some(name)) => same(item.get(name)),
         }
     }
+}
+
+/// The text of a field that shows one value; a list shows it as its only element.
+fn text_of(tree: &Tree, kind: ScalarType) -> Option<&Arc<str>> {
+    if kind == ScalarType::List { tree.as_single() } else { tree.as_text() }
 }
 
 /// The first few scalars of an item, for a message.

@@ -19,7 +19,7 @@ use crate::{
     },
     spec::{
         file::{AfterFailure, WireFault},
-        law::{Demand, Law, Refusal, RuleIx},
+        law::{Demand, Law, OperationIx, Refusal, RuleIx},
     },
     wire::{Answer, Body, Request, Tree},
 };
@@ -125,7 +125,7 @@ impl Oracle {
         }
         let suspicions = self.follow_suspicions(request, interval, answer);
         if let (true, Some((_, violation))) = (living.is_empty(), suspicions.first()) {
-            let mut judgement = self.form(answer);
+            let mut judgement = self.form(request.operation, answer);
             judgement.verdict = Verdict::Violation(violation.clone());
             return judgement;
         }
@@ -133,7 +133,7 @@ impl Oracle {
         self.suspicions.extend(suspects);
         self.suspicions.truncate(MOST_SUSPICIONS);
         self.most_worlds = self.most_worlds.max(living.len());
-        let mut judgement = self.form(answer);
+        let mut judgement = self.form(request.operation, answer);
         match (first, death) {
             (Some(mut found), _) => {
                 // Where one world would have had it accepted and another refused, neither answer keeps a rule that it
@@ -233,7 +233,7 @@ impl Oracle {
     }
 
     /// The rules about the form of answers.
-    fn form(&self, answer: &Answer) -> Judgement {
+    fn form(&self, operation: OperationIx, answer: &Answer) -> Judgement {
         let mut judgement =
             Judgement { passes: Vec::new(), faults: Vec::new(), open: false, verdict: Verdict::Explained };
         let success = match &answer.body {
@@ -242,8 +242,12 @@ impl Oracle {
             Body::Unreadable { .. } => return judgement,
         };
         for (fault, rule) in &self.law.wire_rules {
-            let about_errors = matches!(fault, WireFault::ErrorEnvelope | WireFault::NoErrorRequestId);
-            if about_errors == success || self.settings.muted.contains(*rule) {
+            let concerned = if success { fault.in_success() } else { fault.in_error() };
+            // What is not there cannot be repeated, nor be of the wrong form.
+            let about_id = matches!(fault, WireFault::RepeatedRequestId | WireFault::RequestIdForm);
+            let without_id = about_id && answer.request_id.is_none();
+            // The status has a rule of its own, by operation and code.
+            if !concerned || without_id || *fault == WireFault::Status || self.settings.muted.contains(*rule) {
                 continue;
             }
             if answer.faults.contains(fault) {
@@ -254,6 +258,18 @@ impl Oracle {
                 });
             } else {
                 judgement.passes.push(*rule);
+            }
+        }
+        if let Body::Error { code, .. } = &answer.body
+            && let Some((statuses, Some(rule))) = self.law.statuses(operation, code)
+            && !self.settings.muted.contains(rule)
+        {
+            if statuses.contains(&answer.status) {
+                judgement.passes.push(rule);
+            } else {
+                let statuses: Vec<String> = statuses.iter().map(u16::to_string).collect();
+                let allowed = format!("{code} with HTTP {}", statuses.join(" or "));
+                judgement.faults.push(Violation { rule, allowed, came: describe(answer) });
             }
         }
         judgement.passes.sort_unstable();
@@ -431,6 +447,12 @@ impl Oracle {
 
     fn refused(&self, world: &Arc<World>, assessment: &Assessment, answer: &Answer, code: &str) -> Fate {
         let law = &self.law;
+        // It may have been asked too soon after something else; where a rule refuses, that may be the reason as well.
+        let is_busy = law.codes.busy.iter().any(|c| **c == *code);
+        let due = |r: &Refusal| r.codes.is_empty() || r.codes.iter().any(|c| **c == *code);
+        if is_busy && !assessment.refusals.iter().any(due) && assessment.dry_run.is_none() {
+            return Fate::Unclear(format!("the target is busy ({code})"));
+        }
         if !assessment.may_refuse() {
             let rule = self.blame_for_refusing(world, assessment);
             return Fate::Dies(

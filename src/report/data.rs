@@ -151,6 +151,9 @@ pub struct Exchange {
     pub received: u64,
     /// The HTTP method.
     pub method: String,
+    /// The query, if there is one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub query: String,
     /// The request's headers.
     pub headers: Vec<(String, String)>,
     /// The request's body.

@@ -12,7 +12,10 @@ use crate::{
     model::{assess::assess, effect, value::Value, world::World},
     oracle::handles::seen_text,
     report::data::Leftover,
-    scenario::step::{Call, Symbol},
+    scenario::{
+        draft,
+        step::{Call, Symbol},
+    },
     spec::{
         file::{Defect, FieldKind, ScalarType},
         law::{KindIx, Law, OperationIx, ParamIx, Reference},
@@ -132,7 +135,7 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
     for (place, (operation, param)) in law[created.kind].undo.iter().enumerate() {
         let last = place + 1 == law[created.kind].undo.len();
         let Some(call) = undo_call(&law, session, belief, *operation, *param, created) else { continue };
-        let Some(request) = call.resolve(&[], &session.tokens) else { continue };
+        let Some(request) = call.resolve(&law, &[], &session.tokens) else { continue };
         let assessment = assess(&law, belief, &request);
         if !assessment.refusals.is_empty() && assessment.open.is_none() && handle.is_some() && !insist {
             outcome = Attempt::Refused("something else has to go first".into());
@@ -200,17 +203,24 @@ fn undo_call(
         }
         let text = if ix as ParamIx == param {
             created.id.clone()
-        } else if parameter.required() {
-            let reference = parameter.names?;
-            let believed = handle.and_then(|handle| {
-                let resource = belief.get(handle)?;
+        } else if parameter.required() && !parameter.names.is_empty() {
+            let believed = |reference: &Reference| {
+                let resource = belief.get(handle?)?;
                 let to = law[created.kind].fields.iter().zip(&resource.fields).find_map(|(f, v)| match v {
                     Value::Ref(to) if f.to == Some(reference.kind) => Some(*to),
                     _ => None,
                 })?;
                 seen_text(belief, to, reference.by)
-            });
-            believed.or_else(|| joined(law, session, created, reference))?
+            };
+            let joined = |reference: &Reference| joined(law, session, created, *reference);
+            let names = &parameter.names;
+            names.iter().find_map(believed).or_else(|| names.iter().find_map(joined))?
+        } else if draft::belongs(spec, ix as ParamIx) && parameter.names.is_empty() {
+            match draft::good_values(law, belief, spec, parameter).into_iter().next() {
+                Some(Symbol::Text(text)) => text,
+                _ if parameter.required() => return None,
+                _ => continue,
+            }
         } else {
             continue;
         };
@@ -229,7 +239,7 @@ fn joined(law: &Law, session: &Session<'_>, created: &Created, reference: Refere
         let text = |kind: KindIx| {
             request.args.iter().find_map(|(name, tree)| {
                 let param = params.iter().find(|p| p.name == *name)?;
-                tree.as_text().filter(|_| param.names.is_some_and(|r| r.kind == kind))
+                tree.as_text().filter(|_| param.reference_to(kind).is_some())
             })
         };
         (text(created.kind)? == &created.id).then(|| text(reference.kind).cloned())?

@@ -34,6 +34,7 @@ use std::{
 };
 
 use globset::GlobSet;
+use rustc_hash::FxHashSet;
 use url::Url;
 
 use self::{
@@ -47,9 +48,13 @@ use crate::{
     reference::server::{Reference, Running, start},
     report::{data::Report, trace::TraceWriter},
     scenario::atlas::Atlas,
-    spec::law::{Law, RuleIx},
-    target::{HttpTarget, NoAnswer, TargetError, TargetOptions, clock::Clock},
-    wire::sign::{Credentials, SignError, Signer},
+    spec::{
+        file::WireFault,
+        law::{Law, ProductIx, RuleIx},
+    },
+    target::{HttpTarget, NoAnswer, TargetError, TargetOptions, clock::Clock, http::is_loopback},
+    wire::Answer,
+    wire::sign::{Credentials, Manner, SignError, Signer},
 };
 
 /// What a run is asked to do.
@@ -57,8 +62,12 @@ use crate::{
 pub struct RunOptions {
     /// The target; none for the embedded server.
     pub url: Option<Url>,
+    /// Where requests to some products go, if not to `url`.
+    pub endpoints: Vec<(ProductIx, Url)>,
     /// The region that requests are signed for.
     pub region: String,
+    /// How requests are signed and sent.
+    pub manner: Manner,
     /// The seed of the random sequences.
     pub seed: u64,
     /// The most requests, clean-up not counted.
@@ -169,6 +178,8 @@ pub struct Context {
     pub nonce: String,
     /// Groups of scenarios so far.
     groups: AtomicU64,
+    /// Every request id so far, if the law says that none is repeated.
+    request_ids: Mutex<RequestIds>,
 }
 
 impl Context {
@@ -181,6 +192,11 @@ impl Context {
     /// with the same seed and nonce sends the same tokens.
     pub fn tokens(&self, group: &str, number: usize) -> String {
         format!("eipcheck-{}-{group}-{number}", self.nonce)
+    }
+
+    /// Takes note of the id of an answer, and notes a fault if another answer has had it.
+    pub fn note_request_id(&self, answer: &mut Answer) {
+        self.request_ids.lock().unwrap_or_else(PoisonError::into_inner).note(&self.law, answer);
     }
 
     /// The counts so far.
@@ -239,6 +255,25 @@ impl Context {
     }
 }
 
+/// The request ids of a run.
+#[derive(Debug, Default)]
+pub struct RequestIds(FxHashSet<Arc<str>>);
+
+impl RequestIds {
+    /// Takes note of the id of an answer, and notes a fault if it is not the first with it. Nothing is kept where the law
+    /// does not mind.
+    pub fn note(&mut self, law: &Law, answer: &mut Answer) {
+        let Some(id) =
+            answer.request_id.as_ref().filter(|_| law.wire_rules.contains_key(&WireFault::RepeatedRequestId))
+        else {
+            return;
+        };
+        if !self.0.insert(id.clone()) {
+            answer.faults.push(WireFault::RepeatedRequestId);
+        }
+    }
+}
+
 /// Runs a law against a target. Watches `stop`, and comes to an orderly end when told to.
 ///
 /// # Errors
@@ -261,6 +296,7 @@ pub async fn run(
     let plans = suite::plan_everything(&law);
     let context = Arc::new(Context {
         tally: Mutex::new(Tally::new(&law)),
+        request_ids: Mutex::default(),
         law: law.clone(),
         nonce: nonce(&options),
         options,
@@ -311,10 +347,11 @@ async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>
                 (url, clock, Some(server))
             }
         };
-        let loopback = crate::target::http::is_loopback(&url);
-        let credentials = Credentials::from_env_or_dummy(loopback)?;
-        let signer = Signer::new(credentials, options.region.clone(), law.wire.service.clone());
-        let target = HttpTarget::new(url, TargetOptions { signer, timeout: options.timeout })?;
+        let more = options.endpoints.clone();
+        let loopback = std::iter::once(&url).chain(more.iter().map(|(_, url)| url)).all(is_loopback);
+        let credentials = Credentials::from_env_or_dummy(&law.credentials, loopback)?;
+        let signer = Signer::new(credentials, options.region.clone(), options.manner);
+        let target = HttpTarget::new(url, TargetOptions { signer, timeout: options.timeout, endpoints: more })?;
         endpoints.push(Endpoint { target, clock, _server: server });
     }
     // Workers on one real target share its connections and its clock.

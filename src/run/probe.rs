@@ -25,7 +25,7 @@ use crate::{
     },
     spec::{
         file::ScalarType,
-        law::{Law, OperationIx},
+        law::{Law, OperationIx, ProductIx},
     },
     target::NoAnswer,
     wire::{self, Answer, Body},
@@ -78,7 +78,7 @@ pub async fn probe(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans) -
     for (ix, operation) in law.operations() {
         let call = question(law, ix, &mut dice);
         let tokens = context.tokens("probe", ix.0 as usize);
-        let Some(request) = call.resolve(&[], &tokens) else {
+        let Some(request) = call.resolve(law, &[], &tokens) else {
             found.push(None);
             continue;
         };
@@ -126,7 +126,7 @@ async fn yardstick(context: &Context, endpoint: &Endpoint) -> Result<(Shape, Raw
     context.count_request();
     context.count_sent();
     let from = endpoint.clock.now();
-    let exchange = endpoint.target.send_raw(law, NOBODYS, &[]).await;
+    let exchange = endpoint.target.send_raw(law, ProductIx(0), NOBODYS, &[]).await;
     let record = record(&exchange, Interval { from, to: endpoint.clock.now() });
     if let Some(trace) = &context.trace {
         trace.write(law, "probe", Place::default(), None, &record);
@@ -235,13 +235,13 @@ fn question(law: &Law, ix: OperationIx, dice: &mut Dice) -> Call {
         if !draft::belongs(operation, place as u32) {
             continue;
         }
-        let value = match param.names {
+        let value = match param.names.first() {
             Some(reference) => law[reference.kind].fields[reference.by as usize]
                 .mint
                 .as_ref()
                 .map(|mint| Symbol::Text(dice.mint(mint).into())),
             None if operation.token.as_ref().is_some_and(|t| t.param == place as u32) => Some(Symbol::Token(1)),
-            None => param.examples.first().map(|e| Symbol::Text(e.as_str().into())),
+            None => draft::examples(law, param).next(),
         };
         if let Some(value) = value {
             let value = if param.kind == ScalarType::List { Symbol::List(vec![value]) } else { value };

@@ -215,7 +215,7 @@ impl<'a> Session<'a> {
         let law = &self.context.law;
         for _ in 0..8 {
             let Some(call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
-            let Some(request) = call.resolve(self.oracle.worlds(), &self.tokens) else { continue };
+            let Some(request) = call.resolve(law, self.oracle.worlds(), &self.tokens) else { continue };
             let rules = self.oracle.foresee(&request);
             let about_answers = |r: RuleIx| matches!(law[r].demand, Demand::Answer | Demand::Form | Demand::Code);
             let harmful = rules.iter().any(|r| self.muted.contains(r) && !about_answers(r));
@@ -229,7 +229,7 @@ impl<'a> Session<'a> {
     /// Looks at everything of which something is unconfirmed.
     async fn look_around(&mut self) -> Result<(), End> {
         for look in self.atlas.looks_at_unconfirmed(&self.context.law, self.oracle.worlds()) {
-            if look.resolve(self.oracle.worlds(), &self.tokens).is_some() {
+            if look.resolve(&self.context.law, self.oracle.worlds(), &self.tokens).is_some() {
                 self.call(&look).await?;
             }
         }
@@ -251,7 +251,7 @@ impl<'a> Session<'a> {
                 self.wait_until(usually).await?;
             }
             for look in &looks {
-                if look.resolve(self.oracle.worlds(), &self.tokens).is_some() {
+                if look.resolve(&self.context.law, self.oracle.worlds(), &self.tokens).is_some() {
                     self.call_again(look).await?;
                 }
             }
@@ -308,7 +308,7 @@ impl<'a> Session<'a> {
         if self.context.is_over() {
             return Err(End::Over);
         }
-        let Some(request) = call.resolve(self.oracle.worlds(), &self.tokens) else {
+        let Some(request) = call.resolve(&self.context.law, self.oracle.worlds(), &self.tokens) else {
             return Err(End::Indeterminate(format!(
                 "{}: the target has not shown a value that this request needs",
                 call.display(&self.context.law)
@@ -346,7 +346,8 @@ impl<'a> Session<'a> {
     fn is_throttled(&self, answer: &Answer) -> bool {
         match &answer.body {
             Body::Error { code, .. } => {
-                answer.status == 429 || self.context.law.codes.throttled.iter().any(|c| **c == **code)
+                let codes = &self.context.law.codes;
+                answer.status == 429 || codes.throttled.iter().chain(&codes.busy).any(|c| **c == **code)
             }
             Body::Unreadable { .. } => matches!(answer.status, 429 | 503),
             Body::Success(_) => false,
@@ -372,7 +373,11 @@ impl<'a> Session<'a> {
             self.played.exchanges.push((self.played.steps.len(), record));
         }
         match exchange.outcome {
-            Ok(response) => Ok((interval, wire::decode_answer(law, request.operation, &response))),
+            Ok(response) => {
+                let mut answer = wire::decode_answer(law, request.operation, &response);
+                self.context.note_request_id(&mut answer);
+                Ok((interval, answer))
+            }
             Err(why) => Err(why.to_string()),
         }
     }
@@ -408,6 +413,7 @@ pub fn record(exchange: &target::Exchange, interval: Interval) -> Exchange {
         sent: interval.from.0,
         received: interval.to.0,
         method: request.method.to_string(),
+        query: request.query,
         headers: request.headers,
         body: String::from_utf8_lossy(&request.body).into_owned(),
         answer: exchange.outcome.as_ref().ok().map(|response| RawAnswer {
@@ -434,7 +440,7 @@ pub fn created_by(law: &Law, operation: OperationIx, answer: &Answer) -> Vec<Cre
                 for (var, path) in paths {
                     let kind = operation.vars[*var as usize].kind;
                     let is_id = law[kind].id.is_some_and(|id| path.0 == [id]);
-                    if let (true, true, Some(id)) = (creates(kind), is_id, value.as_text()) {
+                    if let (true, true, Some(id)) = (creates(kind), is_id, value.as_single()) {
                         found.push(Created { kind, id: id.clone() });
                     }
                 }

@@ -126,7 +126,7 @@ impl<'l> Aim<'l> {
 /// creating them needs, and so on.
 fn kinds_that_matter(law: &Law, operation: OperationIx, conditions: &[Condition<'_>]) -> Vec<KindIx> {
     let mut kinds: Vec<KindIx> = Vec::new();
-    let mut more: Vec<KindIx> = law[operation].params.iter().filter_map(|p| Some(p.names?.kind)).collect();
+    let mut more: Vec<KindIx> = law[operation].params.iter().flat_map(|p| p.names.iter().map(|r| r.kind)).collect();
     more.extend(conditions.iter().filter_map(|c| c.holds).flat_map(Expr::kinds));
     while let Some(kind) = more.pop() {
         if kinds.contains(&kind) {
@@ -135,7 +135,7 @@ fn kinds_that_matter(law: &Law, operation: OperationIx, conditions: &[Condition<
         kinds.push(kind);
         for (_, creator) in law.operations().filter(|(_, o)| o.effects.iter().any(|e| creates(&e.change, kind))) {
             let needed = creator.params.iter().enumerate().filter(|(ix, _)| draft::belongs(creator, *ix as ParamIx));
-            more.extend(needed.filter_map(|(_, param)| Some(param.names?.kind)));
+            more.extend(needed.flat_map(|(_, param)| param.names.iter().map(|r| r.kind)));
         }
     }
     kinds

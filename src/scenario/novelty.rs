@@ -111,7 +111,7 @@ impl Facts {
         // A token is of use while there is something else that the same operation could name.
         for used in world.tokens.iter() {
             let operation = used.sent.operation;
-            let kinds = law[operation].params.iter().filter_map(|p| p.names.map(|r| r.kind));
+            let kinds = law[operation].params.iter().flat_map(|p| p.names.iter().map(|r| r.kind));
             let choices: Vec<usize> = kinds.map(|kind| world.live(kind).count().min(most_alike)).collect();
             new_fact |= self.facts.insert(hash(&("token", operation, choices)));
         }

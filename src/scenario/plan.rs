@@ -29,7 +29,7 @@ use crate::{
     oracle::{RuleSet, Settings},
     spec::{
         file::Defect,
-        law::{Change, Law, OperationIx, Refusal, RuleIx},
+        law::{Change, Law, OperationIx, Refusal, RuleIx, Undeclared},
     },
 };
 
@@ -257,11 +257,14 @@ fn steps_from(
         });
         if let Some(plain) = calls.first() {
             for fault in draft::faults(operation) {
-                let refusal = match fault.param {
-                    Some(param) => operation.params[param as usize].refusal(fault.defect),
-                    None => operation.undeclared.as_ref(),
+                let asked = |r: &Refusal| wanted(r.rule) || r.code_rule.is_some_and(wanted);
+                let asked = match (fault.param, &operation.undeclared) {
+                    (Some(param), _) => operation.params[param as usize].refusal(fault.defect).is_some_and(asked),
+                    (None, Some(Undeclared::Refused(refusal))) => asked(refusal),
+                    (None, Some(Undeclared::Ignored(rule))) => wanted(*rule),
+                    (None, None) => false,
                 };
-                if refusal.is_some_and(|r| wanted(r.rule) || r.code_rule.is_some_and(wanted)) {
+                if asked {
                     // Which of the good requests leaves nothing else to refuse, only trying tells.
                     for good in calls.iter().take(6) {
                         steps.extend(draft::with_fault(law, world, good, fault, &mut dice).map(Step::Call));
@@ -282,11 +285,12 @@ fn steps_from(
             }
             // Names of what is gone, where the operation wants to hear of it.
             for param in &operation.params {
-                if let Some(reference) = param.names.filter(|r| r.accepts_gone) {
+                for reference in param.names.iter().filter(|r| r.accepts_gone) {
                     for handle in draft::nameable(world, reference.kind, reference.by, false).into_iter().take(2) {
                         let mut call = plain.clone();
                         if let Some(symbol) = super::step::Symbol::of(world, handle, reference.by) {
                             draft::set_arg(&mut call, &param.name, symbol);
+                            draft::tell_kinds(operation, &mut call);
                             steps.push(Step::Call(call));
                         }
                     }
@@ -300,9 +304,9 @@ fn steps_from(
     // An operation that takes only what is gone has no plain request; try it with that alone.
     for ix in operations.iter().copied() {
         let operation = &law[ix];
-        let accepting: Vec<_> = operation.params.iter().filter(|p| p.names.is_some_and(|r| r.accepts_gone)).collect();
+        let accepting: Vec<_> = operation.params.iter().filter(|p| p.names.iter().any(|r| r.accepts_gone)).collect();
         if let ([param], Err(_)) = (accepting.as_slice(), draft::good_calls(law, world, ix, 1))
-            && let Some(reference) = param.names
+            && let Some(reference) = param.names.first()
         {
             for handle in draft::nameable(world, reference.kind, reference.by, false).into_iter().take(2) {
                 if let Some(symbol) = super::step::Symbol::of(world, handle, reference.by) {
@@ -312,10 +316,13 @@ fn steps_from(
         }
         // Names of what no longer exists, or never did, where nothing that exists could be named instead.
         for (place, param) in operation.params.iter().enumerate() {
-            let Some(reference) = param.names else { continue };
+            if param.names.is_empty() {
+                continue;
+            }
             for defect in [Defect::Stale, Defect::Unknown, Defect::Malformed] {
                 let asked = |r: &Refusal| wanted(r.rule) || r.code_rule.is_some_and(wanted);
-                if world.live(reference.kind).next().is_some() || !param.refusal(defect).is_some_and(asked) {
+                let nameable = param.names.iter().any(|r| world.live(r.kind).next().is_some());
+                if nameable || !param.refusal(defect).is_some_and(asked) {
                     continue;
                 }
                 let Some(partial) = draft::good_call_without(law, world, ix, place as u32) else { continue };

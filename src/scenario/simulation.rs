@@ -45,7 +45,7 @@ impl Simulation {
 
     /// The request as it would be sent. None if an argument has not been seen.
     pub fn resolve(&self, call: &Call) -> Option<Request> {
-        call.resolve(self.oracle.worlds(), TOKENS)
+        call.resolve(self.oracle.law(), self.oracle.worlds(), TOKENS)
     }
 
     /// Sends a request and judges the answer. None if an argument has not been seen.

@@ -125,10 +125,10 @@ impl Symbol {
 impl Call {
     /// The request as it will be sent; none if an argument names something that has not been seen. `tokens` is what the
     /// tokens of this scenario begin with.
-    pub fn resolve(&self, worlds: &[Arc<World>], tokens: &str) -> Option<Request> {
+    pub fn resolve(&self, law: &Law, worlds: &[Arc<World>], tokens: &str) -> Option<Request> {
         let args =
             self.args.iter().map(|(n, s)| Some((n.clone(), s.resolve(worlds, tokens)?))).collect::<Option<_>>()?;
-        Some(Request { operation: self.operation, args })
+        Some(Request::new(law, self.operation, args))
     }
 
     /// For people: `Operation Parameter=value …`.

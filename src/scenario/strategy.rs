@@ -18,11 +18,11 @@ use super::{
     step::{Call, Symbol},
 };
 use crate::{
-    model::{forward::Dice, token::Use, world::World},
+    model::{forward::Dice, token::Use, value::Handle, world::World},
     oracle::handles::seen_text,
     spec::{
         file::{Level, ScalarType},
-        law::{KindIx, Law, OperationIx, ParamIx},
+        law::{FieldIx, KindIx, Law, OperationIx, ParamIx},
     },
 };
 
@@ -198,9 +198,8 @@ impl<'s> Walk<'s> {
             match values.into_iter().nth(pick) {
                 Some(value) => call.args.push((param.name.clone(), value)),
                 None => {
-                    if let Some(reference) = param.names
-                        && belongs(operation, ix)
-                    {
+                    if !param.names.is_empty() && belongs(operation, ix) {
+                        let reference = param.names[self.dice.below(param.names.len())];
                         // A name that exists but has not been seen: a look will show it.
                         if world.live(reference.kind).any(|(h, _)| seen_text(world, h, reference.by).is_none()) {
                             return Ok(None);
@@ -210,6 +209,7 @@ impl<'s> Walk<'s> {
                 }
             }
         }
+        draft::tell_kinds(operation, &mut call);
         Ok(match draft.bent {
             Bent::Straight => Some(call),
             Bent::Fault(fault) => {
@@ -230,11 +230,17 @@ impl<'s> Walk<'s> {
     /// not.
     fn crossed(&mut self, law: &Law, world: &World, mut call: Call) -> Call {
         for param in law[call.operation].params.iter() {
-            let Some(reference) = param.names else { continue };
             let Some((_, value)) = call.args.iter_mut().find(|(n, _)| *n == param.name) else { continue };
-            let mut all = draft::nameable(world, reference.kind, reference.by, true);
-            all.extend(draft::nameable(world, reference.kind, reference.by, false));
-            let pick = all.get(self.dice.below(all.len())).and_then(|h| Symbol::of(world, *h, reference.by));
+            if param.names.is_empty() {
+                continue;
+            }
+            let mut all: Vec<(Handle, FieldIx)> = Vec::new();
+            for (reference, live) in param.names.iter().flat_map(|r| [(r, true), (r, false)]) {
+                all.extend(
+                    draft::nameable(world, reference.kind, reference.by, live).into_iter().map(|h| (h, reference.by)),
+                );
+            }
+            let pick = all.get(self.dice.below(all.len())).and_then(|(h, by)| Symbol::of(world, *h, *by));
             if let Some(symbol) = pick {
                 *value = if param.kind == ScalarType::List { Symbol::List(vec![symbol]) } else { symbol };
             }

@@ -11,9 +11,9 @@ use super::{
     check,
     derive::{KindRefusals, Table},
     error::{Problem, SpecErrors, SpecText},
-    file::{CloudFile, FactsFile, ResourcesFile, WireFault},
+    file::{CloudFile, FactsFile, ProductFile, ResourcesFile, WireFault},
     kinds::{self, OperationText},
-    law::{Demand, Law, Operation, OperationIx, Rule, RuleIx, WireStyle},
+    law::{Demand, Law, Operation, OperationIx, Product, Rule, RuleIx, WireStyle},
     names::Names,
     operation,
     rules::renumber,
@@ -56,6 +56,10 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
         check::contradictions(&mut names, table.file, table.operation);
     }
     check_general_parameters(&mut names, &files.operations);
+    if cloud.product.is_empty() {
+        let help = "add `[product.NAME]` with a `title` and a `version`";
+        names.error_with(Problem::Shape("the cloud has no product".into()), cloud_text.at(cloud.cloud.span()), help);
+    }
 
     let in_force = in_force(&names, &operations);
     let facts = files.facts.as_ref();
@@ -69,10 +73,11 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
         title: cloud.title.clone(),
         wire: WireStyle {
             protocol: *cloud.protocol,
-            version: cloud.version.clone(),
-            service: cloud.service.clone(),
             namespace: cloud.namespace.clone(),
+            ignores: cloud.ignores.clone(),
         },
+        products: products(cloud),
+        credentials: cloud.credentials.clone(),
         region: cloud.region.clone(),
         sources: cloud.sources.iter().map(|(key, source)| (key.clone(), source.clone())).collect(),
         codes: cloud.codes.clone(),
@@ -87,6 +92,17 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
     };
     renumber(&mut law, &becomes);
     Ok(law)
+}
+
+/// The products, in the order of their names.
+fn products(cloud: &CloudFile) -> Vec<Product> {
+    let product = |(name, file): (&String, &ProductFile)| Product {
+        name: name.clone(),
+        title: file.title.clone(),
+        version: file.version.clone(),
+        service: file.service.clone().unwrap_or_else(|| name.clone()),
+    };
+    cloud.product.iter().map(product).collect()
 }
 
 /// The ids of all rules and open questions that are in force.

@@ -79,15 +79,20 @@ pub struct CloudFile {
     pub title: String,
     /// How requests and answers are written.
     pub protocol: At<Protocol>,
-    /// The API version that every request carries.
-    pub version: String,
-    /// The service name in the scope of a signature.
-    pub service: String,
+    /// The parts of the cloud that have an API version of their own, by name; at least one.
+    pub product: BTreeMap<String, ProductFile>,
     /// The XML namespace of a successful answer's root element.
     #[serde(default)]
     pub namespace: Option<String>,
     /// The region used unless the user names one.
     pub region: String,
+    /// Parameters that clients may send with any operation, and that change nothing. An operation that declares one of
+    /// them has it like any other.
+    #[serde(default)]
+    pub ignores: Vec<String>,
+    /// The environment variables that hold the user's credentials.
+    #[serde(default)]
+    pub credentials: CredentialNames,
     /// Where statements come from: the documents themselves, and what else the provider publishes.
     pub sources: BTreeMap<String, Source>,
     /// Answers that say nothing about the law.
@@ -116,6 +121,37 @@ pub struct CloudFile {
 pub enum Protocol {
     /// Form-encoded requests with flattened, one-based lists; XML answers with `<item>` lists; signed with SigV4.
     Ec2Query,
+    /// Flattened, one-based lists in the query or a form; JSON or XML answers in which a list stands in a wrapper;
+    /// signed with RPC v1 (HMAC-SHA1) or ACS3-HMAC-SHA256.
+    Rpc,
+}
+
+/// A part of a cloud with an API version of its own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ProductFile {
+    /// The name for people.
+    pub title: String,
+    /// The API version that every request to it carries.
+    pub version: String,
+    /// The service name in the scope of a signature, where the protocol has scopes; the product's name unless given.
+    #[serde(default)]
+    pub service: Option<String>,
+}
+
+/// The environment variables that hold credentials.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct CredentialNames {
+    /// The variable that holds the name of the key.
+    #[serde(default)]
+    pub access_key: Option<String>,
+    /// The variable that holds the key.
+    #[serde(default)]
+    pub secret_key: Option<String>,
+    /// The variable that holds what temporary credentials carry as well.
+    #[serde(default)]
+    pub session_token: Option<String>,
 }
 
 /// A text that rules are taken from.
@@ -136,6 +172,9 @@ pub struct GeneralCodes {
     /// Too many requests: nothing is learnt, whatever was asked.
     #[serde(default)]
     pub throttled: Vec<String>,
+    /// Too many requests about the same thing: nothing is learnt, unless a rule demands a refusal.
+    #[serde(default)]
+    pub busy: Vec<String>,
     /// The account's quota is used up: nothing is learnt.
     #[serde(default)]
     pub quota: Vec<String>,
@@ -148,7 +187,28 @@ pub struct GeneralCodes {
     /// The code that the reference server gives where none is documented.
     #[serde(default)]
     pub undocumented: Option<String>,
-    /// The HTTP status of each code that does not come with 400.
+    /// A request for another version of the API than its product's.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// A signature that is not the request's.
+    #[serde(default)]
+    pub signature: Option<String>,
+    /// A request that is not signed, or not completely.
+    #[serde(default)]
+    pub incomplete: Option<String>,
+    /// A key that nobody has.
+    #[serde(default)]
+    pub unknown_key: Option<String>,
+    /// A nonce that was used before.
+    #[serde(default)]
+    pub replayed: Option<String>,
+    /// A time of signing that is too far from the present.
+    #[serde(default)]
+    pub expired: Option<String>,
+    /// A time of signing that is not written as the protocol has it.
+    #[serde(default)]
+    pub timestamp: Option<String>,
+    /// The HTTP status of each code that does not come with 400. An operation's own `[status]` comes first.
     #[serde(default)]
     pub status: BTreeMap<String, u16>,
 }
@@ -182,6 +242,9 @@ pub struct Convention {
     pub says: String,
     /// Where it is said.
     pub source: SourceRef,
+    /// For `undeclared`: such a parameter is passed over, and the request is judged as if it were not there.
+    #[serde(default)]
+    pub ignored: bool,
 }
 
 /// A way in which a single parameter is wrong, whatever the state of the world.
@@ -196,6 +259,10 @@ pub enum Defect {
     Range,
     /// A text that is not one of `enum`.
     Enum,
+    /// A text that does not match `pattern`.
+    Form,
+    /// A text that is longer than `max-length`.
+    Length,
     /// A reference that does not have the form of its kind.
     Malformed,
     /// A reference of the right form that names nothing.
@@ -214,6 +281,8 @@ impl Defect {
             Defect::Type => "type",
             Defect::Range => "range",
             Defect::Enum => "enum",
+            Defect::Form => "form",
+            Defect::Length => "length",
             Defect::Malformed => "malformed",
             Defect::Unknown => "unknown",
             Defect::Stale => "stale",
@@ -268,6 +337,21 @@ pub enum WireFault {
     MissingListWrapper,
     /// An element that is there but empty, where a value that is not set is left out.
     EmptyScalar,
+    /// A value of another JSON type than the documented one: a text for a number, for instance.
+    JsonType,
+    /// A JSON object that has two members of one name.
+    DuplicateMember,
+    /// A request id that is no UUID in capital letters.
+    RequestIdForm,
+    /// A request id that an earlier answer of the same run has had.
+    RepeatedRequestId,
+    /// An error that does not name the host that answers.
+    NoHostId,
+    /// An error that does not say where its code is explained.
+    NoRecommend,
+    /// An error whose HTTP status is not the one that `[codes.status]` gives for its code. What an operation's own
+    /// `[status]` says is a rule of that operation.
+    Status,
 }
 
 impl WireFault {
@@ -282,6 +366,31 @@ impl WireFault {
             WireFault::BooleanSpelling => "boolean-spelling",
             WireFault::MissingListWrapper => "missing-list-wrapper",
             WireFault::EmptyScalar => "empty-scalar",
+            WireFault::JsonType => "json-type",
+            WireFault::DuplicateMember => "duplicate-member",
+            WireFault::RequestIdForm => "request-id-form",
+            WireFault::RepeatedRequestId => "repeated-request-id",
+            WireFault::NoHostId => "no-host-id",
+            WireFault::NoRecommend => "no-recommend",
+            WireFault::Status => "status",
+        }
+    }
+
+    /// True if a successful answer can have it.
+    pub fn in_success(self) -> bool {
+        use WireFault::*;
+        !matches!(self, ErrorEnvelope | NoErrorRequestId | NoHostId | NoRecommend | Status)
+    }
+
+    /// True if an error can have it.
+    pub fn in_error(self) -> bool {
+        use WireFault::*;
+        match self {
+            ErrorEnvelope | NoErrorRequestId | NoHostId | NoRecommend | Status => true,
+            DuplicateMember | RequestIdForm | RepeatedRequestId => true,
+            NoRequestId | RootElement | Namespace | BooleanSpelling | MissingListWrapper | EmptyScalar | JsonType => {
+                false
+            }
         }
     }
 }
@@ -508,6 +617,12 @@ pub struct OperationFile {
     pub source: At<String>,
     /// How binding its tables are: `must` if its source is one of the documents.
     pub level: Level,
+    /// The product that it belongs to: a key of `[product]`. May be left out where the cloud has only one.
+    #[serde(default)]
+    pub product: Option<At<String>>,
+    /// The HTTP status that its table of errors gives for a code; of several any is right.
+    #[serde(default)]
+    pub status: BTreeMap<String, At<Statuses>>,
     /// Its parameters.
     #[serde(default)]
     pub input: BTreeMap<String, ParameterFile>,
@@ -523,6 +638,36 @@ pub struct OperationFile {
     /// Where it departs from what the cloud says of tokens.
     #[serde(default)]
     pub token: Option<At<OperationTokenFile>>,
+}
+
+/// One HTTP status, or several of which any is right.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Statuses {
+    /// One status.
+    One(u16),
+    /// Any of these.
+    Several(Vec<u16>),
+}
+
+impl Statuses {
+    /// Each of them.
+    pub fn all(&self) -> &[u16] {
+        match self {
+            Statuses::One(status) => std::slice::from_ref(status),
+            Statuses::Several(statuses) => statuses,
+        }
+    }
+}
+
+/// How the elements of a list are written as one value.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Joined {
+    /// With commas between them.
+    Comma,
+    /// As a JSON array of strings.
+    Json,
 }
 
 /// A parameter.
@@ -541,6 +686,9 @@ pub struct ParameterFile {
     /// Its name on the wire; the protocol's usual form of the name unless given.
     #[serde(default)]
     pub wire: Option<String>,
+    /// For a list of scalars: its elements are written as one value, in this way, instead of one by one.
+    #[serde(default)]
+    pub joined: Option<Joined>,
     /// A request without it is refused.
     #[serde(default)]
     pub required: bool,
@@ -556,9 +704,22 @@ pub struct ParameterFile {
     /// The values that it may have.
     #[serde(default, rename = "enum")]
     pub values: Vec<String>,
-    /// It names a resource: `kind` (by its id) or `kind.field`.
+    /// The regular expression that a text matches as a whole.
     #[serde(default)]
-    pub names: Option<At<String>>,
+    pub pattern: Option<At<String>>,
+    /// How many characters a text has at most. How binding that is, the convention says.
+    #[serde(default)]
+    pub max_length: Option<u32>,
+    /// It names a resource: `kind` (by its id) or `kind.field`. A list of them: it names a resource of any of these
+    /// kinds, each of which has a variable of its own.
+    #[serde(default)]
+    pub names: Option<At<Paths>>,
+    /// With `names`: texts that match this regular expression as a whole are no names, and stand for themselves.
+    #[serde(default)]
+    pub plain: Option<At<String>>,
+    /// With several kinds in `names`: another parameter tells which of them a request means.
+    #[serde(default)]
+    pub told: Option<ToldFile>,
     /// The variable that rules know the named resource by; the kind's name unless given (for a list: with an `s`).
     #[serde(default, rename = "as")]
     pub variable: Option<At<String>>,
@@ -570,13 +731,16 @@ pub struct ParameterFile {
     /// be accepted as well, and nobody knows what comes of that.
     #[serde(default)]
     pub unknown_open: bool,
+    /// A name that names nothing, or something gone, is passed over, as if it were not in the request.
+    #[serde(default)]
+    pub passes_over: bool,
     /// The codes for a reference that names nothing, where they are not the kind's own.
     #[serde(default)]
     pub unknown: Option<Refusal>,
     /// The codes for a malformed reference, where they are not the kind's own.
     #[serde(default)]
     pub malformed: Option<Refusal>,
-    /// Values to send, all of them valid.
+    /// Values to send, all of them valid. `{region}` stands for the region of the run.
     #[serde(default)]
     pub examples: Vec<Literal>,
     /// How often it is sent when it need not be.
@@ -585,15 +749,31 @@ pub struct ParameterFile {
     /// It holds the filters of a reading operation: a list of structs of a name and a list of values.
     #[serde(default)]
     pub filters: Option<FiltersFile>,
+    /// For a reading operation: it shows only resources of which this field or path has the value of the parameter; of
+    /// several paths, any one.
+    #[serde(default)]
+    pub matches: Option<At<Paths>>,
     /// The place in the operation's source; `parameter NAME` unless given.
     #[serde(default)]
     pub at: Option<String>,
     /// How binding the parameter's row is; the operation's level unless given.
     #[serde(default)]
     pub level: Option<Level>,
-    /// Another source than the operation's for the limits (`min`, `max`, `enum`) of this row.
+    /// Another source than the operation's for the limits (`min`, `max`, `enum`, `pattern`) of this row, or other codes
+    /// than the convention's.
     #[serde(default)]
     pub limits: Option<LimitSource>,
+}
+
+/// The parameter that tells which kind of resource another one names.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ToldFile {
+    /// Its name.
+    pub by: At<String>,
+    /// Its values, each with the kind that it stands for; or with `plain`, for a text that is no name.
+    #[serde(rename = "as")]
+    pub kinds: BTreeMap<String, At<String>>,
 }
 
 /// Where the limits of a parameter are said, and how binding they are.
@@ -604,6 +784,12 @@ pub struct LimitSource {
     pub level: Level,
     /// Where it is said.
     pub source: SourceRef,
+    /// The codes of the refusal, where they are not the convention's; any of them is right.
+    #[serde(default)]
+    pub codes: Vec<String>,
+    /// How binding these codes are; the same as `level` unless given.
+    #[serde(default)]
+    pub codes_level: Option<Level>,
 }
 
 /// Which members of a filter are its name and its values.
@@ -666,6 +852,9 @@ pub struct OutputFile {
     /// A reading operation's list: every resource of the kind that the request selects.
     #[serde(default)]
     pub selects: Option<SelectsFile>,
+    /// How many resources another output's list would have if it were not cut into pages: the name of that output.
+    #[serde(default)]
+    pub counts: Option<At<String>>,
     /// Fields of the view that this answer may leave out.
     #[serde(default)]
     pub later: Vec<String>,
@@ -699,6 +888,19 @@ pub struct SelectsFile {
     /// The parameter that holds filters.
     #[serde(default)]
     pub filter: Option<At<String>>,
+    /// The list is cut into pages, of which the answer shows one.
+    #[serde(default)]
+    pub page: Option<PageFile>,
+}
+
+/// The parameters that say which page of a list is shown.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PageFile {
+    /// The one that holds the number of the page, from 1; needs a `default`.
+    pub number: At<String>,
+    /// The one that holds how much a page holds at most; needs a `default`.
+    pub size: At<String>,
 }
 
 /// A rule of behaviour. It has exactly one of `refuse`, `permit`, `effect` and `keeps`.

@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     expr::Expr,
-    file::{Accepted, AfterFailure, Defect, FieldKind, Level, Protocol, ScalarType, Sent, TokenScope, WireFault},
+    file::{
+        Accepted, AfterFailure, CredentialNames, Defect, FieldKind, Joined, Level, Protocol, ScalarType, Sent,
+        TokenScope, WireFault,
+    },
 };
 
 macro_rules! index_type {
@@ -30,6 +33,8 @@ macro_rules! index_type {
 }
 
 index_type! {
+    /// A product of a [`Law`].
+    ProductIx => products: Product;
     /// An operation of a [`Law`].
     OperationIx => operations: Operation;
     /// A kind of resource of a [`Law`].
@@ -54,6 +59,10 @@ pub struct Law {
     pub title: String,
     /// How requests and answers are written.
     pub wire: WireStyle,
+    /// The parts with an API version of their own, by name.
+    pub products: Vec<Product>,
+    /// The environment variables that hold credentials.
+    pub credentials: CredentialNames,
     /// The region used unless the user names one.
     pub region: String,
     /// Titles of the texts that rules come from.
@@ -82,6 +91,25 @@ impl Law {
     /// The operation of this name.
     pub fn operation(&self, name: &str) -> Option<OperationIx> {
         self.operations.binary_search_by(|o| (*o.name).cmp(name)).ok().map(|i| OperationIx(i as u32))
+    }
+
+    /// The product of this name.
+    pub fn product(&self, name: &str) -> Option<ProductIx> {
+        self.products.iter().position(|p| p.name == name).map(|i| ProductIx(i as u32))
+    }
+
+    /// The HTTP statuses that a code of this operation may come with, and the rule that says so; none if the law does
+    /// not say.
+    pub fn statuses(&self, operation: OperationIx, code: &str) -> Option<(&[u16], Option<RuleIx>)> {
+        let operation = &self[operation];
+        let own = operation.status.iter().find(|(c, _)| **c == *code);
+        match own {
+            Some((_, statuses)) => Some((statuses, operation.status_rule)),
+            None => {
+                let general = self.codes.status.get(code)?;
+                Some((std::slice::from_ref(general), self.wire_rules.get(&WireFault::Status).copied()))
+            }
+        }
     }
 
     /// The rule with this id.
@@ -115,12 +143,23 @@ impl Law {
 pub struct WireStyle {
     /// The protocol.
     pub protocol: Protocol,
+    /// The XML namespace of answers.
+    pub namespace: Option<String>,
+    /// Parameters that any operation may carry, and that change nothing.
+    pub ignores: Vec<String>,
+}
+
+/// A part of a cloud with an API version of its own.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// The short name.
+    pub name: String,
+    /// The name for people.
+    pub title: String,
     /// The API version that requests carry.
     pub version: String,
     /// The service in the scope of a signature.
     pub service: String,
-    /// The XML namespace of answers.
-    pub namespace: Option<String>,
 }
 
 /// A reading with its choice.
@@ -322,6 +361,12 @@ pub struct Operation {
     pub summary: String,
     /// How binding its tables are.
     pub level: Level,
+    /// What it belongs to.
+    pub product: ProductIx,
+    /// The HTTP statuses that its table of errors gives for its codes; any of them is right.
+    pub status: Vec<(Arc<str>, Vec<u16>)>,
+    /// The rule about those, if there are any.
+    pub status_rule: Option<RuleIx>,
     /// Its parameters.
     pub params: Vec<Param>,
     /// The parameter that makes it a rehearsal, with the rule about it.
@@ -344,8 +389,8 @@ pub struct Operation {
     pub open: Vec<Open>,
     /// The rule that a good request is accepted: its first effect's, or its answer's.
     pub accepts: RuleIx,
-    /// The refusal of a parameter that it does not have.
-    pub undeclared: Option<Refusal>,
+    /// What becomes of a parameter that it does not have, if the law says so.
+    pub undeclared: Option<Undeclared>,
     /// True if it changes nothing.
     pub reads: bool,
 }
@@ -360,6 +405,15 @@ impl Operation {
     pub fn var(&self, name: &str) -> Option<VarIx> {
         self.vars.iter().position(|v| &*v.name == name).map(|i| i as VarIx)
     }
+}
+
+/// What becomes of a request with a parameter that the operation does not have.
+#[derive(Clone, Debug)]
+pub enum Undeclared {
+    /// It is refused.
+    Refused(Refusal),
+    /// The parameter is passed over, by this rule.
+    Ignored(RuleIx),
 }
 
 /// The parameter by which a repeated request is known.
@@ -405,6 +459,8 @@ pub struct Param {
     pub kind: ScalarType,
     /// The type of a list's elements.
     pub of: Option<ScalarType>,
+    /// How a list is written as one value, if it is.
+    pub joined: Option<Joined>,
     /// The members of a struct, or of a list of structs.
     pub fields: Vec<Param>,
     /// The value that an absent one stands for.
@@ -415,8 +471,20 @@ pub struct Param {
     pub max: Option<i64>,
     /// The values that it may have.
     pub values: Vec<Arc<str>>,
-    /// What it names.
-    pub names: Option<Reference>,
+    /// The form that a text has.
+    pub form: Option<Regex>,
+    /// How many characters it has at most.
+    pub longest: Option<u32>,
+    /// What it names: a resource of any of these kinds.
+    pub names: Vec<Reference>,
+    /// Texts of this form are no names.
+    pub plain: Option<Regex>,
+    /// The parameter that tells which of the kinds it is.
+    pub told: Option<Told>,
+    /// What names nothing is passed over.
+    pub passes_over: bool,
+    /// Only resources of which one of these has its value are shown.
+    pub matches: Vec<Path>,
     /// Values to send.
     pub examples: Vec<String>,
     /// How often it is sent.
@@ -436,6 +504,27 @@ impl Param {
     /// True if the law demands it.
     pub fn required(&self) -> bool {
         self.refusal(Defect::Required).is_some()
+    }
+
+    /// How it names a resource of this kind, if it does.
+    pub fn reference_to(&self, kind: KindIx) -> Option<Reference> {
+        self.names.iter().copied().find(|r| r.kind == kind)
+    }
+}
+
+/// Another parameter tells which kind of resource a parameter names.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// That parameter.
+    pub by: ParamIx,
+    /// Its values with the kinds; none for a text that is no name.
+    pub kinds: Vec<(Arc<str>, Option<KindIx>)>,
+}
+
+impl Told {
+    /// The value that goes with a resource of this kind, or with a text that is no name.
+    pub fn value(&self, kind: Option<KindIx>) -> Option<&Arc<str>> {
+        self.kinds.iter().find(|(_, k)| *k == kind).map(|(value, _)| value)
     }
 }
 
@@ -605,7 +694,11 @@ pub enum OutputFrom {
         by: Vec<ParamIx>,
         /// The parameter that filters.
         filter: Option<ParamIx>,
+        /// The parameters that hold the number of the page and its size.
+        page: Option<(ParamIx, ParamIx)>,
     },
+    /// How many resources an output that selects would show without pages.
+    Counts(Arc<str>),
     /// Not judged.
     Nothing,
 }
