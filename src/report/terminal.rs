@@ -42,21 +42,13 @@ fn level_style(level: Level) -> Style {
     }
 }
 
-fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::Must => "must",
-        Level::Should => "should",
-        Level::Assumed => "assumed",
-    }
-}
-
 /// One finding.
 ///
 /// # Errors
 ///
 /// Only those of the writer.
 pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Finding, seed: u64) -> fmt::Result {
-    let level = level_name(finding.level).style(level_style(finding.level)).to_string();
+    let level = finding.level.name().style(level_style(finding.level)).to_string();
     writeln!(out, "{} {}  {level}", format!("[{number}/{count}]").dimmed(), finding.rule.bold())?;
     writeln!(out, "  {}", finding.says)?;
     writeln!(out, "  {} {}, {}", "source:".dimmed(), finding.source.title, finding.source.at)?;
@@ -111,10 +103,10 @@ fn write_table(out: &mut String, report: &Report) -> fmt::Result {
     let head =
         ["level", "rules", "passed", "failed", "unsupported", "indeterminate", "not reached", "divergence", "coverage"];
     let mut rows: Vec<Vec<String>> = Vec::new();
-    for level in [Level::Must, Level::Should, Level::Assumed] {
-        let Some(t) = report.totals.levels.get(level_name(level)) else { continue };
+    for level in Level::ALL {
+        let Some(t) = report.totals.levels.get(level.name()) else { continue };
         rows.push(vec![
-            level_name(level).to_owned(),
+            level.name().to_owned(),
             t.all.to_string(),
             t.passed.to_string(),
             t.failed.to_string(),

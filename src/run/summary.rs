@@ -7,21 +7,9 @@ use super::{
 };
 use crate::{
     report::data::{FORMAT, Finding, LawName, OperationResult, Outcome, Report, RuleResult, Totals},
-    scenario::{file::StepFile, step::Step},
-    spec::{
-        file::Level,
-        law::{Law, RuleIx},
-    },
+    scenario::file::StepFile,
+    spec::law::{Law, RuleIx},
 };
-
-/// The name of a level in a report.
-pub fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::Must => "must",
-        Level::Should => "should",
-        Level::Assumed => "assumed",
-    }
-}
 
 /// Sums a run up.
 pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Plans) -> Report {
@@ -53,7 +41,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         } else {
             (Outcome::NotReached, Some("a broken rule stands in the way, or the run was over before".into()))
         };
-        let level = totals.levels.entry(level_name(rule.level).to_owned()).or_default();
+        let level = totals.levels.entry(rule.level.name().to_owned()).or_default();
         level.all += 1;
         match result {
             Outcome::Violation => level.failed += 1,
@@ -87,7 +75,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
                 scenario: evidence.scenario.clone(),
                 allowed: evidence.violation.allowed.clone(),
                 came: evidence.violation.came.clone(),
-                steps: evidence.steps.iter().map(|s| display(law, s)).collect(),
+                steps: evidence.steps.iter().map(|s| s.display(law)).collect(),
                 scenario_steps: evidence.steps.iter().map(|s| StepFile::new(law, s)).collect(),
                 exchanges: evidence.exchanges.clone(),
                 times: *times,
@@ -133,11 +121,4 @@ fn missing(law: &Law, operations: &[Probed], plans: &Plans, rule: RuleIx) -> Opt
     names.sort_unstable();
     names.dedup();
     (!names.is_empty()).then(|| names.join(", "))
-}
-
-fn display(law: &Law, step: &Step) -> String {
-    match step {
-        Step::Call(call) => call.display(law),
-        Step::Settle => "(wait until every change under way has happened)".to_owned(),
-    }
 }

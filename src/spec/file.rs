@@ -63,6 +63,20 @@ pub enum Level {
     Must,
 }
 
+impl Level {
+    /// All of them, the most binding first.
+    pub const ALL: [Level; 3] = [Level::Must, Level::Should, Level::Assumed];
+
+    /// Its name, in spec files, reports and on the terminal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Must => "must",
+            Level::Should => "should",
+            Level::Assumed => "assumed",
+        }
+    }
+}
+
 /// `cloud.toml`: what is true of every operation of a cloud.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
