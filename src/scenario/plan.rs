@@ -146,6 +146,8 @@ pub struct Search<'a> {
     pub wanted: &'a RuleSet,
     /// Rules that no scenario may touch, except the one that is looked for: they are known to be broken.
     pub avoid: &'a RuleSet,
+    /// Told now and then how many rules are still without a scenario; what was found is all there is once it says no.
+    pub go_on: &'a dyn Fn(usize) -> bool,
 }
 
 /// A state that the search has reached.
@@ -188,7 +190,7 @@ fn build_up(search: &Search<'_>, found: &mut [Option<Vec<Step>>]) {
         law.operations().filter(|(ix, o)| (search.available)(*ix) && !o.reads).map(|(ix, _)| ix).collect();
     for walk in 0..MOST_WALKS {
         let left = still_wanted(search, found);
-        if left.is_empty() || builders.is_empty() {
+        if left.is_empty() || builders.is_empty() || !(search.go_on)(left.len()) {
             return;
         }
         let about = |ix: OperationIx| left.iter().any(|r| law[*r].operation.is_none_or(|o| o == ix));
@@ -333,7 +335,7 @@ fn explore(search: &Search<'_>, found: &mut [Option<Vec<Step>>]) {
     let (mut states, mut number) = (0, 0);
     while let Some((_, state)) = queue.pop_first() {
         let left = still_wanted(search, found).len();
-        if left == 0 || states >= MOST_STATES {
+        if left == 0 || states >= MOST_STATES || !(search.go_on)(left) {
             break;
         }
         states += 1;
