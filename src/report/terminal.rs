@@ -82,7 +82,10 @@ fn write_unsupported(out: &mut String, report: &Report) -> fmt::Result {
     }
     writeln!(out, "{} {}", "Not implemented by the target:".bold(), missing.join(", "))?;
     let rules = report.rules.iter().filter(|r| r.result == Outcome::Unsupported).count();
-    writeln!(out, "  {rules} rules need them and are unsupported, which is no violation.\n")
+    let need = if rules == 1 { "needs" } else { "need" };
+    let them = if missing.len() == 1 { "it" } else { "them" };
+    let are = if rules == 1 { "is" } else { "are" };
+    writeln!(out, "  {} {need} {them} and {are} unsupported, which is no violation.\n", counted(rules as u64, "rule"))
 }
 
 fn write_indeterminate(out: &mut String, report: &Report) -> fmt::Result {
@@ -138,15 +141,17 @@ fn write_table(out: &mut String, report: &Report) -> fmt::Result {
         "divergence = failed / checked; coverage = checked / all. The two are never added up.".dimmed()
     )?;
     let seconds = t.milliseconds as f64 / 1000.0;
-    writeln!(
-        out,
-        "{} requests ({} judged) in {} scenarios, {seconds:.1} s, seed {}, law {}",
-        t.requests,
-        t.judged,
-        t.scenarios,
-        report.seed,
-        report.law.digest.get(..12).unwrap_or(&report.law.digest),
-    )
+    let requests = match t.scenarios {
+        0 => format!("{}, all for probing", counted(t.requests, "request")),
+        n => format!("{} ({} judged) in {}", counted(t.requests, "request"), t.judged, counted(n, "scenario")),
+    };
+    let law = report.law.digest.get(..12).unwrap_or(&report.law.digest);
+    writeln!(out, "{requests}, {seconds:.1} s, seed {}, law {law}", report.seed)
+}
+
+/// A number of things.
+pub fn counted(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn divergence(t: &LevelTotals) -> String {

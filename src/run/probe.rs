@@ -90,8 +90,7 @@ pub async fn probe(
         match session.exchange(&request, &call).await {
             Ok((_, answer)) => {
                 let raw = session.played.exchanges.last().and_then(|(_, e)| e.answer.clone());
-                let implemented =
-                    raw.as_ref().map(|raw| is_implemented(law, &operation.name, yardstick, raw, &answer));
+                let implemented = raw.as_ref().map(|raw| is_implemented(law, &operation.name, yardstick, raw, &answer));
                 let evidence = raw.as_ref().map(describe).unwrap_or_default();
                 if matches!(answer.body, Body::Success(_)) {
                     strays.push((request, answer));
@@ -155,13 +154,7 @@ pub async fn yardstick(context: &Context, endpoint: &Endpoint) -> Result<Yardsti
 }
 
 /// True or false if the answer settles it; none if it looks like the yardstick but could be a breakdown.
-fn is_implemented(
-    law: &Law,
-    name: &str,
-    yardstick: &Yardstick,
-    raw: &RawAnswer,
-    answer: &Answer,
-) -> Option<bool> {
+fn is_implemented(law: &Law, name: &str, yardstick: &Yardstick, raw: &RawAnswer, answer: &Answer) -> Option<bool> {
     let code = |answer: &Answer| match &answer.body {
         Body::Error { code, .. } => Some(code.clone()),
         _ => None,
