@@ -206,7 +206,7 @@ delete = "it"
 
 [[rule.effect]]
 delete = "box"
-after = { latest = "input.Delay", unless = "box.status == 'draining'" }
+after = { latest = "input.Delay", unless = "it.status == 'draining'" }
 
 [[rule]]
 id = "drop-drops-early"
@@ -522,6 +522,13 @@ broken! {
     a_view_that_nothing_shows_is_pointed_at: "resources.toml", "[resource.box.filter]" => "[resource.lid]\ntitle = \"lid\"\n\n[resource.lid.field]\nsize = { kind = \"integer\" }\n\n[resource.lid.view]\nSize = { type = \"integer\", shows = \"size\" }\n\n[resource.box.filter]";
     a_default_is_a_value_of_its_parameter: "make_box.toml", "default = 3" => "default = 30";
     a_variable_is_created_once: "make_box.toml", "as = \"first_ball\"" => "as = \"box\"";
+    a_convention_about_names_has_no_codes: "cloud.toml", "[[wire]]" => "[[convention]]\ndefect = \"stale\"\nlevel = \"must\"\ncodes-level = \"assumed\"\ncodes = [\"Gone\"]\nsays = \"Gone.\"\nsource = { text = \"errors\", at = \"Gone\" }\n\n[[wire]]";
+    what_is_asked_later_knows_the_resource_alone: "drop_box.toml", "unless = \"it.status == 'draining'\"" => "unless = \"box.status == 'draining'\"";
+    what_is_asked_later_is_asked_of_what_changes: "drop_box.toml", "delete = \"it\"" => "delete = \"it.box\"\nafter = { unless = \"it.serial == ''\" }";
+    a_creation_is_never_later: "make_box.toml", "as = \"first_ball\"" => "as = \"first_ball\"\nafter = { latest = \"3\" }";
+    a_path_shows_one_value: "drop_box.toml", "[[rule]]" => "[output.Serial]\ntype = \"string\"\nshows = \"balls.serial\"\n\n[[rule]]";
+    a_list_of_an_answer_shows_resources: "drop_box.toml", "[[rule]]" => "[output.Serials]\ntype = \"list\"\nshows = \"balls.serial\"\n\n[[rule]]";
+    a_list_has_no_limits: "show_boxes.toml", "accepts-gone = true" => "max = 5";
     a_source_is_one_of_the_clouds: "drop_box.toml", "codes-source = { text = \"errors\"" => "codes-source = { text = \"error\"";
 }
 
