@@ -17,6 +17,10 @@ use eipcheck::{
 /// It prints one line with its address when it is ready, and serves until it is interrupted. Its clock runs with the
 /// real time; `POST /_clock/advance` with `{"seconds": N}` lets time pass at once.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    eipcheck serve --port 5058\n  \
+    eipcheck serve --specs my-law --seed 7\n  \
+    curl -d '{\"seconds\": 350}' http://127.0.0.1:5058/_clock/advance")]
 pub struct ServeArgs {
     #[command(flatten)]
     law: LawArgs,
@@ -52,6 +56,7 @@ pub fn execute(args: ServeArgs) -> Result<Exit> {
         server.stop();
         // A task that panicked has ended too, which is all that is waited for.
         let _ = (&mut server.done).await;
+        anstream::eprintln!("stopped, and everything that it held is forgotten");
         Ok(Exit::Conforms)
     })
 }
