@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{LawArgs, runtime};
 use eipcheck::{
@@ -41,8 +42,9 @@ pub fn execute(args: ServeArgs) -> Result<Exit> {
     let law = Arc::new(args.law.load()?);
     let seed = args.seed.unwrap_or_else(super::run::fresh_seed);
     runtime()?.block_on(async {
-        let mut terminate =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).into_diagnostic()?;
+        // Listened to before the server says that it is there: whoever reads that line may stop it at once.
+        let mut terminate = signal(SignalKind::terminate()).into_diagnostic()?;
+        let mut interrupt = signal(SignalKind::interrupt()).into_diagnostic()?;
         let reference = Reference::new(law, seed, Clock::driven());
         let mut server = start(reference, args.port)
             .await
@@ -50,7 +52,7 @@ pub fn execute(args: ServeArgs) -> Result<Exit> {
             .wrap_err_with(|| format!("cannot listen on 127.0.0.1:{}", args.port))?;
         anstream::println!("listening on http://{}", server.address);
         tokio::select! {
-            result = tokio::signal::ctrl_c() => result.into_diagnostic()?,
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         server.stop();
