@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     match cli.command.execute() {
         Ok(exit) => exit.into(),
         Err(error) => {
-            anstream::eprintln!("{error:?}");
+            commands::complain(&error);
             Exit::Usage.into()
         }
     }

@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use common::{Ran, ask, changed, ec2, eipcheck, lockers, rule_text, run, say, serve, text};
+use common::{Ran, ask, changed, ec2, eipcheck, lockers, post, rule_text, run, say, serve, text};
 use serde_json::Value;
 
 /// A run of the small cloud's law.
@@ -80,6 +80,8 @@ fn a_target_where_nobody_listens_ends_with_3() {
     drop(listener);
     let said = run_lockers(&[&url]).said.ends(3);
     assert!(said.err.contains(&url) && said.err.contains("refuses"), "{}", said.err);
+    assert!(said.err.contains("Error:"), "{}", said.err);
+    assert!(!said.err.contains("planning"), "it planned first: {}", said.err);
 }
 
 #[test]
@@ -121,6 +123,44 @@ fn answer_everything(status: &'static str, body: &'static str) -> String {
     url
 }
 
+#[test]
+fn a_wrong_command_line_is_told_how_to_mend_it() {
+    let cases: [(&[&str], &[&str]); 9] = [
+        (&["run", "localhost:5000"], &["localhost:5000", "http://localhost:5000"]),
+        (&["run", "127.0.0.1:5000"], &["http://127.0.0.1:5000"]),
+        (&["run", "ftp://127.0.0.1/"], &["ftp", "http://"]),
+        (&["run", "--max-time", "5x"], &["--max-time", "ms, s, m or h"]),
+        (&["run", "--only", "no-such-rule"], &["no-such-rule", "spec list"]),
+        (&["run", "--cloud", "ec3"], &["the law cannot be loaded", "did you mean `ec2`?"]),
+        (&["report", "no-such-folder"], &["no-such-folder", "eipcheck run"]),
+        (&["recheck", "no-such-folder"], &["no-such-folder", "eipcheck run"]),
+        (&["spec", "show", "qqq"], &["qqq", "spec list"]),
+    ];
+    for (args, parts) in cases {
+        let said = ask(args).ends(2);
+        // However wide the terminal is, a message may be broken into lines.
+        let err = said.err.split(['│', '\n', ' ']).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        assert!(err.to_lowercase().contains("error:"), "{args:?}: {err}");
+        for part in parts {
+            assert!(err.contains(part), "{args:?} does not say {part}: {err}");
+        }
+        assert!(said.out.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_server_that_is_stopped_says_so() {
+    let mut child = eipcheck(&["serve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening on http://127.0.0.1:"), "{line}");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(said.starts_with("stopped"), "{said}");
+}
+
 // --- Wrong servers -----------------------------------------------------------------------------------------------------
 
 /// Serves the law of EC2 with something changed, and holds it against the law as it is.
@@ -135,14 +175,18 @@ fn is_found(rule: &str, wrong: &[(&str, &str, &str)]) {
     // The trace alone shows it again.
     let folder = text(ran.folder.path());
     let again = ask(&["recheck", &folder]).ends(1);
-    let blamed: Vec<&str> = again.out.lines().filter_map(|l| l.split_once(" in ").map(|(r, _)| r)).collect();
-    assert!(blamed.contains(&rule), "{}", again.out);
-    assert!(blamed.iter().all(|b| *b == rule), "{}", again.out);
+    assert_eq!(blamed(&again.out), [rule], "{}", again.out);
     // A server that obeys the law does not break the rule: it is not the rule that is at fault.
     let report = ran.report();
     let finding = &report["findings"][0];
     assert!(!finding["exchanges"].as_array().unwrap().is_empty());
     assert_eq!(finding["steps"].as_array().unwrap().len(), finding["scenario_steps"].as_array().unwrap().len());
+}
+
+/// The rules that `recheck` shows as broken: each with its level, at the beginning of a line.
+fn blamed(printed: &str) -> Vec<&str> {
+    let heads = printed.lines().filter(|line| !line.starts_with(' ')).filter_map(|line| line.split_once("  "));
+    heads.filter(|(_, level)| ["must", "should", "assumed"].contains(level)).map(|(rule, _)| rule).collect()
 }
 
 const RELEASE: &str = "operations/release_address.toml";
@@ -302,6 +346,7 @@ fn every_subcommand_has_help() {
         args.push("--help");
         let said = ask(&args).ends(0);
         assert!(said.out.contains("Usage:") && said.err.is_empty(), "{args:?}: {said:?}");
+        assert!(said.out.contains("Examples:\n  eipcheck "), "{args:?} teaches nothing: {}", said.out);
     }
     // Whatever subcommand there is stands in the list above.
     let all = ask(&["--help"]).out;
@@ -320,6 +365,152 @@ fn every_subcommand_has_help() {
 fn the_seed_is_printed_at_the_start() {
     let ran = run_lockers(&["--seed", "4711"]).ends(0);
     assert!(ran.said.err.lines().next().unwrap().contains("seed 4711"), "{}", ran.said.err);
+}
+
+#[test]
+fn the_planning_is_for_the_rules_that_were_asked_for() {
+    let one = run_lockers(&["--only", "close-removes"]).ends(0);
+    assert!(one.said.err.contains("planned: sequences for 1 of 1 rules"), "{}", one.said.err);
+    let all = run_lockers(&[]).ends(0).said.err;
+    let count: usize = all.split("sequences for ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(count > 15, "{all}");
+    let some = run_lockers(&["--skip", "close-removes"]).ends(0).said.err;
+    assert!(some.contains(&format!("planned: sequences for {} of {} rules", count - 1, count - 1)), "{some}");
+}
+
+/// An operation that the servers of these tests do not have.
+const PAINT: &str = r#"
+operation = "PaintLocker"
+summary   = "Paints a locker."
+source    = "guide"
+level     = "must"
+
+[input.LockerId]
+type     = "string"
+required = true
+names    = "locker"
+"#;
+
+#[test]
+fn only_operations_that_the_rules_need_are_called_missing() {
+    let law = changed(&lockers(), &[]);
+    fs::write(law.path().join("operations/paint_locker.toml"), PAINT).unwrap();
+    let specs = text(law.path());
+    let server = serve(&["--specs", &text(&lockers())]);
+    let only = |rule: &str| run(&[&server.url, "--specs", &specs, "--only", rule]);
+    let others = only("close-removes").ends(0);
+    assert!(!others.said.out.contains("PaintLocker"), "{}", others.said.out);
+    let operations = others.report()["operations"].clone();
+    let names: Vec<&str> = operations.as_array().unwrap().iter().map(|o| o["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"CloseLocker") && !names.contains(&"PaintLocker"), "{names:?}");
+    let its_own = only("PaintLocker.accepted").ends(4);
+    assert!(its_own.said.out.contains("Not implemented by the target: PaintLocker"), "{}", its_own.said.out);
+    assert!(its_own.said.out.contains("1 rule needs it and is unsupported"), "{}", its_own.said.out);
+    assert!(its_own.said.out.contains("all for probing"), "{}", its_own.said.out);
+    assert!(its_own.said.out.trim_end().ends_with("nothing could be checked"), "{}", its_own.said.out);
+}
+
+#[test]
+fn the_last_line_says_whether_the_target_conforms() {
+    let last = |ran: Ran| ran.said.out.lines().last().unwrap().to_owned();
+    assert_eq!(last(run_lockers(&[]).ends(0)), "conforms: no rule was found broken");
+    let wrong = changed(&lockers(), &[("resources.toml", "\"LockerMalformed\"", "\"LockerOdd\"")]);
+    let server = serve(&["--specs", &text(wrong.path())]);
+    assert_eq!(
+        last(run_lockers(&[&server.url]).ends(0)),
+        "conforms with --fail-on must; broken below that are 2 should rules"
+    );
+    assert_eq!(
+        last(run_lockers(&[&server.url, "--fail-on", "should"]).ends(1)),
+        "does not conform: broken are 2 should rules"
+    );
+    assert_eq!(last(run_lockers(&["--max-requests", "1"]).ends(4)), "nothing could be checked");
+}
+
+/// A fault of form does not end a scenario, so one scenario may hold many answers with it.
+#[test]
+fn a_broken_rule_counts_answers_and_a_finding_scenarios() {
+    let wire = "[[wire]]\nid = \"wire-namespace\"\nfault = \"namespace\"\nlevel = \"must\"\nsays = \"It is so.\"\n\
+        source = { text = \"guide\", at = \"form\" }\n\n[sources]";
+    let other = "namespace = \"http://other.example/\"";
+    let strict = changed(
+        &lockers(),
+        &[("cloud.toml", "namespace = \"http://lockers.example/\"", other), ("cloud.toml", "[sources]", wire)],
+    );
+    let server = serve(&["--specs", &text(&lockers())]);
+    let ran =
+        run(&[&server.url, "--specs", &text(strict.path()), "--only", "wire-namespace", "--only", "open-*"]).ends(1);
+    let report = ran.report();
+    let rule = report["rules"].as_array().unwrap().iter().find(|r| r["id"] == "wire-namespace").unwrap();
+    let (answers, scenarios) = (rule["broken"].as_u64().unwrap(), report["findings"][0]["times"].as_u64().unwrap());
+    assert!(answers > scenarios && scenarios <= report["totals"]["scenarios"].as_u64().unwrap(), "{rule} {scenarios}");
+    // Every accepted answer that is not of the probe or the clean-up had it.
+    let judged = |line: &Value| !line["scenario"].as_str().unwrap().starts_with("probe") && line["cleanup"] == false;
+    let accepted = |line: &Value| line["exchange"]["answer"]["status"] == 200;
+    let had_it = ran.trace().iter().filter(|line| judged(line) && accepted(line)).count() as u64;
+    assert_eq!(answers, had_it);
+}
+
+// --- The law -----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_broken_law_is_told_to_programs_as_json() {
+    let sise = ("operations/close_locker.toml", "locker.size > 5", "locker.sise > 5");
+    let broken = changed(&lockers(), &[sise]);
+    let said = ask(&["spec", "check", "--json", &text(broken.path())]).ends(2);
+    assert!(said.err.is_empty(), "{}", said.err);
+    let results: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((results[0]["cloud"].as_str(), results[0]["sound"].as_bool()), (Some("lockers"), Some(false)));
+    let error = &results[0]["errors"][0];
+    assert!(error["file"].as_str().unwrap().ends_with("close_locker.toml"), "{error}");
+    let text_of = fs::read_to_string(broken.path().join(sise.0)).unwrap();
+    let line = error["line"].as_u64().unwrap() as usize - 1;
+    let column = error["column"].as_u64().unwrap() as usize - 1;
+    assert!(text_of.lines().nth(line).unwrap()[column..].starts_with("sise"), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("sise") && error["help"].is_string(), "{error}");
+    // A sound one has the same form.
+    let said = ask(&["spec", "check", "--json", &text(&lockers())]).ends(0);
+    let results: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((results[0]["sound"].as_bool(), &results[0]["errors"]), (Some(true), &Value::Array(Vec::new())));
+    // What cannot even be looked for is told in the same way.
+    let nowhere = text(&broken.path().join("nowhere"));
+    let said = ask(&["spec", "check", "--json", &nowhere]).ends(2);
+    let results: Value = serde_json::from_str(&said.out).unwrap();
+    assert!(results[0]["errors"][0]["message"].as_str().unwrap().contains("nowhere"), "{results}");
+}
+
+#[test]
+fn a_rule_is_shown_with_its_codes() {
+    let specs = text(&lockers());
+    let show = |id: &str| ask(&["spec", "show", id, "--specs", &specs]).ends(0).out;
+    assert!(show("close-gently-large").contains("codes: LockerTooHeavy\n"), "{}", show("close-gently-large"));
+    assert!(show("CloseLocker.Gently.type").contains("codes: any client error"));
+    assert!(!show("close-removes").contains("codes:"));
+    let json = ask(&["spec", "show", "close-gently-large", "--specs", &specs, "--json"]).ends(0).out;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["codes"], serde_json::json!(["LockerTooHeavy"]));
+}
+
+#[test]
+fn open_questions_are_listed_and_shown() {
+    let open = "\n[[open]]\nid = \"close-twice\"\nsays = \"May it be closed at night?\"\nbecause = \"The guide is silent.\"\n\
+        either = \"locker.size == 7\"\naccepted = \"as-usual\"\n";
+    let law = changed(&lockers(), &[]);
+    let specs = text(law.path());
+    let list = ask(&["spec", "list", "--specs", &specs]).ends(0).out;
+    assert!(!list.contains("Open questions") && !list.contains("Readings"), "{list}");
+    let path = law.path().join("operations/close_locker.toml");
+    fs::write(&path, fs::read_to_string(&path).unwrap() + open).unwrap();
+    let list = ask(&["spec", "list", "--specs", &specs]).ends(0).out;
+    assert!(list.contains("close-twice") && list.contains("May it be closed at night?"), "{list}");
+    let json: Value = serde_json::from_str(&ask(&["spec", "list", "--specs", &specs, "--json"]).ends(0).out).unwrap();
+    assert_eq!(json["open"][0]["id"], "close-twice");
+    let shown = ask(&["spec", "show", "close-twice", "--specs", &specs]).ends(0).out;
+    for part in ["The guide is silent.", "CloseLocker", "locker.size == 7"] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    let said = ask(&["spec", "show", "close-twise", "--specs", &specs]).ends(2);
+    assert!(said.err.contains("did you mean close-twice?"), "{}", said.err);
 }
 
 // --- Reports and traces ------------------------------------------------------------------------------------------------
@@ -363,8 +554,10 @@ fn a_trace_is_judged_by_the_law_as_it_is_now() {
     let stricter = changed(&lockers(), &[("operations/close_locker.toml", "LockerTooHeavy", "LockerTooBig")]);
     let (specs, folder) = (text(stricter.path()), text(ran.folder.path()));
     let said = ask(&["recheck", &folder, "--specs", &specs, "--cloud", "lockers"]).ends(1);
-    assert!(said.out.contains("close-gently-large in "), "{}", said.out);
-    assert!(said.out.contains("LockerTooHeavy"), "{}", said.out);
+    // However often it was broken, a rule is shown once.
+    assert_eq!(blamed(&said.out), ["close-gently-large"], "{}", said.out);
+    assert!(said.out.contains("LockerTooHeavy") && said.out.contains("The lockers' guide"), "{}", said.out);
+    assert!(said.out.trim_end().ends_with("of 1 rule"), "{}", said.out);
 }
 
 #[test]
@@ -462,14 +655,7 @@ fn an_interrupted_run_cleans_up_reports_and_ends_with_130() {
 /// Asks the server itself.
 #[cfg(unix)]
 fn nothing_is_left(url: &str) -> bool {
-    let address = url.strip_prefix("http://").unwrap();
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    let body = "Action=ShowLockers&Version=2026-01-01";
-    write!(stream, "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n").unwrap();
-    write!(stream, "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-        .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let answer = post(url, "Action=ShowLockers&Version=2026-01-01");
     assert!(answer.contains("ShowLockersResponse"), "{answer}");
     !answer.contains("locker-")
 }

@@ -4,7 +4,7 @@ mod common;
 
 use std::fs;
 
-use common::{ask, changed, ec2, lockers, run, text};
+use common::{ask, changed, ec2, lockers, post, run, serve, text};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -150,6 +150,75 @@ fn clouds_side_by_side_in_a_folder_are_told_apart() {
     fs::rename(changed(&lockers(), &[]).keep(), both.path().join("other")).unwrap();
     let specs = text(both.path());
     let of = |cloud: &str| ask(&["spec", "list", "--specs", &specs, "--cloud", cloud]).ends(0).out;
+    // The usual one is among them; of a folder that holds one other cloud there is nothing to choose.
+    assert_eq!(ask(&["spec", "list", "--specs", &specs]).ends(0).out, of("ec2"));
+    let other = text(&both.path().join("other"));
+    assert_eq!(ask(&["spec", "list", "--specs", &other]).ends(0).out, of("lockers"));
     assert!(of("ec2").contains("release-frees") && !of("ec2").contains("open-creates"));
     assert!(of("lockers").contains("open-creates") && !of("lockers").contains("release-frees"));
+}
+
+/// An operation that creates one resource for each that it is given.
+const OPEN_BESIDE: &str = r#"
+operation = "OpenBeside"
+summary   = "Opens a locker beside each of some others."
+source    = "guide"
+level     = "must"
+
+[input.LockerIds]
+type     = "list"
+of       = "string"
+wire     = "LockerId"
+required = true
+names    = "locker"
+as       = "others"
+
+[output.Lockers]
+type = "list"
+wire = "lockerSet"
+view = "locker"
+of   = "opened"
+
+[[rule]]
+id     = "open-beside"
+level  = "must"
+says   = "There is one more locker of the same size for each."
+source = { text = "guide", at = "opening" }
+
+[[rule.effect]]
+each   = "others"
+create = "locker"
+as     = "opened"
+set    = { size = "it.size" }
+"#;
+
+#[test]
+fn what_an_effect_creates_one_by_one_is_a_list_afterwards() {
+    let law = changed(&lockers(), &[]);
+    fs::write(law.path().join("operations/open_beside.toml"), OPEN_BESIDE).unwrap();
+    let specs = text(law.path());
+    let server = serve(&["--specs", &specs]);
+    let ids = |answer: &str| -> Vec<String> {
+        answer.split("<lockerId>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned()).collect()
+    };
+    let open =
+        |size: u8| ids(&post(&server.url, &format!("Action=OpenLocker&Version=2026-01-01&Size={size}"))).remove(0);
+    let (one, other) = (open(2), open(4));
+    let beside = format!("Action=OpenBeside&Version=2026-01-01&LockerId.1={one}&LockerId.2={other}");
+    let answer = post(&server.url, &beside);
+    let opened = ids(&answer);
+    assert_eq!(opened.len(), 2, "{answer}");
+    assert!(!opened.contains(&one) && !opened.contains(&other) && opened[0] != opened[1]);
+    assert!(answer.contains("<size>2</size>") && answer.contains("<size>4</size>"), "{answer}");
+    // The law holds itself to it, and a server that creates others than those is found.
+    let ran = run(&["--specs", &specs, "--only", "OpenBeside.Lockers", "--only", "open-beside"]).ends(0);
+    assert_eq!(results(&ran.report()).iter().map(|(_, result, _)| result.as_str()).collect::<Vec<_>>(), ["pass"; 2]);
+    let larger = OPEN_BESIDE.replace("\"it.size\"", "\"it.size + 1\"");
+    assert_ne!(larger, OPEN_BESIDE);
+    fs::write(law.path().join("operations/open_beside.toml"), &larger).unwrap();
+    let wrong = serve(&["--specs", &specs]);
+    fs::write(law.path().join("operations/open_beside.toml"), OPEN_BESIDE).unwrap();
+    let ran = run(&[&wrong.url, "--specs", &specs, "--only", "open-beside", "--only", "locker.Size"]).ends(1);
+    assert_eq!(ran.findings().len(), 1, "{}", ran.said.out);
+    assert!(ran.said.out.contains("OpenBeside"), "{}", ran.said.out);
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use common::{ask, changed, ec2, lockers, run, text};
 use eipcheck::{
@@ -21,6 +21,11 @@ fn printed(kind: &str) -> Validator {
     jsonschema::validator_for(&schema).unwrap()
 }
 
+/// The schemas of all kinds of file.
+fn schemas() -> BTreeMap<&'static str, Validator> {
+    ["cloud", "resources", "facts", "operation"].into_iter().map(|kind| (kind, printed(kind))).collect()
+}
+
 /// The kind of a spec file.
 fn kind_of(file: &str) -> &'static str {
     match file {
@@ -29,6 +34,11 @@ fn kind_of(file: &str) -> &'static str {
         "facts.toml" => "facts",
         _ => "operation",
     }
+}
+
+/// True if the loader takes what is in this folder for the law of the lockers.
+fn is_loaded(law: &Path) -> bool {
+    load(&SpecSource::Folder(law.to_owned()), "lockers", &[]).is_ok()
 }
 
 fn as_json(path: &Path) -> Value {
@@ -56,9 +66,10 @@ fn is_valid(validator: &Validator, value: &Value, name: &str) {
 #[test]
 fn every_spec_file_is_valid_by_the_schema_of_its_kind() {
     let mut checked = 0;
+    let schemas = schemas();
     for law in [ec2(), lockers()] {
         for file in files(&law) {
-            is_valid(&printed(kind_of(&file)), &as_json(&law.join(&file)), &file);
+            is_valid(&schemas[kind_of(&file)], &as_json(&law.join(&file)), &file);
             checked += 1;
         }
     }
@@ -125,12 +136,12 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
 
 #[test]
 fn the_schema_and_the_loader_refuse_the_same_forms() {
-    let is_loaded = |law: &Path| load(&SpecSource::Folder(law.to_owned()), "lockers", &[]).is_ok();
     assert!(is_loaded(&lockers()));
+    let schemas = schemas();
     for (what, file, from, to) in BROKEN {
         let law = changed(&lockers(), &[(file, from, to)]);
         let value = as_json(&law.path().join(file));
-        assert!(!printed(kind_of(file)).is_valid(&value), "the schema accepts {what}");
+        assert!(!schemas[kind_of(file)].is_valid(&value), "the schema accepts {what}");
         assert!(!is_loaded(law.path()), "the loader accepts {what}");
     }
 }
@@ -151,8 +162,7 @@ fn what_the_schemas_allow_of_facts_is_what_the_loader_reads() {
         let path = law.path().join("facts.toml");
         fs::write(&path, toml).unwrap();
         assert_eq!(facts.is_valid(&as_json(&path)), good, "the schema, of {toml}");
-        let loaded = load(&SpecSource::Folder(law.path().to_owned()), "lockers", &[]);
-        assert_eq!(loaded.is_ok(), good, "the loader, of {toml}");
+        assert_eq!(is_loaded(law.path()), good, "the loader, of {toml}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use eipcheck::spec::{
     Law, SpecErrors, SpecSource, clouds,
     file::{Defect, Level},
-    law::{Change, Demand, OutputFrom, ShownFrom},
+    law::{Change, Demand, Operation, OutputFrom, Param, ShownFrom},
     load,
 };
 use miette::{GraphicalReportHandler, GraphicalTheme};
@@ -208,7 +208,7 @@ delete = "it"
 
 [[rule.effect]]
 delete = "box"
-after = { latest = "input.Delay", unless = "box.status == 'draining'" }
+after = { latest = "input.Delay", unless = "it.status == 'draining'" }
 
 [[rule]]
 id = "drop-drops-early"
@@ -311,6 +311,16 @@ fn good(readings: &[(&str, &str)]) -> Law {
     load_from(dir.path(), readings).unwrap_or_else(|e| panic!("{}", shown(&e, dir.path())))
 }
 
+#[track_caller]
+fn operation<'l>(law: &'l Law, name: &str) -> &'l Operation {
+    &law[law.operation(name).unwrap()]
+}
+
+#[track_caller]
+fn parameter<'o>(operation: &'o Operation, name: &str) -> &'o Param {
+    &operation.params[operation.param(name).unwrap() as usize]
+}
+
 /// What is said about a cloud that is broken in this way.
 fn said(path: &str, from: &str, to: &str) -> String {
     let dir = tiny(&[(path, from, to)]);
@@ -357,33 +367,33 @@ fn every_rule_is_found_by_its_id() {
 #[test]
 fn a_parameter_that_names_a_resource_has_a_variable() {
     let law = good(&[]);
-    let drop = &law[law.operation("DropBox").unwrap()];
-    let reference = drop.params[drop.param("BoxId").unwrap() as usize].names.unwrap();
+    let drop = operation(&law, "DropBox");
+    let reference = parameter(drop, "BoxId").names.unwrap();
     assert_eq!(&*law[reference.kind].name, "box");
     assert_eq!(&*drop.vars[reference.var as usize].name, "box");
-    let spared = drop.params[drop.param("Spared").unwrap() as usize].names.unwrap();
+    let spared = parameter(drop, "Spared").names.unwrap();
     assert_eq!(&*law[spared.kind].fields[spared.by as usize].name, "serial");
     assert!(drop.vars[spared.var as usize].list);
-    assert_eq!(drop.params[drop.param("Spared").unwrap() as usize].wire, "SparedSerial");
+    assert_eq!(parameter(drop, "Spared").wire, "SparedSerial");
 }
 
 #[test]
 fn a_rule_needs_the_variables_that_it_reads() {
     let law = good(&[]);
-    let drop = &law[law.operation("DropBox").unwrap()];
+    let drop = operation(&law, "DropBox");
     let refuse = &drop.refusals[0];
     let needs: Vec<&str> = refuse.guard.needs.iter().map(|v| &*drop.vars[*v as usize].name).collect();
     assert_eq!(needs, ["box", "balls"]);
     let code = &law[refuse.refusal.code_rule.unwrap()];
     assert_eq!((&*code.id, code.level, code.demand), ("drop-while-draining.code", Level::Should, Demand::Code));
-    let make = &law[law.operation("MakeBox").unwrap()];
+    let make = operation(&law, "MakeBox");
     assert!(make.effects.iter().all(|e| e.needs.is_empty()), "what an effect creates needs not be resolved");
 }
 
 #[test]
 fn effects_are_compiled_in_their_order() {
     let law = good(&[]);
-    let make = &law[law.operation("MakeBox").unwrap()];
+    let make = operation(&law, "MakeBox");
     let created: Vec<&str> = make
         .effects
         .iter()
@@ -404,10 +414,10 @@ fn a_reading_chooses_the_rules_in_force() {
     };
     let late = good(&[]);
     assert_eq!(ids(&late), ["drop-drops-late"]);
-    assert_eq!(late[late.operation("DropBox").unwrap()].effects.len(), 3);
+    assert_eq!(operation(&late, "DropBox").effects.len(), 3);
     let early = good(&[("drain", "early")]);
     assert_eq!(ids(&early), ["drop-drops-early"]);
-    assert_eq!(early[early.operation("DropBox").unwrap()].effects.len(), 2);
+    assert_eq!(operation(&early, "DropBox").effects.len(), 2);
     assert_eq!(early.readings[0].choice, "early");
     let facts: Vec<&[String]> = early.facts.iter().map(|f| &f.rules[..]).collect();
     assert!(facts[0].contains(&"drop-drops-early".to_owned()) && facts[0].contains(&"drop-twice".to_owned()));
@@ -417,16 +427,16 @@ fn a_reading_chooses_the_rules_in_force() {
 #[test]
 fn tables_of_parameters_become_refusals() {
     let law = good(&[]);
-    let drop = &law[law.operation("DropBox").unwrap()];
-    let id = &drop.params[drop.param("BoxId").unwrap() as usize];
+    let drop = operation(&law, "DropBox");
+    let id = parameter(drop, "BoxId");
     let defects: Vec<Defect> = id.refusals.iter().map(|(d, _)| *d).collect();
     assert_eq!(defects, [Defect::Required, Defect::Malformed, Defect::Unknown, Defect::Stale]);
     assert!(id.required());
-    let show = &law[law.operation("ShowBoxes").unwrap()];
-    let ids = &show.params[show.param("BoxIds").unwrap() as usize];
+    let show = operation(&law, "ShowBoxes");
+    let ids = parameter(show, "BoxIds");
     assert!(ids.refusal(Defect::Stale).is_none(), "it accepts gone ones");
     assert!(show.undeclared.is_some());
-    assert_eq!(show.params[show.param("Filters").unwrap() as usize].filters, Some((0, 1)));
+    assert_eq!(parameter(show, "Filters").filters, Some((0, 1)));
 }
 
 #[test]
@@ -438,7 +448,7 @@ fn views_and_outputs_show_what_they_say() {
     assert_eq!(view("State").wire, ["status", "name"]);
     assert_eq!(view("BoxId").wire, ["boxId"]);
     assert_eq!(law[view("BoxId").rule.unwrap()].level, Level::Must, "MakeBox shows boxes, and it is binding");
-    let show = &law[law.operation("ShowBoxes").unwrap()];
+    let show = operation(&law, "ShowBoxes");
     assert!(matches!(&show.output[0].from, OutputFrom::Selected { by, filter: Some(1), .. } if by == &[0]));
     assert!(show.reads);
     assert_eq!(&*law[show.accepts].id, "ShowBoxes.Boxes");
@@ -528,6 +538,13 @@ broken! {
     a_token_is_a_text: "cloud.toml", "[codes]" => "[token]\nparameter = \"Size\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
     an_operation_without_a_token_says_nothing_of_it: "make_box.toml", "[input.Size]" => "[token]\nrepeat = \"open\"\n\n[input.Size]";
     codes_of_tokens_have_codes: "cloud.toml", "[codes]" => "[token]\nparameter = \"Size\"\ncodes-level = \"should\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
+    a_convention_about_names_has_no_codes: "cloud.toml", "[[wire]]" => "[[convention]]\ndefect = \"stale\"\nlevel = \"must\"\ncodes-level = \"assumed\"\ncodes = [\"Gone\"]\nsays = \"Gone.\"\nsource = { text = \"errors\", at = \"Gone\" }\n\n[[wire]]";
+    what_is_asked_later_knows_the_resource_alone: "drop_box.toml", "unless = \"it.status == 'draining'\"" => "unless = \"box.status == 'draining'\"";
+    what_is_asked_later_is_asked_of_what_changes: "drop_box.toml", "delete = \"it\"" => "delete = \"it.box\"\nafter = { unless = \"it.serial == ''\" }";
+    a_creation_is_never_later: "make_box.toml", "as = \"first_ball\"" => "as = \"first_ball\"\nafter = { latest = \"3\" }";
+    a_path_shows_one_value: "drop_box.toml", "[[rule]]" => "[output.Serial]\ntype = \"string\"\nshows = \"balls.serial\"\n\n[[rule]]";
+    a_list_of_an_answer_shows_resources: "drop_box.toml", "[[rule]]" => "[output.Serials]\ntype = \"list\"\nshows = \"balls.serial\"\n\n[[rule]]";
+    a_list_has_no_limits: "show_boxes.toml", "accepts-gone = true" => "max = 5";
     a_source_is_one_of_the_clouds: "drop_box.toml", "codes-source = { text = \"errors\"" => "codes-source = { text = \"error\"";
 }
 

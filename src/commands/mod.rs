@@ -9,10 +9,10 @@ pub mod run;
 pub mod serve;
 pub mod spec;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use miette::{IntoDiagnostic, Result, WrapErr};
+use miette::{IntoDiagnostic, Report, Result, WrapErr, miette};
 
 use eipcheck::{
     exit::Exit,
@@ -29,7 +29,11 @@ use eipcheck::{
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 conforms, 1 violations, 2 usage or spec error, 3 target unreachable or \
+    after_help = "Examples:\n  \
+    eipcheck run                                    test the embedded reference server\n  \
+    eipcheck run http://127.0.0.1:5000              test a server of yours\n  \
+    eipcheck spec show RULE                          what a rule says, and how it is tested\n\n\
+    Exit codes: 0 conforms, 1 violations, 2 usage or spec error, 3 target unreachable or \
     unusable, 4 nothing could be checked, 130 interrupted."
 )]
 pub struct Cli {
@@ -70,12 +74,15 @@ impl Command {
     }
 }
 
+/// The cloud whose law applies unless the user says otherwise.
+const USUAL_CLOUD: &str = "ec2";
+
 /// Which law.
 #[derive(Clone, Debug, Args)]
 pub struct LawArgs {
-    /// The cloud whose law applies.
-    #[arg(long, default_value = "ec2")]
-    pub cloud: String,
+    /// The cloud whose law applies: ec2 unless given, or the one that --specs holds if it holds only one.
+    #[arg(long, value_name = "NAME")]
+    pub cloud: Option<String>,
     /// A folder with a law of your own, instead of the built-in one.
     #[arg(long, value_name = "DIR")]
     pub specs: Option<PathBuf>,
@@ -106,7 +113,25 @@ impl LawArgs {
     ///
     /// Everything that is wrong with the specs, each with its place.
     pub fn load(&self) -> Result<Law> {
-        Ok(load::load(&self.source(), &self.cloud, &self.readings)?)
+        Ok(load::load(&self.source(), &self.cloud()?, &self.readings)?)
+    }
+
+    /// The name of the cloud: the one that was asked for, or the only one of a folder, or the usual one.
+    fn cloud(&self) -> Result<String> {
+        let (None, Some(dir)) = (&self.cloud, &self.specs) else {
+            return Ok(self.cloud.clone().unwrap_or_else(|| USUAL_CLOUD.to_owned()));
+        };
+        let mut clouds = load::clouds(&self.source())?;
+        match clouds.len() {
+            1 => Ok(clouds.remove(0)),
+            _ if clouds.iter().any(|cloud| cloud == USUAL_CLOUD) => Ok(USUAL_CLOUD.to_owned()),
+            _ => Err(miette!(
+                help = format!("pick one with --cloud: {}", clouds.join(", ")),
+                "{} holds the laws of {} clouds",
+                dir.display(),
+                clouds.len()
+            )),
+        }
     }
 }
 
@@ -121,6 +146,25 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
         .build()
         .into_diagnostic()
         .wrap_err("cannot start worker threads")
+}
+
+/// A file that a run has written: `path` itself, or the file of this name in it.
+///
+/// # Errors
+///
+/// It is not there.
+pub fn written_by_run(path: &Path, name: &str) -> Result<PathBuf> {
+    let file = if path.is_dir() { path.join(name) } else { path.to_owned() };
+    if file.exists() {
+        return Ok(file);
+    }
+    let help = "`eipcheck run` writes it to the folder that --out names, or else to eipcheck.out";
+    Err(miette!(help = help, "there is no {}", file.display()))
+}
+
+/// Prints what went wrong, in the one form that every error has.
+pub fn complain(error: &Report) {
+    anstream::eprintln!("Error: {error:?}");
 }
 
 /// Prints for programs.

@@ -2,7 +2,7 @@
 
 use std::{
     io::IsTerminal,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -42,17 +42,59 @@ impl Progress {
         Progress { bar, state: Mutex::new(state) }
     }
 
-    fn line(&self, context: &Context, state: &State) -> String {
-        let seconds = context.elapsed().as_secs_f64();
-        let requests = context.sent();
-        let rate = if seconds > 0.5 { format!(" ({:.0}/s)", requests as f64 / seconds) } else { String::new() };
-        format!("{}: {requests} requests{rate}, {} violations seen, {seconds:.0} s", state.phase, state.violations)
+    /// The same for a search alone: where there is no bar, nothing is said of one that is over soon.
+    pub fn of_search(phase: &str) -> Progress {
+        let progress = Progress::new();
+        progress.state().phase = phase.to_owned();
+        progress
     }
+
+    /// A part begins: a line of its own everywhere but on a terminal.
+    pub fn phase(&self, phase: &str) {
+        let mut state = self.state();
+        state.phase = phase.to_owned();
+        match &self.bar {
+            Some(bar) => bar.set_message(state.phase.clone()),
+            None => anstream::eprintln!("{phase}"),
+        }
+    }
+
+    /// Says how far the search for sequences is.
+    pub fn planning(&self, left: usize, of: usize) {
+        self.now_and_then(&mut self.state(), |state| format!("{}: {}", state.phase, sequences(of - left.min(of), of)));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// On a terminal the line is drawn again; elsewhere it is printed if the last one was a while ago.
+    fn now_and_then(&self, state: &mut State, line: impl Fn(&State) -> String) {
+        match &self.bar {
+            Some(bar) => bar.set_message(line(state)),
+            None if state.last.elapsed() >= EVERY => {
+                state.last = Instant::now();
+                anstream::eprintln!("{}", line(state));
+            }
+            None => {}
+        }
+    }
+}
+
+/// How many rules have a sequence of requests that exercises them.
+fn sequences(reached: usize, of: usize) -> String {
+    format!("sequences for {reached} of {of} rules")
+}
+
+fn requests(context: &Context, state: &State) -> String {
+    let seconds = context.elapsed().as_secs_f64();
+    let requests = context.sent();
+    let rate = if seconds > 0.5 { format!(" ({:.0}/s)", requests as f64 / seconds) } else { String::new() };
+    format!("{}: {requests} requests{rate}, {} violations seen, {seconds:.0} s", state.phase, state.violations)
 }
 
 impl Observer for Progress {
     fn event(&self, event: &Event<'_>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Started { target, law, options } => {
                 anstream::eprintln!(
@@ -63,29 +105,28 @@ impl Observer for Progress {
                     options.seed
                 );
             }
-            Event::Phase(phase) => {
-                state.phase = (*phase).to_owned();
-                match &self.bar {
-                    Some(bar) => bar.set_message(state.phase.clone()),
-                    None => anstream::eprintln!("{phase}"),
+            Event::Phase(phase) => self.phase(phase),
+            Event::Planning { left, of } => self.planning(*left, *of),
+            Event::Planned { reached, of } => {
+                if self.bar.is_none() {
+                    anstream::eprintln!("planned: {}", sequences(*reached, *of));
                 }
             }
             Event::Played { context, result } => {
+                let mut state = self.state();
                 state.violations += result.violations.len() as u64;
-                match &self.bar {
-                    Some(bar) => bar.set_message(self.line(context, &state)),
-                    None if state.last.elapsed() >= EVERY => {
-                        state.last = Instant::now();
-                        anstream::eprintln!("{}", self.line(context, &state));
-                    }
-                    None => {}
-                }
+                self.now_and_then(&mut state, |state| requests(context, state));
             }
-            Event::Finished { .. } => {
-                if let Some(bar) = &self.bar {
-                    bar.finish_and_clear();
-                }
-            }
+            Event::Finished { .. } => {}
+        }
+    }
+}
+
+/// A bar is no part of what stays on the terminal, however the run ended.
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
         }
     }
 }

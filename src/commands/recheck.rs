@@ -1,22 +1,32 @@
 //! `eipcheck recheck`: judges the trace of an earlier run again.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr};
+use owo_colors::OwoColorize;
 
-use super::LawArgs;
+use super::{LawArgs, written_by_run};
 use eipcheck::{
     exit::Exit,
-    report::trace,
+    oracle::judge::Violation,
+    report::{terminal::counted, trace},
     run::recheck::{Rechecked, recheck},
+    spec::{file::Level, law::RuleIx},
 };
+
+/// How often a rule's violations are shown in full.
+const SHOWN: usize = 3;
 
 /// Judge the trace of an earlier run again, by the law as it is now.
 ///
 /// Nothing is sent. Each scenario of the trace is held against the law (and the readings that you choose) from its first
 /// exchange on, so that a changed law, or another reading, shows what it would have said.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    eipcheck recheck\n  \
+    eipcheck recheck eipcheck.out --specs my-law\n  \
+    eipcheck recheck eipcheck.out --reading NAME=CHOICE")]
 pub struct RecheckArgs {
     /// The run's folder, or its trace.jsonl.
     #[arg(default_value = "eipcheck.out")]
@@ -32,18 +42,31 @@ pub struct RecheckArgs {
 /// The trace cannot be read, or the law is broken.
 pub fn execute(args: &RecheckArgs) -> Result<Exit> {
     let law = Arc::new(args.law.load()?);
-    let path = if args.path.is_dir() { args.path.join(trace::FILE) } else { args.path.clone() };
+    let path = written_by_run(&args.path, trace::FILE)?;
     let lines = trace::read(&path).into_diagnostic().wrap_err_with(|| format!("cannot read {}", path.display()))?;
     let Rechecked { judged, scenarios, violations } = recheck(&law, &lines);
-    for (scenario, violation) in &violations {
-        let rule = &law[violation.rule];
-        anstream::println!(
-            "{} in {scenario}\n  allowed: {}\n  came:    {}",
-            rule.id,
-            violation.allowed,
-            violation.came
-        );
+    let mut by_rule: BTreeMap<(Reverse<Level>, RuleIx), Vec<&(String, Violation)>> = BTreeMap::new();
+    for found in &violations {
+        let rule = found.1.rule;
+        by_rule.entry((Reverse(law[rule].level), rule)).or_default().push(found);
     }
-    anstream::println!("{judged} answers of {scenarios} scenarios judged again, {} violations", violations.len());
+    for ((Reverse(level), rule), found) in &by_rule {
+        let rule = &law[*rule];
+        anstream::println!("{}  {}", rule.id.bold(), level.name());
+        anstream::println!("  {}", rule.says);
+        anstream::println!("  source: {}, {}", rule.source.title, rule.source.at);
+        for (place, (scenario, violation)) in found.iter().take(SHOWN).enumerate() {
+            let in_scenario = if place == 0 { "in" } else { "and in" };
+            anstream::println!("  {in_scenario} {scenario}");
+            anstream::println!("    allowed: {}\n    came:    {}", violation.allowed, violation.came);
+        }
+        if found.len() > SHOWN {
+            anstream::println!("  and {} more times", found.len() - SHOWN);
+        }
+        anstream::println!();
+    }
+    let (answers, scenarios) = (counted(judged, "answer"), counted(scenarios, "scenario"));
+    let (violations_of, rules) = (counted(violations.len() as u64, "violation"), counted(by_rule.len() as u64, "rule"));
+    anstream::println!("{answers} of {scenarios} judged again, {violations_of} of {rules}");
     Ok(if violations.is_empty() { Exit::Conforms } else { Exit::Violations })
 }

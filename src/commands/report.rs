@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use miette::{IntoDiagnostic, Result};
 
-use super::print_json;
+use super::{print_json, written_by_run};
 use eipcheck::{
     exit::Exit,
     report::{data::Report, terminal},
@@ -13,6 +13,9 @@ use eipcheck::{
 
 /// Show the report of an earlier run.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    eipcheck report\n  \
+    eipcheck report out/report.json --json")]
 pub struct ReportArgs {
     /// The run's folder, or its report.json.
     #[arg(default_value = "eipcheck.out")]
@@ -28,7 +31,7 @@ pub struct ReportArgs {
 ///
 /// It cannot be read.
 pub fn execute(args: &ReportArgs) -> Result<Exit> {
-    let path = if args.path.is_dir() { args.path.join("report.json") } else { args.path.clone() };
+    let path = written_by_run(&args.path, "report.json")?;
     let report = Report::read(&path).into_diagnostic()?;
     if args.json {
         print_json(&report)?;

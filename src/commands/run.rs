@@ -9,14 +9,15 @@ use std::{
 use clap::{Args, ValueEnum};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
+use owo_colors::OwoColorize;
 use url::Url;
 
-use super::{LawArgs, print_json, progress::Progress, runtime};
+use super::{LawArgs, complain, print_json, progress::Progress, runtime};
 use eipcheck::{
     exit::Exit,
     report::{
         data::{Outcome, Report},
-        terminal,
+        terminal::{self, counted},
     },
     run::{
         RunError, RunOptions, Stop,
@@ -35,10 +36,14 @@ use eipcheck::{
 /// Without a URL, the embedded reference server is tested over loopback HTTP. Credentials come from the environment
 /// variables that the cloud's own tools read; for a server on this machine a made-up pair will do.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  eipcheck run\n  eipcheck run http://127.0.0.1:5000 --cloud ec2\n  \
-    eipcheck run http://127.0.0.1:5000 --only 'release-*' --seed 7")]
+#[command(after_help = "Examples:\n  \
+    eipcheck run\n  \
+    eipcheck run http://127.0.0.1:5000\n  \
+    eipcheck run http://127.0.0.1:5000 --only 'release-*' --seed 7\n  \
+    eipcheck run http://127.0.0.1:5000 --fail-on should --max-time 5m --out results")]
 pub struct RunArgs {
     /// The server, as http://HOST:PORT; the embedded one unless given.
+    #[arg(value_parser = parse_url)]
     url: Option<Url>,
     #[command(flatten)]
     law: LawArgs,
@@ -152,6 +157,17 @@ impl From<FailOn> for Level {
     }
 }
 
+fn parse_url(text: &str) -> std::result::Result<Url, String> {
+    if !text.contains("://") {
+        return Err(format!("it should begin with http:// or https://, as http://{text}"));
+    }
+    let url = Url::parse(text).map_err(|e| e.to_string())?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        other => Err(format!("{other} is not spoken here: it should begin with http:// or https://")),
+    }
+}
+
 fn parse_time(text: &str) -> std::result::Result<Duration, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let number: u64 = number.parse().map_err(|_| "it should look like 90s, 5m or 500ms".to_owned())?;
@@ -253,8 +269,12 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
     let report = match outcome {
         Ok(report) => report,
         Err(error @ (RunError::Unreachable { .. } | RunError::Unusable { .. })) => {
-            anstream::eprintln!("{:?}", miette::Report::from_err(error));
+            complain(&miette::Report::from_err(error));
             return Ok(Exit::Target);
+        }
+        Err(RunError::Credentials(error)) => {
+            let help = "set them in the environment; a server that checks no signatures takes any pair";
+            return Err(miette!(help = help, "{error}"));
         }
         Err(error) => return Err(miette::Report::from_err(error)),
     };
@@ -265,6 +285,7 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
     } else {
         anstream::print!("{}", terminal::render(&report));
         anstream::println!("report and trace: {}", args.out.display());
+        anstream::println!("{}", verdict(&report, args.fail_on.into()).bold());
     }
     Ok(exit_of(&report, args.fail_on.into()))
 }
@@ -294,11 +315,33 @@ async fn interrupted() -> bool {
 pub fn exit_of(report: &Report, fail_on: Level) -> Exit {
     if report.totals.interrupted {
         Exit::Interrupted
-    } else if report.findings.iter().any(|f| f.level >= fail_on) {
+    } else if broken(report).any(|level| level >= fail_on) {
         Exit::Violations
     } else if !report.rules.iter().any(|r| matches!(r.result, Outcome::Pass | Outcome::Violation)) {
         Exit::NothingChecked
     } else {
         Exit::Conforms
+    }
+}
+
+/// The levels of the broken rules, one for each.
+fn broken(report: &Report) -> impl Iterator<Item = Level> {
+    report.findings.iter().map(|finding| finding.level)
+}
+
+/// The same in words, so that nobody takes a broken rule that does not count for one that does, or the reverse.
+fn verdict(report: &Report, fail_on: Level) -> String {
+    let count = |counts: &dyn Fn(Level) -> bool| {
+        let of = |level: &Level| broken(report).filter(|l| l == level).count() as u64;
+        let levels = Level::ALL.iter().filter(|level| counts(**level) && of(level) > 0);
+        levels.map(|level| counted(of(level), &format!("{} rule", level.name()))).collect::<Vec<_>>().join(", ")
+    };
+    let (heavy, light) = (count(&|level| level >= fail_on), count(&|level| level < fail_on));
+    match exit_of(report, fail_on) {
+        Exit::Violations => format!("does not conform: broken are {heavy}"),
+        Exit::NothingChecked => "nothing could be checked".to_owned(),
+        Exit::Interrupted => "interrupted: what was not tested by then counts as not reached".to_owned(),
+        _ if light.is_empty() => "conforms: no rule was found broken".to_owned(),
+        _ => format!("conforms with --fail-on {}; broken below that are {light}", fail_on.name()),
     }
 }

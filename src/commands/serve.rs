@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{LawArgs, runtime};
 use eipcheck::{
@@ -19,6 +20,10 @@ use eipcheck::{
 /// It prints one line with its address when it is ready, and serves until it is interrupted. Its clock runs with the
 /// real time; `POST /_clock/advance` with `{"seconds": N}` lets time pass at once.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    eipcheck serve --port 5058\n  \
+    eipcheck serve --specs my-law --seed 7\n  \
+    curl -d '{\"seconds\": 350}' http://127.0.0.1:5058/_clock/advance")]
 pub struct ServeArgs {
     #[command(flatten)]
     law: LawArgs,
@@ -59,8 +64,9 @@ pub fn execute(args: ServeArgs) -> Result<Exit> {
     let law = Arc::new(args.law.load()?);
     let seed = args.seed.unwrap_or_else(super::run::fresh_seed);
     runtime()?.block_on(async {
-        let mut terminate =
-            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).into_diagnostic()?;
+        // Listened to before the server says that it is there: whoever reads that line may stop it at once.
+        let mut terminate = signal(SignalKind::terminate()).into_diagnostic()?;
+        let mut interrupt = signal(SignalKind::interrupt()).into_diagnostic()?;
         let mut reference = Reference::new(law.clone(), seed, Clock::driven());
         if args.verify_signatures {
             reference = reference.verifying(args.credentials(&law)?).into_diagnostic()?;
@@ -71,12 +77,13 @@ pub fn execute(args: ServeArgs) -> Result<Exit> {
             .wrap_err_with(|| format!("cannot listen on 127.0.0.1:{}", args.port))?;
         anstream::println!("listening on http://{}", server.address);
         tokio::select! {
-            result = tokio::signal::ctrl_c() => result.into_diagnostic()?,
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
         server.stop();
         // A task that panicked has ended too, which is all that is waited for.
         let _ = (&mut server.done).await;
+        anstream::eprintln!("stopped, and everything that it held is forgotten");
         Ok(Exit::Conforms)
     })
 }

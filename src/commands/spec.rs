@@ -3,16 +3,19 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, Subcommand};
-use miette::{Result, miette};
+use miette::{Diagnostic, Result, miette};
 use owo_colors::OwoColorize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{LawArgs, print_json};
+use super::{LawArgs, complain, print_json, progress::Progress};
 use eipcheck::{
     exit::Exit,
-    run::suite::plan_everything,
+    oracle::RuleSet,
+    run::suite::{Plans, plan_wanted},
     spec::{
-        law::{Law, Rule},
+        SpecError, SpecErrors,
+        file::Accepted,
+        law::{Law, Open, Operation, RuleIx},
         load::{self, SpecSource},
         schema,
     },
@@ -20,6 +23,9 @@ use eipcheck::{
 
 /// Check, list and show the law.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    eipcheck spec list\n  \
+    eipcheck spec check my-law")]
 pub struct SpecArgs {
     #[command(subcommand)]
     command: SpecCommand,
@@ -28,6 +34,9 @@ pub struct SpecArgs {
 #[derive(Debug, Subcommand)]
 enum SpecCommand {
     /// Refuse a broken law: unknown names, ill-typed expressions, contradictions, rules that nothing can reach.
+    #[command(after_help = "Examples:\n  \
+        eipcheck spec check\n  \
+        eipcheck spec check my-law --json")]
     Check {
         /// The folder with the spec files; the built-in law unless given.
         dir: Option<PathBuf>,
@@ -35,7 +44,10 @@ enum SpecCommand {
         #[arg(long)]
         json: bool,
     },
-    /// List the rules and readings.
+    /// List the rules, the open questions and the readings.
+    #[command(after_help = "Examples:\n  \
+        eipcheck spec list\n  \
+        eipcheck spec list --specs my-law --json")]
     List {
         #[command(flatten)]
         law: LawArgs,
@@ -43,9 +55,13 @@ enum SpecCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show one rule: its statement, source, codes, and how it is reached.
+    /// Show one rule, or one open question: its statement, source, codes, and how it is reached.
+    #[command(after_help = "Examples:\n  \
+        eipcheck spec show RULE\n  \
+        eipcheck spec show RULE --specs my-law --json")]
     Show {
-        /// The rule's id.
+        /// The id of the rule or the open question.
+        #[arg(value_name = "ID")]
         rule: String,
         #[command(flatten)]
         law: LawArgs,
@@ -54,6 +70,8 @@ enum SpecCommand {
         json: bool,
     },
     /// Print the JSON Schema of a kind of spec file, for editors.
+    #[command(after_help = "Examples:\n  \
+        eipcheck spec schema operation > operation.schema.json")]
     Schema {
         /// Which kind of file.
         #[arg(value_enum)]
@@ -81,35 +99,90 @@ pub fn execute(args: SpecArgs) -> Result<Exit> {
 fn check(dir: Option<PathBuf>, as_json: bool) -> Result<Exit> {
     let source = dir.map_or(SpecSource::BuiltIn, SpecSource::Folder);
     let mut results = Vec::new();
-    for cloud in load::clouds(&source)? {
-        let law = Arc::new(load::load(&source, &cloud, &[])?);
-        let plans = plan_everything(&law);
-        let unreached: Vec<&str> =
-            law.rules().filter(|(ix, _)| !plans.contains_key(ix)).map(|(_, rule)| &*rule.id).collect();
-        if !unreached.is_empty() {
-            let help = "give a parameter examples, or an operation that leads there, or list it as open";
-            return Err(miette!(help = help, "{cloud}: no sequence of requests exercises\n{}", unreached.join("\n")));
+    let mut sound = true;
+    let clouds = match load::clouds(&source) {
+        Ok(clouds) => clouds,
+        Err(errors) if as_json => {
+            print_json(&json!([broken(None, &errors)]))?;
+            return Ok(Exit::Usage);
         }
+        Err(errors) => return Err(errors.into()),
+    };
+    for cloud in clouds {
+        let law = match load::load(&source, &cloud, &[]) {
+            Ok(law) => Arc::new(law),
+            Err(errors) => {
+                sound = false;
+                results.push(broken(Some(&cloud), &errors));
+                if !as_json {
+                    complain(&errors.into());
+                }
+                continue;
+            }
+        };
+        let all: RuleSet = law.rules().map(|(ix, _)| ix).collect();
+        let plans = search(&law, &all, as_json);
+        let unreached: Vec<&str> = all.iter().filter(|ix| !plans.contains_key(ix)).map(|ix| &*law[ix].id).collect();
+        sound &= unreached.is_empty();
         let (operations, rules) = (law.operations.len(), law.rules.len());
         results.push(json!({
             "cloud": cloud,
+            "sound": unreached.is_empty(),
+            "errors": [],
+            "unreached": unreached,
             "operations": operations,
             "rules": rules,
             "readings": law.readings.len(),
             "facts": law.facts.len(),
             "digest": law.digest,
         }));
-        if !as_json {
+        if as_json {
+            continue;
+        }
+        if unreached.is_empty() {
             anstream::println!("{cloud}: {operations} operations, {rules} rules, each reached; digest {}", law.digest);
+        } else {
+            let help = "give a parameter examples, or an operation that leads there, or list it as open";
+            let list = unreached.join("\n");
+            complain(&miette!(help = help, "{cloud}: no sequence of requests exercises\n{list}"));
         }
     }
     if as_json {
         print_json(&results)?;
     }
-    Ok(Exit::Conforms)
+    Ok(if sound { Exit::Conforms } else { Exit::Usage })
 }
 
-fn rule_json(law: &Law, rule: &Rule) -> serde_json::Value {
+/// Searches for sequences, and shows how far it is unless it is for programs.
+fn search(law: &Arc<Law>, wanted: &RuleSet, quiet: bool) -> Plans {
+    let progress = (!quiet).then(|| Progress::of_search("searching for sequences"));
+    plan_wanted(law, wanted, &|left| {
+        if let Some(progress) = &progress {
+            progress.planning(left, wanted.len());
+        }
+        true
+    })
+}
+
+/// What is wrong with a law, for programs.
+fn broken(cloud: Option<&str>, errors: &SpecErrors) -> Value {
+    let error = |error: &SpecError| {
+        let place = error.place();
+        let (line, column) = place.map(|p| p.line_and_column()).unzip();
+        json!({
+            "kind": error.problem().kind(),
+            "message": error.to_string(),
+            "file": place.map(|p| p.path()),
+            "line": line,
+            "column": column,
+            "help": error.help().map(|help| help.to_string()),
+        })
+    };
+    json!({ "cloud": cloud, "sound": false, "errors": errors.iter().map(error).collect::<Vec<_>>() })
+}
+
+fn rule_json(law: &Law, ix: RuleIx) -> Value {
+    let rule = &law[ix];
     json!({
         "id": rule.id,
         "level": rule.level,
@@ -117,8 +190,20 @@ fn rule_json(law: &Law, rule: &Rule) -> serde_json::Value {
         "says": rule.says,
         "source": rule.source,
         "operation": rule.operation.map(|o| law[o].name.clone()),
+        "codes": law.refusal(ix).map(|refusal| &refusal.codes[..]),
         "under": rule.under,
         "observed": rule.observed,
+    })
+}
+
+fn open_json(operation: &Operation, open: &Open) -> Value {
+    json!({
+        "id": open.id,
+        "says": open.says,
+        "because": open.because,
+        "operation": operation.name,
+        "either": open.guard.expr.source(),
+        "accepted": open.accepted,
     })
 }
 
@@ -127,19 +212,28 @@ fn list(law: &Law, as_json: bool) -> Result<Exit> {
         print_json(&json!({
             "cloud": law.cloud,
             "digest": law.digest,
-            "rules": law.rules.iter().map(|r| rule_json(law, r)).collect::<Vec<_>>(),
+            "rules": law.rules().map(|(ix, _)| rule_json(law, ix)).collect::<Vec<_>>(),
+            "open": law.open().map(|(operation, open)| open_json(operation, open)).collect::<Vec<_>>(),
             "readings": law.readings,
             "facts": law.facts,
         }))?;
         return Ok(Exit::Conforms);
     }
     anstream::println!("{}", format!("{}: {} rules", law.title, law.rules.len()).bold());
-    let width = law.rules.iter().map(|r| r.id.len()).max().unwrap_or(0).min(60);
+    let ids = law.rules.iter().map(|r| &r.id).chain(law.open().map(|(_, open)| &open.id));
+    let width = ids.map(|id| id.len()).max().unwrap_or(0).min(60);
     for rule in &law.rules {
-        let level = format!("{:?}", rule.level).to_lowercase();
-        anstream::println!("{:<width$}  {level:<7}  {}", rule.id, rule.says);
+        anstream::println!("{:<width$}  {:<7}  {}", rule.id, rule.level.name(), rule.says);
     }
-    anstream::println!("\n{}", "Readings".bold());
+    if law.open().next().is_some() {
+        anstream::println!("\n{}", "Open questions: either answer is right".bold());
+    }
+    for (_, open) in law.open() {
+        anstream::println!("{:<width$}  open     {}", open.id, open.says);
+    }
+    if !law.readings.is_empty() {
+        anstream::println!("\n{}", "Readings".bold());
+    }
     for reading in &law.readings {
         anstream::println!("{}: {}", reading.name.bold(), reading.question);
         for (choice, meaning) in &reading.choices {
@@ -152,49 +246,71 @@ fn list(law: &Law, as_json: bool) -> Result<Exit> {
 }
 
 fn show(law: Law, id: &str, as_json: bool) -> Result<Exit> {
+    if let Some((operation, open)) = law.open().find(|(_, open)| *open.id == *id) {
+        return show_open(operation, open, as_json);
+    }
     let Some(ix) = law.rule(id) else {
-        let near = strsim_nearest(&law, id);
-        return Err(miette!(help = near, "the law has no rule {id}"));
+        return Err(miette!(help = nearest(&law, id), "the law has no rule and no open question {id}"));
     };
     let law = Arc::new(law);
-    let plans = plan_everything(&law);
+    let plans = search(&law, &std::iter::once(ix).collect(), as_json);
     let rule = &law[ix];
-    let steps: Vec<String> = plans
-        .get(&ix)
-        .into_iter()
-        .flatten()
-        .map(|step| match step {
-            eipcheck::scenario::step::Step::Call(call) => call.display(&law),
-            eipcheck::scenario::step::Step::Settle => "(wait until every change under way has happened)".to_owned(),
-        })
-        .collect();
+    let steps: Vec<String> = plans.get(&ix).into_iter().flatten().map(|step| step.display(&law)).collect();
     if as_json {
-        let mut value = rule_json(&law, rule);
+        let mut value = rule_json(&law, ix);
         value["scenario"] = json!(steps);
         print_json(&value)?;
         return Ok(Exit::Conforms);
     }
-    anstream::println!("{}  {}", rule.id.bold(), format!("{:?}", rule.level).to_lowercase());
+    anstream::println!("{}  {}", rule.id.bold(), rule.level.name());
     anstream::println!("  {}", rule.says);
     anstream::println!("  source: {}, {}", rule.source.title, rule.source.at);
+    if let Some(refusal) = law.refusal(ix) {
+        let codes = if refusal.codes.is_empty() { "any client error".to_owned() } else { refusal.codes.join(", ") };
+        let apart = refusal.code_rule.filter(|code| *code != ix).map(|code| &law[code]);
+        let apart = apart.map(|rule| format!(" (a rule of their own: {}, {})", rule.id, rule.level.name()));
+        anstream::println!("  codes: {codes}{}", apart.unwrap_or_default());
+    }
     if let Some(under) = &rule.under {
         anstream::println!("  reading: {under}");
     }
     if let Some(observed) = &rule.observed {
         anstream::println!("  the real service: {observed}");
     }
-    anstream::println!("  how it is exercised:");
+    if steps.is_empty() {
+        anstream::println!("  no sequence of requests was found that exercises it");
+    } else {
+        anstream::println!("  how it is exercised:");
+    }
     for (number, step) in steps.iter().enumerate() {
         anstream::println!("   {:>2}. {step}", number + 1);
     }
     Ok(Exit::Conforms)
 }
 
-/// A hint at the id that was probably meant.
-fn strsim_nearest(law: &Law, id: &str) -> String {
-    let nearest = law.rules.iter().min_by_key(|r| strsim::damerau_levenshtein(&r.id, id));
-    match nearest {
-        Some(rule) => format!("did you mean {}? `eipcheck spec list` shows them all", rule.id),
-        None => "this law has no rules at all".to_owned(),
+fn show_open(operation: &Operation, open: &Open, as_json: bool) -> Result<Exit> {
+    if as_json {
+        print_json(&open_json(operation, open))?;
+        return Ok(Exit::Conforms);
+    }
+    anstream::println!("{}  open", open.id.bold());
+    anstream::println!("  {}", open.says);
+    anstream::println!("  why nothing is demanded: {}", open.because);
+    anstream::println!("  {} when {}", operation.name, open.guard.expr.source());
+    let afterwards = match open.accepted {
+        Accepted::AsUsual => "as after any other such request",
+        Accepted::Unknown => "nobody knows, so a scenario ends there",
+    };
+    anstream::println!("  once it is accepted: {afterwards}");
+    Ok(Exit::Conforms)
+}
+
+/// A hint at the id that was probably meant, if one comes near.
+fn nearest(law: &Law, id: &str) -> String {
+    let ids = law.rules.iter().map(|r| &r.id).chain(law.open().map(|(_, open)| &open.id));
+    let near = ids.map(|known| (strsim::damerau_levenshtein(known, id), known)).min();
+    match near.filter(|(distance, known)| *distance <= 1 + id.len().max(known.len()) / 4) {
+        Some((_, known)) => format!("did you mean {known}? `eipcheck spec list` shows them all"),
+        None => "`eipcheck spec list` shows them all".to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use super::{
     value::{Handle, Value},
     world::{Timer, TimerStep, World},
 };
-use crate::spec::law::{After, Change, Effect, FieldIx, Law, OperationIx, RuleIx};
+use crate::spec::law::{After, Change, Effect, FieldIx, Law, OperationIx, RuleIx, VarIx};
 
 /// A change that an accepted request makes, with the moment at which it may be seen.
 pub struct Outcome {
@@ -109,29 +109,45 @@ impl Run<'_> {
     }
 
     fn effect(&mut self, ix: usize, effect: &Effect) -> Result<(), EvalFailure> {
-        let Some(each) = &effect.each else { return self.once(ix, effect, None) };
+        let Some(each) = &effect.each else {
+            let created = self.once(ix, effect, None)?;
+            if let (Change::Create { var, .. }, Some(handle)) = (&effect.change, created) {
+                self.bind(*var, Value::Ref(handle));
+            }
+            return Ok(());
+        };
         self.refresh();
         let it: Arc<str> = "it".into();
+        let mut created = Vec::new();
         for handle in self.scope.resources(each)? {
             self.scope.bind(&it, Value::Ref(handle));
-            self.once(ix, effect, Some(handle))?;
+            created.extend(self.once(ix, effect, Some(handle))?);
         }
         self.scope.vars.retain(|(name, _)| *name != it);
+        if let Change::Create { var, .. } = &effect.change {
+            self.bind(*var, Value::List(created.into_iter().map(Value::Ref).collect()));
+        }
         Ok(())
     }
 
-    fn once(&mut self, ix: usize, effect: &Effect, it: Option<Handle>) -> Result<(), EvalFailure> {
+    fn bind(&mut self, var: VarIx, value: Value) {
+        let name = self.law[self.operation].vars[var as usize].name.clone();
+        self.scope.bind(&name, value);
+    }
+
+    /// What was created, if anything.
+    fn once(&mut self, ix: usize, effect: &Effect, it: Option<Handle>) -> Result<Option<Handle>, EvalFailure> {
         self.refresh();
         if let Some(when) = &effect.when
             && !self.scope.holds(when)?
         {
-            return Ok(());
+            return Ok(None);
         }
         if !self.rules.contains(&effect.rule) {
             self.rules.push(effect.rule);
         }
         match &effect.change {
-            Change::Create { kind, var, set } => {
+            Change::Create { kind, set, .. } => {
                 let values =
                     set.iter()
                         .map(|(field, expr)| Ok((*field, self.scope.eval(expr)?)))
@@ -140,15 +156,13 @@ impl Run<'_> {
                 for (field, value) in values {
                     self.world.set(handle, field, value, None);
                 }
-                let name = self.law[self.operation].vars[*var as usize].name.clone();
-                self.scope.bind(&name, Value::Ref(handle));
-                Ok(())
+                Ok(Some(handle))
             }
             Change::Delete(on) => {
                 for handle in self.scope.resources(on)? {
                     self.change(ix, effect, it, handle, None)?;
                 }
-                Ok(())
+                Ok(None)
             }
             Change::Set { on, set } => {
                 for handle in self.scope.resources(on)? {
@@ -160,7 +174,7 @@ impl Run<'_> {
                     }
                     self.change(ix, effect, it, handle, Some(values))?;
                 }
-                Ok(())
+                Ok(None)
             }
         }
     }

@@ -53,6 +53,11 @@ impl RuleSet {
         self.0.iter().all(|word| *word == 0)
     }
 
+    /// How many rules are in the set.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// The rules, in order.
     pub fn iter(&self) -> impl Iterator<Item = RuleIx> + '_ {
         (0..self.0.len() as u32 * 64).map(RuleIx).filter(|r| self.contains(*r))

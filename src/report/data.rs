@@ -34,7 +34,7 @@ pub struct Report {
     pub nonce: String,
     /// Each reading with the choice that was in force.
     pub readings: BTreeMap<String, String>,
-    /// Which operations the target implements.
+    /// Which operations the target implements, of those that the rules of this report need.
     pub operations: Vec<OperationResult>,
     /// Each rule with its result, by id.
     pub rules: Vec<RuleResult>,
@@ -203,7 +203,7 @@ pub struct Totals {
     pub scenarios: u64,
     /// The most states that were possible at once in any scenario.
     pub most_worlds: u64,
-    /// Milliseconds from the first request to the end of the clean-up.
+    /// Milliseconds from the end of the planning to the end of the clean-up.
     pub milliseconds: u64,
     /// True if the run was interrupted.
     pub interrupted: bool,

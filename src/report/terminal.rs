@@ -42,21 +42,13 @@ fn level_style(level: Level) -> Style {
     }
 }
 
-fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::Must => "must",
-        Level::Should => "should",
-        Level::Assumed => "assumed",
-    }
-}
-
 /// One finding.
 ///
 /// # Errors
 ///
 /// Only those of the writer.
 pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Finding, seed: u64) -> fmt::Result {
-    let level = level_name(finding.level).style(level_style(finding.level)).to_string();
+    let level = finding.level.name().style(level_style(finding.level)).to_string();
     writeln!(out, "{} {}  {level}", format!("[{number}/{count}]").dimmed(), finding.rule.bold())?;
     writeln!(out, "  {}", finding.says)?;
     writeln!(out, "  {} {}, {}", "source:".dimmed(), finding.source.title, finding.source.at)?;
@@ -90,7 +82,10 @@ fn write_unsupported(out: &mut String, report: &Report) -> fmt::Result {
     }
     writeln!(out, "{} {}", "Not implemented by the target:".bold(), missing.join(", "))?;
     let rules = report.rules.iter().filter(|r| r.result == Outcome::Unsupported).count();
-    writeln!(out, "  {rules} rules need them and are unsupported, which is no violation.\n")
+    let need = if rules == 1 { "needs" } else { "need" };
+    let them = if missing.len() == 1 { "it" } else { "them" };
+    let are = if rules == 1 { "is" } else { "are" };
+    writeln!(out, "  {} {need} {them} and {are} unsupported, which is no violation.\n", counted(rules as u64, "rule"))
 }
 
 fn write_indeterminate(out: &mut String, report: &Report) -> fmt::Result {
@@ -111,10 +106,10 @@ fn write_table(out: &mut String, report: &Report) -> fmt::Result {
     let head =
         ["level", "rules", "passed", "failed", "unsupported", "indeterminate", "not reached", "divergence", "coverage"];
     let mut rows: Vec<Vec<String>> = Vec::new();
-    for level in [Level::Must, Level::Should, Level::Assumed] {
-        let Some(t) = report.totals.levels.get(level_name(level)) else { continue };
+    for level in Level::ALL {
+        let Some(t) = report.totals.levels.get(level.name()) else { continue };
         rows.push(vec![
-            level_name(level).to_owned(),
+            level.name().to_owned(),
             t.all.to_string(),
             t.passed.to_string(),
             t.failed.to_string(),
@@ -146,15 +141,17 @@ fn write_table(out: &mut String, report: &Report) -> fmt::Result {
         "divergence = failed / checked; coverage = checked / all. The two are never added up.".dimmed()
     )?;
     let seconds = t.milliseconds as f64 / 1000.0;
-    writeln!(
-        out,
-        "{} requests ({} judged) in {} scenarios, {seconds:.1} s, seed {}, law {}",
-        t.requests,
-        t.judged,
-        t.scenarios,
-        report.seed,
-        report.law.digest.get(..12).unwrap_or(&report.law.digest),
-    )
+    let requests = match t.scenarios {
+        0 => format!("{}, all for probing", counted(t.requests, "request")),
+        n => format!("{} ({} judged) in {}", counted(t.requests, "request"), t.judged, counted(n, "scenario")),
+    };
+    let law = report.law.digest.get(..12).unwrap_or(&report.law.digest);
+    writeln!(out, "{requests}, {seconds:.1} s, seed {}, law {law}", report.seed)
+}
+
+/// A number of things.
+pub fn counted(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn divergence(t: &LevelTotals) -> String {

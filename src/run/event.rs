@@ -16,6 +16,20 @@ pub enum Event<'a> {
     },
     /// A part of the run begins.
     Phase(&'a str),
+    /// Sequences are being searched for.
+    Planning {
+        /// How many rules have none yet.
+        left: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// The suite is planned.
+    Planned {
+        /// How many rules have a sequence.
+        reached: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// A scenario was played.
     Played {
         /// The run so far.

@@ -27,7 +27,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     path::PathBuf,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -72,7 +72,7 @@ pub struct RunOptions {
     pub seed: u64,
     /// The most requests, clean-up not counted.
     pub max_requests: u64,
-    /// The longest time, clean-up not counted.
+    /// The longest time, planning and clean-up not counted.
     pub max_time: Duration,
     /// How many scenarios are in flight.
     pub jobs: usize,
@@ -168,7 +168,8 @@ pub struct Context {
     /// Where everything sent and received is written.
     pub trace: Option<TraceWriter>,
     stop: Stop,
-    started: Instant,
+    /// When the planning was over.
+    started: OnceLock<Instant>,
     /// Requests that count against the budget.
     requests: AtomicU64,
     /// All requests, clean-up included.
@@ -209,7 +210,7 @@ impl Context {
     pub fn is_over(&self) -> bool {
         self.stop.is_stopped()
             || self.requests.load(Ordering::Relaxed) >= self.options.max_requests
-            || self.started.elapsed() >= self.options.max_time
+            || self.elapsed() >= self.options.max_time
     }
 
     /// True if somebody asked the run to stop.
@@ -237,9 +238,15 @@ impl Context {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How long the run has lasted.
+    /// How long the run has lasted, the planning not counted: how long that takes depends on the machine alone.
     pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        self.started.get().map_or(Duration::ZERO, Instant::elapsed)
+    }
+
+    /// Says how far the planning is; true if it should go on.
+    pub fn plans_on(&self, left: usize, of: usize) -> bool {
+        self.observer.event(&Event::Planning { left, of });
+        !self.is_over()
     }
 
     /// True if the user wants this rule tested.
@@ -247,6 +254,11 @@ impl Context {
         let id = &*self.law[rule].id;
         self.options.only.as_ref().is_none_or(|only| only.is_match(id))
             && !self.options.skip.as_ref().is_some_and(|skip| skip.is_match(id))
+    }
+
+    /// The rules that the user wants tested.
+    pub fn wanted(&self) -> RuleSet {
+        self.law.rules().map(|(ix, _)| ix).filter(|ix| self.wants(*ix)).collect()
     }
 
     /// The rules that are known to be broken.
@@ -292,8 +304,6 @@ pub async fn run(
     let endpoints = endpoints(&law, &options).await?;
     let target = options.url.as_ref().map_or_else(|| "embedded".to_owned(), ToString::to_string);
     observer.event(&Event::Started { target: &target, law: &law, options: &options });
-    observer.event(&Event::Phase("planning the suite"));
-    let plans = suite::plan_everything(&law);
     let context = Arc::new(Context {
         tally: Mutex::new(Tally::new(&law)),
         request_ids: Mutex::default(),
@@ -303,13 +313,21 @@ pub async fn run(
         observer,
         trace: trace.transpose()?,
         stop,
-        started: Instant::now(),
+        started: OnceLock::new(),
         requests: AtomicU64::new(0),
         sent: AtomicU64::new(0),
         groups: AtomicU64::new(0),
     });
+    // Whoever named the wrong server wants to know before the planning, not after it.
+    context.observer.event(&Event::Phase("looking for the target"));
+    let yardstick = probe::yardstick(&context, &endpoints[0]).await?;
+    context.observer.event(&Event::Phase("planning the suite"));
+    let wanted = context.wanted();
+    let plans = suite::plan_wanted(&law, &wanted, &|left| context.plans_on(left, wanted.len()));
+    context.observer.event(&Event::Planned { reached: plans.len(), of: wanted.len() });
+    context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));
-    let operations = probe::probe(&context, &endpoints[0], &plans).await?;
+    let operations = probe::probe(&context, &endpoints[0], &plans, &yardstick).await?;
     let available = |ix: crate::spec::law::OperationIx| operations[ix.0 as usize].implemented;
     let atlas = Arc::new(Atlas::new(&law, available));
     let workers = Workers { context: context.clone(), endpoints: Arc::new(endpoints), atlas: atlas.clone() };

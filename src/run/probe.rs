@@ -12,11 +12,11 @@ use regex::Regex;
 use super::{
     Context, Endpoint, RunError, cleanup,
     session::{Scenario, Session, record},
-    suite::{Plans, operations_of},
+    suite::{Plans, operations_of, plan_wanted},
 };
 use crate::{
     model::{forward::Dice, time::Interval},
-    oracle::Settings,
+    oracle::{RuleSet, Settings},
     report::{data::RawAnswer, trace::Place},
     scenario::{
         atlas::Atlas,
@@ -66,9 +66,13 @@ impl Shape {
 /// # Errors
 ///
 /// The target does not answer, or implements nothing.
-pub async fn probe(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans) -> Result<Vec<Probed>, RunError> {
+pub async fn probe(
+    context: &Arc<Context>,
+    endpoint: &Endpoint,
+    plans: &Plans,
+    yardstick: &Yardstick,
+) -> Result<Vec<Probed>, RunError> {
     let law = &context.law;
-    let yardstick = yardstick(context, endpoint).await?;
     let mut found: Vec<Option<Probed>> = Vec::with_capacity(law.operations.len());
     let mut strays = Vec::new();
     let mut dice = Dice::new(context.options.seed ^ 0x5eed);
@@ -87,8 +91,7 @@ pub async fn probe(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans) -
         match session.exchange(&request, &call).await {
             Ok((_, answer)) => {
                 let raw = session.played.exchanges.last().and_then(|(_, e)| e.answer.clone());
-                let implemented =
-                    raw.as_ref().map(|raw| is_implemented(law, &operation.name, &yardstick, raw, &answer));
+                let implemented = raw.as_ref().map(|raw| is_implemented(law, &operation.name, yardstick, raw, &answer));
                 let evidence = raw.as_ref().map(describe).unwrap_or_default();
                 if matches!(answer.body, Body::Success(_)) {
                     strays.push((request, answer));
@@ -104,8 +107,8 @@ pub async fn probe(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans) -
     cleanup::clean_up_strays(&mut session, &strays).await;
     let leftovers = std::mem::take(&mut session.played.leftovers);
     context.tally().leftovers.extend(leftovers);
-    ask_properly(context, endpoint, plans, &yardstick, &mut found).await;
-    let evidence = describe(&yardstick.1);
+    ask_properly(context, endpoint, plans, yardstick, &mut found).await;
+    let evidence = describe(&yardstick.raw);
     let found: Vec<Probed> = found
         .into_iter()
         .map(|p| {
@@ -121,7 +124,18 @@ pub async fn probe(context: &Arc<Context>, endpoint: &Endpoint, plans: &Plans) -
     Ok(found)
 }
 
-async fn yardstick(context: &Context, endpoint: &Endpoint) -> Result<(Shape, RawAnswer), RunError> {
+/// The answer to an operation that nobody has.
+pub struct Yardstick {
+    shape: Shape,
+    raw: RawAnswer,
+}
+
+/// Asks for an operation that nobody has.
+///
+/// # Errors
+///
+/// The target does not answer.
+pub async fn yardstick(context: &Context, endpoint: &Endpoint) -> Result<Yardstick, RunError> {
     let law = &context.law;
     context.count_request();
     context.count_sent();
@@ -132,7 +146,7 @@ async fn yardstick(context: &Context, endpoint: &Endpoint) -> Result<(Shape, Raw
         trace.write(law, "probe", Place::default(), None, &record);
     }
     match (exchange.outcome, record.answer) {
-        (Ok(_), Some(raw)) => Ok((Shape::of(NOBODYS, &raw), raw)),
+        (Ok(_), Some(raw)) => Ok(Yardstick { shape: Shape::of(NOBODYS, &raw), raw }),
         (Err(why), _) => Err(RunError::Unreachable { url: endpoint.target.url().to_string(), why }),
         (Ok(_), None) => Err(RunError::Unreachable {
             url: endpoint.target.url().to_string(),
@@ -142,13 +156,7 @@ async fn yardstick(context: &Context, endpoint: &Endpoint) -> Result<(Shape, Raw
 }
 
 /// True or false if the answer settles it; none if it looks like the yardstick but could be a breakdown.
-fn is_implemented(
-    law: &Law,
-    name: &str,
-    yardstick: &(Shape, RawAnswer),
-    raw: &RawAnswer,
-    answer: &Answer,
-) -> Option<bool> {
+fn is_implemented(law: &Law, name: &str, yardstick: &Yardstick, raw: &RawAnswer, answer: &Answer) -> Option<bool> {
     let code = |answer: &Answer| match &answer.body {
         Body::Error { code, .. } => Some(code.clone()),
         _ => None,
@@ -161,7 +169,7 @@ fn is_implemented(
     if matches!(raw.status, 404 | 405 | 501) && matches!(answer.body, Body::Unreadable { .. }) {
         return Some(false);
     }
-    if Shape::of(name, raw) == yardstick.0 {
+    if Shape::of(name, raw) == yardstick.shape {
         return None;
     }
     match &answer.body {
@@ -176,10 +184,15 @@ async fn ask_properly(
     context: &Arc<Context>,
     endpoint: &Endpoint,
     plans: &Plans,
-    yardstick: &(Shape, RawAnswer),
+    yardstick: &Yardstick,
     found: &mut [Option<Probed>],
 ) {
     let law = &context.law;
+    // With `--only` there may be no plan yet that leads to an operation in doubt.
+    let doubtful = law.operations().filter(|(ix, _)| found[ix.0 as usize].is_none());
+    let unplanned: RuleSet = doubtful.map(|(_, o)| o.accepts).filter(|rule| !plans.contains_key(rule)).collect();
+    let mut plans = plans.clone();
+    plans.extend(plan_wanted(law, &unplanned, &|left| context.plans_on(left, unplanned.len())));
     // Each round may show an operation that another one needs.
     for _ in 0..found.len() {
         let known =
@@ -221,7 +234,7 @@ async fn ask_properly(
             }
             None => Probed {
                 implemented: false,
-                evidence: format!("like an unknown operation: {}", describe(&yardstick.1)),
+                evidence: format!("like an unknown operation: {}", describe(&yardstick.raw)),
             },
         });
     }

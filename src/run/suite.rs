@@ -22,15 +22,27 @@ pub type Plans = BTreeMap<RuleIx, Vec<Step>>;
 
 /// Plans for every rule of a law, with every operation at hand.
 pub fn plan_everything(law: &Arc<Law>) -> Plans {
-    let all = law.rules().map(|(ix, _)| ix).collect();
-    plan_for(law, &|_| true, &all, &RuleSet::default())
+    plan_wanted(law, &law.rules().map(|(ix, _)| ix).collect(), &|_| true)
 }
 
-fn plan_for(law: &Arc<Law>, available: &dyn Fn(OperationIx) -> bool, wanted: &RuleSet, avoid: &RuleSet) -> Plans {
+/// Plans for some rules of a law, with every operation at hand. `go_on` is told how many rules have none yet, and ends
+/// the search by saying no.
+pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &dyn Fn(usize) -> bool) -> Plans {
+    plan_around(law, &|_| true, wanted, &RuleSet::default(), go_on)
+}
+
+/// Plans for some rules with the operations that are there, around the rules that are broken.
+fn plan_around(
+    law: &Arc<Law>,
+    available: &dyn Fn(OperationIx) -> bool,
+    wanted: &RuleSet,
+    avoid: &RuleSet,
+    go_on: &dyn Fn(usize) -> bool,
+) -> Plans {
     let atlas = Atlas::new(law, available);
     // The rules of an operation that is not there cannot be reached; looking for them would take the longest.
     let wanted = &wanted.iter().filter(|r| law[*r].operation.is_none_or(available)).collect();
-    plan(&Search { law, atlas: &atlas, available, wanted, avoid }).into_iter().collect()
+    plan(&Search { law, atlas: &atlas, available, wanted, avoid, go_on }).into_iter().collect()
 }
 
 /// The operations that steps use.
@@ -46,7 +58,10 @@ pub fn operations_of(steps: &[Step]) -> impl Iterator<Item = OperationIx> + '_ {
 pub async fn run(workers: &Workers, plans: &Plans, available: &dyn Fn(OperationIx) -> bool) {
     let context = &workers.context;
     let law = &context.law;
-    let wanted: RuleSet = law.rules().map(|(ix, _)| ix).filter(|ix| context.wants(*ix)).collect();
+    let wanted = context.wanted();
+    let plan_for = |wanted: &RuleSet, avoid: &RuleSet| {
+        plan_around(law, available, wanted, avoid, &|left| context.plans_on(left, wanted.len()))
+    };
     let everything = law.operations().all(|(ix, _)| available(ix));
     let mut plans = if everything {
         plans.clone()
@@ -55,7 +70,7 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &dyn Fn(OperationI
         let mut usable = plans.clone();
         usable.retain(|_, steps| operations_of(steps).all(available));
         let missing: RuleSet = wanted.iter().filter(|r| !usable.contains_key(r)).collect();
-        usable.extend(plan_for(law, available, &missing, &RuleSet::default()));
+        usable.extend(plan_for(&missing, &RuleSet::default()));
         usable
     };
     for round in 0..ROUNDS {
@@ -71,7 +86,7 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &dyn Fn(OperationI
             if broken.is_empty() {
                 return;
             }
-            plans = plan_for(law, available, &open, &broken);
+            plans = plan_for(&open, &broken);
         }
         let mut chosen: Vec<(RuleIx, Vec<Step>)> =
             plans.iter().filter(|(rule, _)| open.contains(**rule)).map(|(r, s)| (*r, s.clone())).collect();

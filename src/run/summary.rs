@@ -1,5 +1,7 @@
 //! The report of a run.
 
+use std::collections::BTreeSet;
+
 use super::{
     Context,
     probe::Probed,
@@ -7,21 +9,9 @@ use super::{
 };
 use crate::{
     report::data::{FORMAT, Finding, LawName, OperationResult, Outcome, Report, RuleResult, Totals},
-    scenario::{file::StepFile, step::Step},
-    spec::{
-        file::Level,
-        law::{Law, RuleIx},
-    },
+    scenario::file::StepFile,
+    spec::law::{Law, OperationIx, RuleIx},
 };
-
-/// The name of a level in a report.
-pub fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::Must => "must",
-        Level::Should => "should",
-        Level::Assumed => "assumed",
-    }
-}
 
 /// Sums a run up.
 pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Plans) -> Report {
@@ -39,7 +29,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
     let mut rules = Vec::new();
     for (ix, rule) in law.rules().filter(|(ix, _)| context.wants(*ix)) {
         let exercised = tally.passes[ix.0 as usize];
-        let broken = tally.broken.get(&ix).map_or(0, |(times, _)| *times);
+        let broken = tally.broken.get(&ix).map_or(0, |broken| broken.answers);
         let (result, reason) = if broken > 0 {
             (Outcome::Violation, None)
         } else if exercised > 0 {
@@ -53,7 +43,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         } else {
             (Outcome::NotReached, Some("a broken rule stands in the way, or the run was over before".into()))
         };
-        let level = totals.levels.entry(level_name(rule.level).to_owned()).or_default();
+        let level = totals.levels.entry(rule.level.name().to_owned()).or_default();
         level.all += 1;
         match result {
             Outcome::Violation => level.failed += 1,
@@ -75,8 +65,8 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
     let mut findings: Vec<Finding> = tally
         .broken
         .iter()
-        .map(|(ix, (times, evidence))| {
-            let rule = &law[*ix];
+        .map(|(ix, broken)| {
+            let (rule, evidence) = (&law[*ix], &broken.shortest);
             Finding {
                 rule: rule.id.to_string(),
                 level: rule.level,
@@ -87,14 +77,16 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
                 scenario: evidence.scenario.clone(),
                 allowed: evidence.violation.allowed.clone(),
                 came: evidence.violation.came.clone(),
-                steps: evidence.steps.iter().map(|s| display(law, s)).collect(),
+                steps: evidence.steps.iter().map(|s| s.display(law)).collect(),
                 scenario_steps: evidence.steps.iter().map(|s| StepFile::new(law, s)).collect(),
                 exchanges: evidence.exchanges.clone(),
-                times: *times,
+                times: broken.scenarios,
             }
         })
         .collect();
     findings.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.rule.cmp(&b.rule)));
+    // Whoever asked for some rules is told of the operations that those rules need, and of no others.
+    let needed: BTreeSet<OperationIx> = context.wanted().iter().flat_map(|rule| needs(law, plans, rule)).collect();
     let mut leftovers = tally.leftovers.clone();
     leftovers.sort();
     Report {
@@ -107,6 +99,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         readings: law.readings.iter().map(|r| (r.name.clone(), r.choice.clone())).collect(),
         operations: law
             .operations()
+            .filter(|(ix, _)| needed.contains(ix))
             .map(|(ix, operation)| OperationResult {
                 name: operation.name.to_string(),
                 implemented: operations[ix.0 as usize].implemented,
@@ -123,22 +116,12 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
 
 /// The operations that a rule cannot be reached without and that the target does not implement.
 fn missing(law: &Law, operations: &[Probed], plans: &Plans, rule: RuleIx) -> Option<String> {
-    let mut names: Vec<&str> = plans
-        .get(&rule)
-        .into_iter()
-        .flat_map(|steps| operations_of(steps))
-        .chain(law[rule].operation)
-        .filter(|o| !operations[o.0 as usize].implemented)
-        .map(|o| &*law[o].name)
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    (!names.is_empty()).then(|| names.join(", "))
+    let missing: BTreeSet<&str> =
+        needs(law, plans, rule).filter(|o| !operations[o.0 as usize].implemented).map(|o| &*law[o].name).collect();
+    (!missing.is_empty()).then(|| missing.into_iter().collect::<Vec<_>>().join(", "))
 }
 
-fn display(law: &Law, step: &Step) -> String {
-    match step {
-        Step::Call(call) => call.display(law),
-        Step::Settle => "(wait until every change under way has happened)".to_owned(),
-    }
+/// The operations that a rule cannot be reached without.
+fn needs<'a>(law: &'a Law, plans: &'a Plans, rule: RuleIx) -> impl Iterator<Item = OperationIx> + 'a {
+    plans.get(&rule).into_iter().flat_map(|steps| operations_of(steps)).chain(law[rule].operation)
 }

@@ -23,13 +23,24 @@ pub struct Evidence {
     pub exchanges: Vec<crate::report::data::Exchange>,
 }
 
+/// How often a rule was seen broken.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// Answers that broke it: a fault of form does not end a scenario, so there may be several in one.
+    pub answers: u64,
+    /// Scenarios in which it was broken.
+    pub scenarios: u64,
+    /// The shortest way there.
+    pub shortest: Evidence,
+}
+
 /// The counts of a run.
 #[derive(Debug)]
 pub struct Tally {
     /// For each rule: how many answers kept it.
     pub passes: Vec<u64>,
-    /// For each rule: how many scenarios saw it broken, and the shortest of them.
-    pub broken: BTreeMap<RuleIx, (u64, Evidence)>,
+    /// The rules that were seen broken.
+    pub broken: BTreeMap<RuleIx, Broken>,
     /// For each rule: why a scenario that was played for it came to nothing.
     pub unclear: BTreeMap<RuleIx, String>,
     /// Reasons for answers that could not be judged.
@@ -77,6 +88,7 @@ impl Tally {
         for rule in &played.passes {
             self.passes[rule.0 as usize] += 1;
         }
+        let mut here = RuleSet::default();
         for (violation, length) in &played.violations {
             if !context.wants(violation.rule) {
                 // It is not reported, but it is why the scenario came to nothing.
@@ -97,16 +109,12 @@ impl Tally {
                     .map(|(_, exchange)| exchange.clone())
                     .collect(),
             };
-            match self.broken.get_mut(&violation.rule) {
-                Some((times, shortest)) => {
-                    *times += 1;
-                    if *length < shortest.steps.len() {
-                        *shortest = evidence();
-                    }
-                }
-                None => {
-                    self.broken.insert(violation.rule, (1, evidence()));
-                }
+            let none_yet = || Broken { answers: 0, scenarios: 0, shortest: evidence() };
+            let broken = self.broken.entry(violation.rule).or_insert_with(none_yet);
+            broken.answers += 1;
+            broken.scenarios += u64::from(here.insert(violation.rule));
+            if *length < broken.shortest.steps.len() {
+                broken.shortest = evidence();
             }
         }
         if let Some(why) = played.indeterminate {

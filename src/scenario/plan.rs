@@ -60,6 +60,8 @@ pub struct Search<'a> {
     pub wanted: &'a RuleSet,
     /// Rules that no scenario may touch, except the one that is looked for: they are known to be broken.
     pub avoid: &'a RuleSet,
+    /// Told now and then how many rules are still without a scenario; what was found is all there is once it says no.
+    pub go_on: &'a dyn Fn(usize) -> bool,
 }
 
 /// A state that the search has reached.
@@ -177,7 +179,7 @@ fn explore(
     while let Some((place, state)) = queue.pop_first() {
         let left = still_wanted(search, found);
         let sought = |rule: &RuleIx| aim.is_none_or(|aim| search.law[*rule].operation == Some(aim.operation()));
-        if done.len() >= most_states || !left.iter().any(sought) {
+        if done.len() >= most_states || !left.iter().any(sought) || !(search.go_on)(left.len()) {
             queue.insert(place, state);
             break;
         }

@@ -18,6 +18,16 @@ pub enum Step {
     Settle,
 }
 
+impl Step {
+    /// For people.
+    pub fn display(&self, law: &Law) -> String {
+        match self {
+            Step::Call(call) => call.display(law),
+            Step::Settle => "(wait until every change under way has happened)".to_owned(),
+        }
+    }
+}
+
 /// A request in terms of handles.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Call {

@@ -59,9 +59,8 @@ fn fact(names: &mut Names<'_>, file: &SpecText, fact: &FactFile, in_force: &[Str
     if let Some(reading) = &fact.reading
         && !names.readings.iter().any(|r| r.name == **reading)
     {
-        let problem = Problem::Unknown { what: "reading", name: reading.to_string() };
-        let error = SpecError::new(problem, file.at(reading.span()));
-        names.errors.push(error.nearest(reading, names.readings.iter().map(|r| &*r.name)));
+        let known = names.readings.iter().map(|r| &*r.name);
+        names.errors.push(SpecError::unknown("reading", reading, file.at(reading.span()), known));
     }
     let mut rules = Vec::new();
     for pattern in &fact.rules {

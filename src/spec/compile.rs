@@ -141,9 +141,8 @@ fn wire_rules(names: &mut Names<'_>) -> FxHashMap<WireFault, RuleIx> {
     let (file, cloud) = (names.cloud_text, names.cloud);
     for wire in &cloud.wire {
         let place = file.at(wire.id.span());
-        names.note(&wire.id, None, place.clone());
         let source = names.source(file, &wire.source);
-        let rule = names.book.add(Rule {
+        let rule = Rule {
             id: wire.id.as_str().into(),
             level: wire.level,
             says: wire.says.clone(),
@@ -152,8 +151,8 @@ fn wire_rules(names: &mut Names<'_>) -> FxHashMap<WireFault, RuleIx> {
             observed: None,
             under: None,
             demand: Demand::Form,
-        });
-        if found.insert(wire.fault, rule).is_some() {
+        };
+        if found.insert(wire.fault, names.rule(rule, place.clone())).is_some() {
             let problem = Problem::Shape(format!("`{}` is the second rule about its fault of form", *wire.id));
             names.error_with(problem, place, "a fault of form breaks one rule: make one of the two");
         }

@@ -139,9 +139,10 @@ fn conventional(
     let convention_source = names.source(names.cloud_text, &convention.source);
     let says = statement(names, convention, parameter, &table.operation.operation)?;
     let (level, source) = ground.unwrap_or((convention.level, convention_source.clone()));
+    let allowed: Vec<String> = convention.codes.iter().map(|code| code.to_string()).collect();
     let codes = Codes {
-        codes: &convention.codes,
-        level: convention.codes_level.unwrap_or(convention.level),
+        codes: &allowed,
+        level: convention.codes_level.as_deref().copied().unwrap_or(convention.level),
         source: (convention_source != source).then_some(convention_source),
     };
     Some(add_refusal(names, table, parameter, table.rule(id, level, says, source), codes))
@@ -185,8 +186,8 @@ fn reference(
     let titles: Vec<&str> = compiled.names.iter().map(|r| &*of(r).title).collect();
     let (title, operation) = (titles.join(", "), table.operation.operation.to_string());
     let what = match parameter.kind {
-        ScalarType::List => format!("{name} with an element"),
-        _ => format!("a {name}"),
+        ScalarType::List => format!("an element of {name}"),
+        _ => name.to_owned(),
     };
     // Each kind would say something else of a name that may be of several.
     let own = match compiled.names.as_slice() {
@@ -198,7 +199,7 @@ fn reference(
         let (text, refusal) = refusal;
         let says = match names.find_convention(defect) {
             Some(convention) => statement(names, convention, name, &operation),
-            None => Some(format!("{operation} refuses {what} that {fault} ({title}).")),
+            None => Some(format!("{operation} is refused when {what} {fault} ({title}).")),
         };
         let Some(says) = says else { return };
         let source = names.source(text, &refusal.source);
@@ -246,9 +247,8 @@ pub(super) fn dry_run(names: &mut Names<'_>, table: Table<'_>, params: &[Param])
         "With {} set, {} changes nothing: it answers {} to a request that would have worked.",
         *dry_run.parameter, *table.operation.operation, dry_run.code
     );
-    names.note(&id, None, place);
     let rule = Rule { demand: Demand::DryRun, ..table.rule(id, level, says, source) };
-    Some((index as ParamIx, names.book.add(rule)))
+    Some((index as ParamIx, names.rule(rule, place)))
 }
 
 /// The rules about the token of an operation.
@@ -365,15 +365,14 @@ pub(super) fn output(names: &mut Names<'_>, table: Table<'_>, name: &str, output
             format!("The answer's {name} is the one that the request and the state of its resources make it.")
         }
     });
-    names.note(&id, None, table.file.key("output", name));
-    names.book.add(Rule { demand: Demand::Answer, ..table.rule(id, level, says, source) })
+    let rule = Rule { demand: Demand::Answer, ..table.rule(id, level, says, source) };
+    names.rule(rule, table.file.key("output", name))
 }
 
 /// The rule that a valid request is accepted, for an operation of which nothing else says so.
 pub(super) fn accepted(names: &mut Names<'_>, table: Table<'_>) -> RuleIx {
     let id = format!("{}.accepted", *table.operation.operation);
     let source = names.source_at(table.file, &table.operation.source, "the operation as a whole".into());
-    names.note(&id, None, table.file.at(table.operation.operation.span()));
     let rule = table.rule(id, table.operation.level, "A valid request is accepted.".into(), source);
-    names.book.add(Rule { demand: Demand::Permit, ..rule })
+    names.rule(Rule { demand: Demand::Permit, ..rule }, table.file.at(table.operation.operation.span()))
 }

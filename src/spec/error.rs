@@ -93,6 +93,13 @@ impl Place {
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
+
+    /// The line and the column of its beginning, from one; a column is a character.
+    pub fn line_and_column(&self) -> (usize, usize) {
+        let before = self.source.inner().get(..self.span.start).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        (before.matches('\n').count() + 1, line.chars().count() + 1)
+    }
 }
 
 /// What is wrong.
@@ -226,6 +233,16 @@ impl SpecError {
         SpecError { problem, place: Some(Box::new(place)), help: None }
     }
 
+    /// A name that names nothing, with the one that was meant if one of the known ones comes near.
+    pub fn unknown<'a>(
+        what: &'static str,
+        name: &str,
+        place: Place,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> SpecError {
+        SpecError::new(Problem::Unknown { what, name: name.into() }, place).nearest(name, known)
+    }
+
     /// An expression that does not compile; `span` is where its text stands, with its quotes.
     pub fn expression(error: ExprError, file: &SpecText, span: Range<usize>, source: &str) -> SpecError {
         let place = file.within(span, source, error.range.clone());
@@ -306,6 +323,8 @@ impl From<SpecError> for SpecErrors {
 impl fmt::Display for SpecErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0[..] {
+            // Nothing in a file is to blame: there is no such file, cloud or reading.
+            all if all.iter().all(|error| error.place.is_none()) => f.write_str("the law cannot be loaded"),
             [_] => f.write_str("the specs are broken"),
             all => write!(f, "the specs are broken in {} places", all.len()),
         }

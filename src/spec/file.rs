@@ -67,6 +67,20 @@ pub enum Level {
     Must,
 }
 
+impl Level {
+    /// All of them, the most binding first.
+    pub const ALL: [Level; 3] = [Level::Must, Level::Should, Level::Assumed];
+
+    /// Its name, in spec files, reports and on the terminal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Must => "must",
+            Level::Should => "should",
+            Level::Assumed => "assumed",
+        }
+    }
+}
+
 /// `cloud.toml`: what is true of every operation of a cloud.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -232,12 +246,13 @@ pub struct Convention {
     /// How binding the refusal is where the operation's own tables do not say so (`required`, for instance, is as
     /// binding as the operation's document).
     pub level: Level,
-    /// How binding the codes are; the same as `level` unless given.
+    /// How binding the codes are; the same as `level` unless given. Not for `malformed`, `unknown` and `stale`.
     #[serde(default)]
-    pub codes_level: Option<Level>,
-    /// The codes that the refusal may carry; empty for any.
+    pub codes_level: Option<At<Level>>,
+    /// The codes that the refusal may carry; empty for any. Not for `malformed`, `unknown` and `stale`, whose codes are
+    /// those of the kind of resource, or of the parameter.
     #[serde(default)]
-    pub codes: Vec<String>,
+    pub codes: Vec<At<String>>,
     /// The statement; `{parameter}` and `{operation}` are put in.
     pub says: String,
     /// Where it is said.
@@ -695,10 +710,10 @@ pub struct ParameterFile {
     /// The value that an absent one stands for.
     #[serde(default)]
     pub default: Option<Literal>,
-    /// The smallest number (or, for a list, the fewest elements).
+    /// The smallest number.
     #[serde(default)]
     pub min: Option<i64>,
-    /// The largest number (or, for a list, the most elements).
+    /// The largest number.
     #[serde(default)]
     pub max: Option<i64>,
     /// The values that it may have.
@@ -958,7 +973,7 @@ pub struct EffectFile {
     /// A new resource of this kind.
     #[serde(default)]
     pub create: Option<At<String>>,
-    /// With `create`: the variable that later expressions know it by.
+    /// With `create`: the variable that later expressions know it by (with `each` too: the list of them).
     #[serde(default, rename = "as")]
     pub variable: Option<At<String>>,
     /// The resource that goes (CEL).
@@ -991,7 +1006,7 @@ pub struct AfterFile {
     /// It may have happened when the answer is written.
     #[serde(default)]
     pub at_once: bool,
-    /// It does not happen if this holds when its moment comes (CEL; `it` is the resource that would change).
+    /// It does not happen if this holds when its moment comes (CEL over `it`, the resource that would change).
     #[serde(default)]
     pub unless: Option<At<String>>,
 }

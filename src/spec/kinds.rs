@@ -317,6 +317,11 @@ fn compile_view(
         names.error_with(problem, key, "give one of `shows`, `value` and `list`");
         return None;
     }
+    if view.value.is_some() && matches!(view.kind, ScalarType::List | ScalarType::Struct) {
+        let problem = Problem::Shape(format!("the field `{name}` is more than one value, and `value` gives one"));
+        names.error_with(problem, key, "show resources with `list`, or leave its value out: then it is not judged");
+        return None;
+    }
     let from = if let Some(paths) = &view.shows {
         let mut found = Vec::new();
         for path in paths.all() {
@@ -346,10 +351,8 @@ fn compile_view(
     };
     let level = view.level.or(by.map(|(_, operation)| operation.level))?;
     // What is not judged breaks no rule.
-    let rule = (view.judged && !matches!(from, ShownFrom::Nothing)).then(|| {
-        names.note(&id, None, key);
-        names.book.add(answer_rule(&id, level, says, source))
-    });
+    let rule = (view.judged && !matches!(from, ShownFrom::Nothing))
+        .then(|| names.rule(answer_rule(&id, level, says, source), key));
     Some(Shown {
         name: name.into(),
         wire: answer_wire(*names.cloud.protocol, &view.wire, name),
@@ -412,8 +415,7 @@ fn id_rule(
     let rule_id = format!("{name}.id");
     let says = format!("Ids have the form that ids of their kind ({title}) have, and no two are the same.");
     let place = file.key("resource", &name);
-    names.note(&rule_id, None, place);
-    Some(names.book.add(answer_rule(&rule_id, level, says, source)))
+    Some(names.rule(answer_rule(&rule_id, level, says, source), place))
 }
 
 /// An operation that gets rid of a resource, with the parameter that names it.
@@ -421,8 +423,7 @@ fn undo(names: &mut Names<'_>, file: &SpecText, kind: KindIx, name: &At<String>,
     let place = file.at(name.span());
     let found = operations.iter().enumerate().find(|(_, (operation, _))| *operation.name == ***name);
     let Some((index, (operation, heads))) = found else {
-        let error = SpecError::new(Problem::Unknown { what: "operation", name: name.to_string() }, place);
-        names.errors.push(error.nearest(name, operations.iter().map(|(o, _)| &*o.name)));
+        names.errors.push(SpecError::unknown("operation", name, place, operations.iter().map(|(o, _)| &*o.name)));
         return;
     };
     let id = names.kinds[kind.0 as usize].id;

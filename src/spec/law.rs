@@ -127,6 +127,25 @@ impl Law {
         self.rules.iter().enumerate().map(|(i, r)| (RuleIx(i as u32), r))
     }
 
+    /// The refusal that a rule demands, or that a rule about codes belongs to.
+    pub fn refusal(&self, rule: RuleIx) -> Option<&Refusal> {
+        let refusals = self.operations.iter().flat_map(|operation| {
+            let of_params = operation.params.iter().flat_map(|p| &p.refusals).map(|(_, refusal)| refusal);
+            let of_rules = operation.refusals.iter().map(|r| &r.refusal);
+            let undeclared = operation.undeclared.as_ref().and_then(|undeclared| match undeclared {
+                Undeclared::Refused(refusal) => Some(refusal),
+                Undeclared::Ignored(_) => None,
+            });
+            of_params.chain(of_rules).chain(undeclared)
+        });
+        refusals.into_iter().find(|r| r.rule == rule || r.code_rule == Some(rule))
+    }
+
+    /// Every open question with the operation that it is about.
+    pub fn open(&self) -> impl Iterator<Item = (&Operation, &Open)> {
+        self.operations.iter().flat_map(|operation| operation.open.iter().map(move |open| (operation, open)))
+    }
+
     /// Every operation with its index.
     pub fn operations(&self) -> impl Iterator<Item = (OperationIx, &Operation)> {
         self.operations.iter().enumerate().map(|(i, o)| (OperationIx(i as u32), o))

@@ -12,7 +12,7 @@ use super::{
         At, CloudFile, Convention, Defect, FieldKind, Literal, OperationFile, Protocol, ReadingFile, ScalarType,
         SourceRef,
     },
-    law::{Field, FieldIx, Kind, KindIx, Path, ProductIx, Reading, SourceAt},
+    law::{Field, FieldIx, Kind, KindIx, Path, ProductIx, Reading, Rule, RuleIx, SourceAt},
     rules::RuleBook,
 };
 
@@ -55,6 +55,7 @@ impl<'a> Names<'a> {
                 let place = cloud_text.at(convention.defect.span());
                 names.error(Problem::Duplicate { what: "conventions about the defect", name }, place);
             }
+            names.codes_of_names(convention);
         }
         for reading in &cloud.reading {
             let reading = names.reading(reading);
@@ -67,15 +68,28 @@ impl<'a> Names<'a> {
         names
     }
 
+    /// How a wrong name is refused is said of each kind of resource: of a convention about it only the statement counts.
+    fn codes_of_names(&mut self, convention: &Convention) {
+        if !matches!(*convention.defect, Defect::Malformed | Defect::Unknown | Defect::Stale) {
+            return;
+        }
+        let codes = convention.codes.first().map(|code| ("codes", code.span()));
+        let level = convention.codes_level.as_ref().map(|level| ("codes-level", level.span()));
+        for (key, span) in codes.into_iter().chain(level) {
+            let problem = Problem::Shape(format!("a convention about `{}` has no `{key}`", convention.defect.name()));
+            let help = "give them to the kind of resource, or to the parameter that names one";
+            self.error_with(problem, self.cloud_text.at(span), help);
+        }
+    }
+
     fn reading(&mut self, file: &ReadingFile) -> Reading {
         if self.readings.iter().any(|r| r.name == *file.name) {
             let place = self.cloud_text.at(file.name.span());
             self.error(Problem::Duplicate { what: "readings called", name: file.name.to_string() }, place);
         }
         if !file.choices.contains_key(&**file.default) {
-            let problem = Problem::Unknown { what: "choice", name: file.default.to_string() };
-            let error = SpecError::new(problem, self.cloud_text.at(file.default.span()));
-            self.errors.push(error.nearest(&file.default, file.choices.keys().map(|c| &**c)));
+            let place = self.cloud_text.at(file.default.span());
+            self.errors.push(SpecError::unknown("choice", &file.default, place, file.choices.keys().map(|c| &**c)));
         }
         Reading {
             name: file.name.to_string(),
@@ -89,18 +103,24 @@ impl<'a> Names<'a> {
     }
 
     fn choose(&mut self, name: &str, choice: &str) {
-        let Some(reading) = self.readings.iter_mut().find(|r| r.name == name) else {
-            let error = SpecError::nowhere(Problem::Reading(format!("there is no reading `{name}` to choose for")));
-            self.errors.push(error.nearest(name, self.readings.iter().map(|r| &*r.name)));
-            return;
-        };
-        if reading.choices.iter().any(|(c, _)| c == choice) {
+        let error = self.wrong_choice(name, choice, SpecError::nowhere);
+        if error.is_none()
+            && let Some(reading) = self.readings.iter_mut().find(|r| r.name == name)
+        {
             reading.choice = choice.into();
-            return;
         }
-        let problem = Problem::Reading(format!("the reading `{name}` has no choice `{choice}`"));
-        let error = SpecError::nowhere(problem).nearest(choice, reading.choices.iter().map(|(c, _)| &**c));
-        self.errors.push(error);
+        self.errors.extend(error);
+    }
+
+    /// What is wrong with a choice of a reading, if anything.
+    fn wrong_choice(&self, name: &str, choice: &str, error: impl Fn(Problem) -> SpecError) -> Option<SpecError> {
+        let Some(reading) = self.readings.iter().find(|r| r.name == name) else {
+            let problem = Problem::Reading(format!("there is no reading `{name}`"));
+            return Some(error(problem).nearest(name, self.readings.iter().map(|r| &*r.name)));
+        };
+        let known = || reading.choices.iter().map(|(c, _)| &**c);
+        let problem = || Problem::Reading(format!("the reading `{name}` has no choice `{choice}`"));
+        (!known().any(|c| c == choice)).then(|| error(problem()).nearest(choice, known()))
     }
 
     /// Notes an error.
@@ -165,9 +185,8 @@ impl<'a> Names<'a> {
         let title = match self.cloud.sources.get(&**text) {
             Some(source) => source.title.clone(),
             None => {
-                let problem = Problem::Unknown { what: "source", name: text.to_string() };
-                let error = SpecError::new(problem, file.at(text.span()));
-                self.errors.push(error.nearest(text, self.cloud.sources.keys().map(|s| &**s)));
+                let known = self.cloud.sources.keys().map(|s| &**s);
+                self.errors.push(SpecError::unknown("source", text, file.at(text.span()), known));
                 String::new()
             }
         };
@@ -183,31 +202,19 @@ impl<'a> Names<'a> {
             self.error_with(problem, place, "write `name=choice`");
             return Force { under: None, now: true };
         };
-        let (problem, known): (_, Vec<&str>) = match self.readings.iter().find(|r| r.name == name) {
-            None => {
-                let problem = Problem::Reading(format!("there is no reading `{name}`"));
-                (problem, self.readings.iter().map(|r| &*r.name).collect())
-            }
-            Some(reading) if !reading.choices.iter().any(|(c, _)| c == choice) => {
-                let problem = Problem::Reading(format!("the reading `{name}` has no choice `{choice}`"));
-                (problem, reading.choices.iter().map(|(c, _)| &**c).collect())
-            }
-            Some(reading) => return Force { under: Some(text.to_string()), now: reading.choice == choice },
-        };
-        let wrong = if known.contains(&name) { choice } else { name };
-        let error = SpecError::new(problem, place).nearest(wrong, known);
-        self.errors.push(error);
-        Force { under: Some(text.to_string()), now: true }
+        let error = self.wrong_choice(name, choice, |problem| SpecError::new(problem, place.clone()));
+        // What stands under a choice that there is not is checked all the same.
+        let now = error.is_some() || self.readings.iter().any(|r| r.name == name && r.choice == choice);
+        self.errors.extend(error);
+        Force { under: Some(text.to_string()), now }
     }
 
     /// The kind of this name.
     pub fn kind(&mut self, file: &SpecText, span: Range<usize>, text: &str, name: &str) -> Option<KindIx> {
         let found = self.kinds.iter().position(|k| &*k.name == name);
         if found.is_none() {
-            let part = part_of(text, name);
-            let problem = Problem::Unknown { what: "kind of resource", name: name.into() };
-            let error = SpecError::new(problem, file.within(span, text, part));
-            self.errors.push(error.nearest(name, self.kinds.iter().map(|k| &*k.name)));
+            let place = file.within(span, text, part_of(text, name));
+            self.errors.push(SpecError::unknown("kind of resource", name, place, self.kinds.iter().map(|k| &*k.name)));
         }
         found.map(|i| KindIx(i as u32))
     }
@@ -323,6 +330,12 @@ impl<'a> Names<'a> {
         self.errors.extend(noted.err());
     }
 
+    /// Takes note of a rule's id and adds the rule.
+    pub fn rule(&mut self, rule: Rule, place: Place) -> RuleIx {
+        self.note(&rule.id, rule.under.as_deref(), place);
+        self.book.add(rule)
+    }
+
     /// The name of a variable.
     pub fn variable_name(&mut self, name: &str, place: Place) {
         let functions =
@@ -345,36 +358,15 @@ impl<'a> Names<'a> {
 
     /// A name that can stand in an expression.
     fn name(&mut self, name: &str, place: Place) {
-        let keywords = [
-            "true",
-            "false",
-            "null",
-            "in",
-            "as",
-            "break",
-            "const",
-            "continue",
-            "else",
-            "for",
-            "function",
-            "if",
-            "import",
-            "let",
-            "loop",
-            "package",
-            "namespace",
-            "return",
-            "var",
-            "void",
-            "while",
-        ];
+        let keywords = "as break const continue else false for function if import in let loop namespace null package \
+                        return true var void while";
         let mut chars = name.chars();
         let good = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
             && chars.all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !good {
             let help = "names that expressions use are made of letters, digits and `_`";
             self.error_with(Problem::Name(name.into()), place, help);
-        } else if keywords.contains(&name) {
+        } else if keywords.split(' ').any(|keyword| keyword == name) {
             self.error_with(Problem::Name(name.into()), place, "it is a keyword of the expressions");
         }
     }

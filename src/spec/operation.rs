@@ -158,9 +158,13 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &s
     if !parameter.values.is_empty() && element != Some(ScalarType::String) {
         wrong(format!("`{name}` has an `enum` but is no text"), "only texts, and lists of texts, have an `enum`");
     }
-    let counted = matches!(parameter.kind, ScalarType::Integer | ScalarType::List);
-    if (parameter.min.is_some() || parameter.max.is_some()) && !counted {
-        wrong(format!("`{name}` has limits but is no number"), "only numbers and lists have `min` and `max`");
+    let limited = parameter.min.is_some() || parameter.max.is_some();
+    if limited && parameter.kind == ScalarType::List {
+        let help =
+            format!("how many elements there may be is for a rule to say: `refuse = \"size(input.{name}) > …\"`");
+        wrong(format!("`{name}` has limits but is a list"), &help);
+    } else if limited && parameter.kind != ScalarType::Integer {
+        wrong(format!("`{name}` has limits but is no number"), "only numbers have `min` and `max`");
     }
     if let (Some(min), Some(max)) = (parameter.min, parameter.max)
         && min > max
@@ -440,14 +444,15 @@ impl<'t> Behaviour<'_, '_, 't> {
             each = Some(expr);
         }
         let when = self.optional(&effect.when, &scope, Ty::Bool);
-        let after = effect.after.as_ref().map(|after| self.after(after, &scope));
         let Some((change, variable)) = self.change(effect, &scope, each.is_some()) else { return };
+        let after = effect.after.as_ref().map(|after| self.after(after, &scope, change.kind()));
         let (set, on): (Vec<&Expr>, Option<&Expr>) = match &change {
             Draft::Create { set, .. } => (set.iter().map(|(_, e)| e).collect(), None),
-            Draft::Delete(on) => (Vec::new(), Some(on)),
-            Draft::Set { on, set } => (set.iter().map(|(_, _, e)| e).collect(), Some(on)),
+            Draft::Delete { on, .. } => (Vec::new(), Some(on)),
+            Draft::Set { on, set, .. } => (set.iter().map(|(_, e)| e).collect(), Some(on)),
         };
-        let timed = after.iter().flat_map(|a| [&a.earliest, &a.latest, &a.usually, &a.unless]).flatten();
+        // `unless` is asked when its moment comes, of the resource alone.
+        let timed = after.iter().flat_map(|a| [&a.earliest, &a.latest, &a.usually]).flatten();
         let needs = self.needs(set.into_iter().chain(on).chain(&when).chain(&each).chain(timed));
         let mut var = None;
         if let Some((created, span)) = variable {
@@ -466,8 +471,10 @@ impl<'t> Behaviour<'_, '_, 't> {
         let Some(rule) = rule else { return };
         let change = match (change, var) {
             (Draft::Create { kind, set }, Some(var)) => Change::Create { kind, var, set },
-            (Draft::Delete(on), _) => Change::Delete(on),
-            (Draft::Set { on, set }, _) => Change::Set { on, set },
+            (Draft::Delete { on, .. }, _) => Change::Delete(on),
+            (Draft::Set { on, kind, set }, _) => {
+                Change::Set { on, set: set.into_iter().map(|(field, value)| (kind, field, value)).collect() }
+            }
             (Draft::Create { .. }, None) => return,
         };
         self.operation.effects.push(Effect { rule, needs, when, each, change, after });
@@ -477,13 +484,16 @@ impl<'t> Behaviour<'_, '_, 't> {
         self.names.expr(self.file(), text.as_ref()?, scope, &ty.into())
     }
 
-    fn after(&mut self, after: &AfterFile, scope: &Scope<'_>) -> After {
+    /// When a later change happens. The request is long over when `unless` is asked: what it named is not known then,
+    /// only the resource that would change.
+    fn after(&mut self, after: &AfterFile, scope: &Scope<'_>, changes: KindIx) -> After {
+        let alone = Scope::new(self.shapes).with("it", Ty::Resource(changes));
         After {
             earliest: self.optional(&after.earliest, scope, Ty::Int),
             latest: self.optional(&after.latest, scope, Ty::Int),
             usually: self.optional(&after.usually, scope, Ty::Int),
             at_once: after.at_once,
-            unless: self.optional(&after.unless, scope, Ty::Bool),
+            unless: self.optional(&after.unless, &alone, Ty::Bool),
         }
     }
 
@@ -497,6 +507,9 @@ impl<'t> Behaviour<'_, '_, 't> {
         match (&effect.create, &effect.delete, &effect.change) {
             (Some(create), None, None) => {
                 let kind = self.names.kind(self.file(), create.span(), create, create)?;
+                if effect.after.is_some() {
+                    misplaced(self.names, "after", "create", create);
+                }
                 let set = self.set(&effect.set, kind, true, scope);
                 let (name, span) = match &effect.variable {
                     Some(variable) => (variable.to_string(), variable.span()),
@@ -513,8 +526,8 @@ impl<'t> Behaviour<'_, '_, 't> {
                 if let Some(set) = effect.set.values().next() {
                     misplaced(self.names, "set", "delete", set);
                 }
-                let (on, _) = self.resource(delete, scope)?;
-                Some((Draft::Delete(on), None))
+                let (on, kind) = self.resource(delete, scope)?;
+                Some((Draft::Delete { on, kind }, None))
             }
             (None, None, Some(change)) => {
                 if let Some(variable) = &effect.variable {
@@ -526,7 +539,7 @@ impl<'t> Behaviour<'_, '_, 't> {
                 }
                 let (on, kind) = self.resource(change, scope)?;
                 let set = self.set(&effect.set, kind, false, scope);
-                Some((Draft::Set { on, set: set.into_iter().map(|(f, e)| (kind, f, e)).collect() }, None))
+                Some((Draft::Set { on, kind, set }, None))
             }
             (create, delete, change) => {
                 let any = create.iter().chain(delete).chain(change).chain(&effect.when).chain(&effect.each).next();
@@ -622,6 +635,14 @@ impl<'t> Behaviour<'_, '_, 't> {
             let problem = format!("the output `{name}` shows resources, but without a view");
             return wrong(problem, "add `view`: the kind whose view shows them");
         }
+        let several = matches!(output.kind, ScalarType::List | ScalarType::Struct);
+        if several && (output.shows.is_some() || output.value.is_some()) {
+            let problem = format!("the output `{name}` is more than one value, and `shows` and `value` give one");
+            return wrong(
+                problem,
+                "show resources with `view` and `of`, or leave its value out: then it is not judged",
+            );
+        }
         let scope = self.scope_after(&Force { under: None, now: true });
         if let Some(paths) = &output.shows {
             let mut found = Vec::new();
@@ -708,10 +729,9 @@ impl<'t> Behaviour<'_, '_, 't> {
         for name in later {
             let kind = &self.names.kinds[kind.0 as usize];
             if !kind.view.iter().any(|shown| *shown.name == **name) {
-                let problem = Problem::Unknown { what: "field of that view", name: name.clone() };
-                let error = SpecError::new(problem, self.table.file.key("output", output));
-                let error = error.nearest(name, kind.view.iter().map(|s| &*s.name));
-                self.names.errors.push(error);
+                let place = self.table.file.key("output", output);
+                let known = kind.view.iter().map(|s| &*s.name);
+                self.names.errors.push(SpecError::unknown("field of that view", name, place, known));
             }
         }
         shared(later)
@@ -721,9 +741,8 @@ impl<'t> Behaviour<'_, '_, 't> {
     fn selector(&mut self, name: &At<String>, fits: impl Fn(&Param) -> bool, what: &str) -> Option<ParamIx> {
         let place = self.file().at(name.span());
         let Some(index) = self.operation.param(name) else {
-            let error = SpecError::new(Problem::Unknown { what: "parameter", name: name.to_string() }, place);
-            let error = error.nearest(name, self.operation.params.iter().map(|p| &*p.name));
-            self.names.errors.push(error);
+            let known = self.operation.params.iter().map(|p| &*p.name);
+            self.names.errors.push(SpecError::unknown("parameter", name, place, known));
             return None;
         };
         if !fits(&self.operation.params[index as usize]) {
@@ -740,19 +759,19 @@ impl<'t> Behaviour<'_, '_, 't> {
         let (first, rest) = steps.split_first()?;
         let Some(var) = self.operation.var(first) else {
             let place = self.file().within(span, text, part_of(text, first));
-            let error = SpecError::new(Problem::Unknown { what: "variable", name: (*first).into() }, place);
-            let error = error.nearest(first, self.operation.vars.iter().map(|v| &*v.name));
-            self.names.errors.push(error);
+            let known = self.operation.vars.iter().map(|v| &*v.name);
+            self.names.errors.push(SpecError::unknown("variable", first, place, known));
             return None;
         };
         let (from, is_list) = (self.operation.vars[var as usize].kind, self.operation.vars[var as usize].list);
-        if is_list && kind != ScalarType::List {
-            let problem = Problem::Path(format!("`{first}` and this output are not both a list"));
+        if is_list {
+            let problem = Problem::Path(format!("`{first}` is a list, and this output shows one value"));
             let place = self.file().within(span, text, part_of(text, first));
-            self.names.error_with(problem, place, "a list shows a path from a list, one for each");
+            self.names.error_with(problem, place, "show the resources with `view` and `of`");
             return None;
         }
-        let kind = (!is_list).then_some(kind);
+        // A list of one value.
+        let kind = (kind != ScalarType::List).then_some(kind);
         let path = self.names.shown_path(self.table.file, span, text, from, rest, kind)?;
         Some((var, path))
     }
@@ -776,8 +795,17 @@ type NewVar = (Var, Range<usize>);
 /// A change, before the variable that it creates is known.
 enum Draft {
     Create { kind: KindIx, set: Vec<(FieldIx, Expr)> },
-    Delete(Expr),
-    Set { on: Expr, set: Vec<(KindIx, FieldIx, Expr)> },
+    Delete { on: Expr, kind: KindIx },
+    Set { on: Expr, kind: KindIx, set: Vec<(FieldIx, Expr)> },
+}
+
+impl Draft {
+    /// The kind of resource that it is about.
+    fn kind(&self) -> KindIx {
+        match self {
+            Draft::Create { kind, .. } | Draft::Delete { kind, .. } | Draft::Set { kind, .. } => *kind,
+        }
+    }
 }
 
 /// What a variable is to expressions.
