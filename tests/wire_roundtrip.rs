@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use eipcheck::{
     spec::{
-        file::{GeneralCodes, Level, Protocol, ScalarType, Sent, WireFault},
+        file::{CredentialNames, GeneralCodes, Level, Protocol, ScalarType, Sent, WireFault},
         law::{
-            Kind, KindIx, Law, Operation, OperationIx, Output, OutputFrom, Param, Path, RuleIx, Shown, ShownFrom,
-            WireStyle,
+            Kind, KindIx, Law, Operation, OperationIx, Output, OutputFrom, Param, Path, Product, ProductIx, RuleIx,
+            Shown, ShownFrom, WireStyle,
         },
     },
-    wire::{self, Answer, Body, Request, RequestFault, Tree, http::HttpResponse},
+    wire::{
+        self, Answer, Body, Request, RequestFault, Style, Tree,
+        http::{HttpRequest, HttpResponse},
+    },
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -22,6 +25,7 @@ fn param(name: &str, wire: &str, kind: ScalarType, of: Option<ScalarType>, field
         wire: wire.into(),
         kind,
         of,
+        joined: None,
         fields,
         default: None,
         min: None,
@@ -69,6 +73,9 @@ fn operation(name: &str, params: Vec<Param>, output: Vec<Output>) -> Operation {
         name: name.into(),
         summary: String::new(),
         level: Level::Must,
+        product: ProductIx(0),
+        status: Vec::new(),
+        status_rule: None,
         params,
         dry_run: None,
         vars: Vec::new(),
@@ -116,12 +123,14 @@ fn law() -> Law {
     Law {
         cloud: "made-up".into(),
         title: "Made up".into(),
-        wire: WireStyle {
-            protocol: Protocol::Ec2Query,
+        wire: WireStyle { protocol: Protocol::Ec2Query, namespace: Some(NAMESPACE.into()), ignores: Vec::new() },
+        products: vec![Product {
+            name: "made-up".into(),
+            title: "Made up".into(),
             version: "2001-01-01".into(),
             service: "made-up".into(),
-            namespace: Some(NAMESPACE.into()),
-        },
+        }],
+        credentials: CredentialNames::default(),
         region: "here".into(),
         sources: Vec::new(),
         codes: GeneralCodes::default(),
@@ -173,6 +182,15 @@ fn op(law: &Law, name: &str) -> OperationIx {
 
 fn answer(status: u16, body: impl Into<bytes::Bytes>) -> HttpResponse {
     HttpResponse { status, headers: Vec::new(), body: body.into() }
+}
+
+fn style() -> Style {
+    Style { json: false, host: String::new() }
+}
+
+/// A request as a server gets it, unsigned.
+fn http(method: &'static str, query: &str, body: &str) -> HttpRequest {
+    HttpRequest { method, query: query.into(), headers: Vec::new(), body: body.to_owned().into() }
 }
 
 fn members(list: Vec<(&'static str, Option<Tree>)>) -> Tree {
@@ -255,7 +273,7 @@ proptest! {
     fn an_answer_reads_back_as_it_was_written(tree in answers()) {
         let law = law();
         let operation = op(&law, "MakeGadget");
-        let body = wire::encode_success(&law, operation, "id-1", &tree);
+        let body = wire::encode_success(&law, &style(), operation, "id-1", &tree);
         let Answer { status, request_id, body, faults } = wire::decode_answer(&law, operation, &answer(200, body));
         prop_assert_eq!(body, Body::Success(tree));
         prop_assert_eq!((status, request_id.as_deref(), faults), (200, Some("id-1"), vec![]));
@@ -264,7 +282,7 @@ proptest! {
     #[test]
     fn an_error_reads_back_as_it_was_written(code in "[A-Za-z.]{1,20}", message in "[ -~\r\n\t]{0,40}") {
         let law = law();
-        let body = wire::encode_error(&law, "id-1", &code, &message);
+        let body = wire::encode_error(&law, &style(), "id-1", &code, &message);
         let read = wire::decode_answer(&law, op(&law, "Nothing"), &answer(400, body));
         // A message of nothing but blanks says nothing.
         let message = if message.trim().is_empty() { "" } else { &*message };
@@ -275,12 +293,12 @@ proptest! {
     #[test]
     fn a_request_reads_back_as_it_was_written(args in requests()) {
         let law = law();
-        let request = Request { operation: op(&law, "MakeGadget"), args };
+        let request = Request::new(&law, op(&law, "MakeGadget"), args);
         let form = wire::encode_request(&law, &request);
         prop_assert!(form.starts_with("Action=MakeGadget&Version=2001-01-01"));
-        let expected = Ok((request.operation, request));
-        prop_assert_eq!(&wire::decode_request(&law, "POST", "", form.as_bytes()), &expected);
-        prop_assert_eq!(&wire::decode_request(&law, "GET", &form, b"ignored"), &expected);
+        let expected = Ok(request);
+        prop_assert_eq!(&wire::decode_request(&law, &http("POST", "", &form)), &expected);
+        prop_assert_eq!(&wire::decode_request(&law, &http("GET", &form, "ignored")), &expected);
     }
 
     #[test]
@@ -292,7 +310,7 @@ proptest! {
     #[test]
     fn no_spoilt_answer_brings_the_reader_down(tree in answers(), at in any::<prop::sample::Index>(), by in any::<u8>()) {
         let law = law();
-        let mut body = wire::encode_success(&law, op(&law, "MakeGadget"), "id-1", &tree).to_vec();
+        let mut body = wire::encode_success(&law, &style(), op(&law, "MakeGadget"), "id-1", &tree).to_vec();
         let at = at.index(body.len());
         body[at] = by;
         wire::decode_answer(&law, op(&law, "MakeGadget"), &answer(200, body.clone()));
@@ -305,7 +323,7 @@ proptest! {
     #[test]
     fn no_form_brings_the_server_down(form in "(Action=MakeGadget&Version=2001-01-01&)?([A-Za-z.0-9%+]{0,12}=?[a-z0-9%+]{0,4}&?){0,8}") {
         let law = law();
-        let _ = wire::decode_request(&law, "POST", "", form.as_bytes());
+        let _ = wire::decode_request(&law, &http("POST", "", &form));
     }
 }
 
@@ -324,7 +342,7 @@ fn a_form_is_written_as_the_protocol_has_it() {
         ("Unknown".into(), list(&["1"])),
     ];
     assert_eq!(
-        wire::encode_request(&law, &Request { operation: op(&law, "MakeGadget"), args }),
+        wire::encode_request(&law, &Request::new(&law, op(&law, "MakeGadget"), args)),
         "Action=MakeGadget&Version=2001-01-01&Id.1=a%20b&Id.2=%C3%BC&Sieve.1.Name=n&Sieve.1.Value.1=x&Sieve.1.Value.2=y\
          &Place.RowNumber=3&Unknown.1=1"
     );
@@ -332,8 +350,9 @@ fn a_form_is_written_as_the_protocol_has_it() {
 
 fn read_form(form: &str) -> Result<Vec<(String, Tree)>, RequestFault> {
     let law = law();
-    wire::decode_request(&law, "POST", "", form.as_bytes())
-        .map(|(_, request)| request.args.into_iter().map(|(name, tree)| (name.to_string(), tree)).collect())
+    wire::decode_request(&law, &http("POST", "", form)).map(|request| {
+        request.args.into_iter().chain(request.undeclared).map(|(name, tree)| (name.to_string(), tree)).collect()
+    })
 }
 
 #[test]
@@ -405,8 +424,9 @@ fn a_success_is_written_as_the_protocol_has_it() {
         ("State", Some(Tree::text("s"))),
         ("Reason", Some(Tree::text("r"))),
     ]);
-    let text =
-        |operation| String::from_utf8(wire::encode_success(&law, op(&law, operation), "id-1", &tree).to_vec()).unwrap();
+    let text = |operation| {
+        String::from_utf8(wire::encode_success(&law, &style(), op(&law, operation), "id-1", &tree).to_vec()).unwrap()
+    };
     let item = |id: &str| {
         format!(
             "<item><gadgetSet><item><gadgetId>{id}</gadgetId><mode><name>on</name><code>1</code></mode></item></gadgetSet></item>"
@@ -429,7 +449,7 @@ fn a_success_is_written_as_the_protocol_has_it() {
         )
     );
     assert_eq!(
-        wire::encode_error(&law, "id-1", "Bad", "no\u{1}<"),
+        wire::encode_error(&law, &style(), "id-1", "Bad", "no\u{1}<"),
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>Bad</Code><Message>no\u{fffd}&lt;</Message>\
          </Error></Errors><RequestID>id-1</RequestID></Response>"
     );
