@@ -203,6 +203,23 @@ pub struct GeneralCodes {
     pub status: BTreeMap<String, u16>,
 }
 
+impl GeneralCodes {
+    /// True for a code that refuses a request before anybody looks at what it asks: because of its signature, or of the
+    /// version of the API that it names.
+    pub fn turns_away(&self, code: &str) -> bool {
+        let all = [
+            &self.version,
+            &self.signature,
+            &self.incomplete,
+            &self.unknown_key,
+            &self.replayed,
+            &self.expired,
+            &self.timestamp,
+        ];
+        all.into_iter().flatten().any(|c| c == code)
+    }
+}
+
 /// A parameter that makes any operation a rehearsal.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
