@@ -137,7 +137,7 @@ fn a_server_that_departs_from_the_law_of_the_wire_is_found_out() {
     ] {
         let wrong = changed(&parcels(), &[(file, from, to)]);
         let server = serve(&["--specs", &text(wrong.path()), "--cloud", "parcels"]);
-        let ran = run_parcels(&[&server.url, "--fail-on", "assumed"]).ends(1);
+        let ran = run_parcels(&[&server.url, "--fail-on", "assumed", "--only", finding]).ends(1);
         assert!(ran.findings().contains(&finding.to_owned()), "{to}: {:?}", ran.findings());
     }
 }
