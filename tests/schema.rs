@@ -67,7 +67,8 @@ fn is_valid(validator: &Validator, value: &Value, name: &str) {
 fn every_spec_file_is_valid_by_the_schema_of_its_kind() {
     let mut checked = 0;
     let schemas = schemas();
-    for law in [ec2(), lockers()] {
+    let parcels = lockers().with_file_name("parcels");
+    for law in [ec2(), lockers(), parcels] {
         for file in files(&law) {
             is_valid(&schemas[kind_of(&file)], &as_json(&law.join(&file)), &file);
             checked += 1;
@@ -113,6 +114,15 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
         "[token]\nrepeat = \"perhaps\"\n\n[input.Size]",
     ),
     ("no protocol", "cloud.toml", "protocol  = \"ec2-query\"\n", ""),
+    ("a product without a version", "cloud.toml", "version = \"2026-01-01\"\n", ""),
+    ("no product", "cloud.toml", "[product.lockers]\ntitle   = \"Lockers\"\nversion = \"2026-01-01\"\n", ""),
+    (
+        "a text for a status",
+        "operations/close_locker.toml",
+        "[input.Gently]",
+        "[status]\nA = \"404\"\n\n[input.Gently]",
+    ),
+    ("another way of joining", "operations/show_lockers.toml", "wire  =", "joined = \"space\"\nwire  ="),
     ("no region", "cloud.toml", "region    = \"here-1\"\n", ""),
     ("no name of an operation", "operations/show_lockers.toml", "operation = \"ShowLockers\"\n", ""),
     ("no statement", "operations/close_locker.toml", "says   = \"The locker is gone.\"\n", ""),

@@ -162,7 +162,7 @@ fn is_implemented(law: &Law, name: &str, yardstick: &Yardstick, raw: &RawAnswer,
         _ => None,
     };
     if let Some(code) = code(answer)
-        && law.codes.unimplemented.iter().any(|c| **c == *code)
+        && (law.codes.unimplemented.iter().any(|c| **c == *code) || law.codes.turns_away(&code))
     {
         return Some(false);
     }
