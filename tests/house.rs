@@ -76,7 +76,7 @@ fn names(law: &Law) -> BTreeMap<String, &'static str> {
         operation.status.iter().for_each(|(c, _)| add(c, "an error code"));
         operation.output.iter().for_each(|o| add(&o.name, "an output"));
         operation.refusals.iter().for_each(|r| refusal(&r.refusal, &mut add));
-        operation.undeclared.iter().for_each(|r| refusal(r, &mut add));
+        operation.undeclared.iter().filter_map(|u| u.refusal()).for_each(|r| refusal(r, &mut add));
         if let Some(token) = &operation.token {
             token.mismatch.iter().for_each(|r| refusal(r, &mut add));
             token.under_way.iter().for_each(|code| add(code, "an error code"));

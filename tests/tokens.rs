@@ -88,7 +88,7 @@ impl Talk {
 
     fn ask(&mut self, operation: &str, args: &[(&str, &str)], status: u16, body: Body) -> Found {
         let args = args.iter().map(|(n, v)| (Arc::from(*n), Tree::text(*v))).collect();
-        let request = Request { operation: self.law.operation(operation).unwrap(), args };
+        let request = Request { operation: self.law.operation(operation).unwrap(), args, undeclared: Vec::new() };
         let answer = Answer { status, request_id: Some("r".into()), body, faults: Vec::new() };
         let interval = Interval { from: Moment(self.now), to: Moment(self.now + 1000) };
         self.now += 2000;
@@ -374,13 +374,15 @@ fn an_operation_may_leave_open_what_the_cloud_demands() {
 
 /// The parameters of a request.
 fn form(request: &ServerRequest) -> BTreeMap<String, String> {
-    url::form_urlencoded::parse(&request.body).into_owned().collect()
+    url::form_urlencoded::parse(&request.http.body).into_owned().collect()
 }
 
 /// The same request with other parameters.
 fn with_form(request: &ServerRequest, form: &BTreeMap<String, String>) -> ServerRequest {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    ServerRequest { body: Bytes::from(body), ..request.clone() }
+    let mut sent = request.clone();
+    sent.http.body = Bytes::from(body);
+    sent
 }
 
 /// What a server does with a request before or instead of the reference.

@@ -132,10 +132,7 @@ impl Law {
         let refusals = self.operations.iter().flat_map(|operation| {
             let of_params = operation.params.iter().flat_map(|p| &p.refusals).map(|(_, refusal)| refusal);
             let of_rules = operation.refusals.iter().map(|r| &r.refusal);
-            let undeclared = operation.undeclared.as_ref().and_then(|undeclared| match undeclared {
-                Undeclared::Refused(refusal) => Some(refusal),
-                Undeclared::Ignored(_) => None,
-            });
+            let undeclared = operation.undeclared.as_ref().and_then(Undeclared::refusal);
             of_params.chain(of_rules).chain(undeclared)
         });
         refusals.into_iter().find(|r| r.rule == rule || r.code_rule == Some(rule))
@@ -433,6 +430,16 @@ pub enum Undeclared {
     Refused(Refusal),
     /// The parameter is passed over, by this rule.
     Ignored(RuleIx),
+}
+
+impl Undeclared {
+    /// The refusal, if there is one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Undeclared::Refused(refusal) => Some(refusal),
+            Undeclared::Ignored(_) => None,
+        }
+    }
 }
 
 /// The parameter by which a repeated request is known.
