@@ -32,7 +32,13 @@ fn param(name: &str, wire: &str, kind: ScalarType, of: Option<ScalarType>, field
         min: None,
         max: None,
         values: Vec::new(),
-        names: None,
+        form: None,
+        longest: None,
+        names: Vec::new(),
+        plain: None,
+        told: None,
+        passes_over: false,
+        matches: Vec::new(),
         examples: Vec::new(),
         sent: Sent::Sometimes,
         filters: None,
@@ -66,7 +72,7 @@ fn output(name: &str, wire: &str, kind: ScalarType, from: OutputFrom, optional: 
 }
 
 fn selected(kind: u32) -> OutputFrom {
-    OutputFrom::Selected { kind: KindIx(kind), by: Vec::new(), filter: None }
+    OutputFrom::Selected { kind: KindIx(kind), by: Vec::new(), filter: None, page: None }
 }
 
 fn operation(name: &str, params: Vec<Param>, output: Vec<Output>) -> Operation {
