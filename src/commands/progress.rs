@@ -42,13 +42,6 @@ impl Progress {
         Progress { bar, state: Mutex::new(state) }
     }
 
-    /// The same for a search alone: where there is no bar, nothing is said of one that is over soon.
-    pub fn of_search(phase: &str) -> Progress {
-        let progress = Progress::new();
-        progress.state().phase = phase.to_owned();
-        progress
-    }
-
     /// A part begins: a line of its own everywhere but on a terminal.
     pub fn phase(&self, phase: &str) {
         let mut state = self.state();
@@ -61,7 +54,7 @@ impl Progress {
 
     /// Says how far the search for sequences is.
     pub fn planning(&self, left: usize, of: usize) {
-        self.now_and_then(&mut self.state(), |state| format!("{}: {}", state.phase, sequences(of - left.min(of), of)));
+        self.now_and_then(&mut self.state(), |_| format!("planning: {}", sequences(of - left.min(of), of)));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

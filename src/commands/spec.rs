@@ -155,10 +155,10 @@ fn check(dir: Option<PathBuf>, as_json: bool) -> Result<Exit> {
 
 /// Searches for sequences, and shows how far it is unless it is for programs.
 fn search(law: &Arc<Law>, wanted: &RuleSet, quiet: bool) -> Plans {
-    let progress = (!quiet).then(|| Progress::of_search("searching for sequences"));
-    plan_wanted(law, wanted, &|left| {
+    let progress = (!quiet).then(|| Progress::new());
+    plan_wanted(law, wanted, &|left, of| {
         if let Some(progress) = &progress {
-            progress.planning(left, wanted.len());
+            progress.planning(left, of);
         }
         true
     })

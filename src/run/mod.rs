@@ -323,7 +323,7 @@ pub async fn run(
     let yardstick = probe::yardstick(&context, &endpoints[0]).await?;
     context.observer.event(&Event::Phase("planning the suite"));
     let wanted = context.wanted();
-    let plans = suite::plan_wanted(&law, &wanted, &|left| context.plans_on(left, wanted.len()));
+    let plans = suite::plan_wanted(&law, &wanted, &|left, of| context.plans_on(left, of));
     context.observer.event(&Event::Planned { reached: plans.len(), of: wanted.len() });
     context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));

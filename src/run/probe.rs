@@ -192,7 +192,7 @@ async fn ask_properly(
     let doubtful = law.operations().filter(|(ix, _)| found[ix.0 as usize].is_none());
     let unplanned: RuleSet = doubtful.map(|(_, o)| o.accepts).filter(|rule| !plans.contains_key(rule)).collect();
     let mut plans = plans.clone();
-    plans.extend(plan_wanted(law, &unplanned, &|left| context.plans_on(left, unplanned.len())));
+    plans.extend(plan_wanted(law, &unplanned, &|left, of| context.plans_on(left, of)));
     // Each round may show an operation that another one needs.
     for _ in 0..found.len() {
         let known =

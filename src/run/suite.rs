@@ -22,12 +22,12 @@ pub type Plans = BTreeMap<RuleIx, Vec<Step>>;
 
 /// Plans for every rule of a law, with every operation at hand.
 pub fn plan_everything(law: &Arc<Law>) -> Plans {
-    plan_wanted(law, &law.rules().map(|(ix, _)| ix).collect(), &|_| true)
+    plan_wanted(law, &law.rules().map(|(ix, _)| ix).collect(), &|_, _| true)
 }
 
-/// Plans for some rules of a law, with every operation at hand. `go_on` is told how many rules have none yet, and ends
-/// the search by saying no.
-pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &dyn Fn(usize) -> bool) -> Plans {
+/// Plans for some rules of a law, with every operation at hand. `go_on` is told how many rules have none yet, and of
+/// how many, and ends the search by saying no.
+pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &dyn Fn(usize, usize) -> bool) -> Plans {
     plan_around(law, &|_| true, wanted, &RuleSet::default(), go_on)
 }
 
@@ -37,12 +37,13 @@ fn plan_around(
     available: &dyn Fn(OperationIx) -> bool,
     wanted: &RuleSet,
     avoid: &RuleSet,
-    go_on: &dyn Fn(usize) -> bool,
+    go_on: &dyn Fn(usize, usize) -> bool,
 ) -> Plans {
     let atlas = Atlas::new(law, available);
     // The rules of an operation that is not there cannot be reached; looking for them would take the longest.
-    let wanted = &wanted.iter().filter(|r| law[*r].operation.is_none_or(available)).collect();
-    plan(&Search { law, atlas: &atlas, available, wanted, avoid, go_on }).into_iter().collect()
+    let wanted: &RuleSet = &wanted.iter().filter(|r| law[*r].operation.is_none_or(available)).collect();
+    let of = wanted.len();
+    plan(&Search { law, atlas: &atlas, available, wanted, avoid, go_on: &|left| go_on(left, of) }).into_iter().collect()
 }
 
 /// The operations that steps use.
@@ -60,7 +61,7 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &dyn Fn(OperationI
     let law = &context.law;
     let wanted = context.wanted();
     let plan_for = |wanted: &RuleSet, avoid: &RuleSet| {
-        plan_around(law, available, wanted, avoid, &|left| context.plans_on(left, wanted.len()))
+        plan_around(law, available, wanted, avoid, &|left, of| context.plans_on(left, of))
     };
     let everything = law.operations().all(|(ix, _)| available(ix));
     let mut plans = if everything {
