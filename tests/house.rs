@@ -9,7 +9,7 @@ use std::{
 use clap::ValueEnum;
 use eipcheck::spec::{
     Law, SpecSource, clouds,
-    law::{Param, Refusal},
+    law::{Param, Refusal, Undeclared},
     load,
     schema::{self, FileKind},
 };
@@ -56,7 +56,7 @@ fn names(law: &Law) -> BTreeMap<String, &'static str> {
         names.entry(name.to_owned()).or_insert(what);
     };
     let codes = &law.codes;
-    for list in [&codes.throttled, &codes.quota, &codes.denied, &codes.unimplemented] {
+    for list in [&codes.throttled, &codes.busy, &codes.quota, &codes.denied, &codes.unimplemented] {
         list.iter().for_each(|c| add(c, "an error code"));
     }
     codes.undocumented.iter().for_each(|c| add(c, "an error code"));
@@ -68,7 +68,10 @@ fn names(law: &Law) -> BTreeMap<String, &'static str> {
         params(&operation.params, &mut add);
         operation.output.iter().for_each(|o| add(&o.name, "an output"));
         operation.refusals.iter().for_each(|r| refusal(&r.refusal, &mut add));
-        operation.undeclared.iter().for_each(|r| refusal(r, &mut add));
+        if let Some(Undeclared::Refused(refused)) = &operation.undeclared {
+            refusal(refused, &mut add);
+        }
+        operation.status.iter().for_each(|(code, _)| add(code, "an error code"));
     }
     for kind in &law.kinds {
         add(&kind.name, "a kind of resource");
