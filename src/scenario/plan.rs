@@ -266,7 +266,8 @@ fn build_up(search: &Search<'_>, found: &mut [Option<Vec<Step>>]) {
                 }
             }
         }
-        tracing::debug!(walk, left = left.len(), "walked");
+        let some = || left.iter().take(5).map(|r| &*law[*r].id).collect::<Vec<_>>().join(" ");
+        tracing::debug!(walk, left = left.len(), some = some(), "walked");
     }
 }
 
