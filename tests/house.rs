@@ -56,7 +56,7 @@ fn names(law: &Law) -> BTreeMap<String, &'static str> {
         names.entry(name.to_owned()).or_insert(what);
     };
     let codes = &law.codes;
-    for list in [&codes.throttled, &codes.quota, &codes.denied, &codes.unimplemented] {
+    for list in [&codes.throttled, &codes.busy, &codes.quota, &codes.denied, &codes.unimplemented] {
         list.iter().for_each(|c| add(c, "an error code"));
     }
     let single =

@@ -58,10 +58,10 @@ impl Forward {
             let answer = again.first.answer.clone();
             return self.reply(200, Body::Success(answer));
         }
-        let code = if let Some(refusal) = assessment.refusals.first() {
-            Some(refusal.codes.first().cloned())
-        } else {
-            assessment.dry_run.map(|_| self.law.dry_run_code.clone())
+        // Of several refusals, one that has a code.
+        let code = match assessment.refusals.as_slice() {
+            [] => assessment.dry_run.map(|_| self.law.dry_run_code.clone()),
+            refusals => Some(refusals.iter().find_map(|r| r.codes.first().cloned())),
         };
         match code {
             Some(code) => {

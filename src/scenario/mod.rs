@@ -9,13 +9,15 @@
 //! - [`strategy`]: random drafts.
 //! - [`simulation`]: the law played against itself, to try steps on.
 //! - [`plan`]: for each rule, a short scenario that exercises it, found by searching the model; [`aim`] says which state is
-//!   nearer to a rule, [`novelty`] which one is new, and [`strip`] drops what a scenario does not need.
+//!   nearer to a rule, [`novelty`] which one is new, `build_up` walks at random, and [`strip`] drops what a scenario does
+//!   not need.
 //! - [`file`](mod@file): the form in which a scenario is written to disk.
 //!
 //! Imports `oracle`, `model`, `wire` and `spec`.
 
 pub mod aim;
 pub mod atlas;
+mod build_up;
 pub mod draft;
 pub mod file;
 pub mod novelty;

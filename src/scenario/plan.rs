@@ -7,9 +7,10 @@
 //! deep quickly. Only then it goes on from states that are merely new in which two resources exist side by side (width
 //! 2, by whole resources), and last from those that are new in how the facts of one resource are combined.
 //!
-//! Rules that need much to be there at once are not reached like that. For the operations that they belong to it
-//! searches once more, from all states that it has come to: with only the operations that matter, and nearer to the
-//! rules' conditions first ([`Aim`]). Nothing is left to chance, so the same law has the same suite.
+//! Rules that need much to be there at once are not reached like that. Walks that build things up find most of them
+//! ([`mod@super::build_up`]). For the operations of those that are left it searches once more, from all states that it has
+//! come to: with only the operations that matter, and nearer to the rules' conditions first ([`Aim`]). The same law has
+//! the same suite.
 //!
 //! Each scenario is stripped afterwards of the steps that it does not need.
 
@@ -18,6 +19,7 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 use super::{
     aim::Aim,
     atlas::Atlas,
+    build_up::build_up,
     draft,
     novelty::{Look, Seen},
     simulation::Simulation,
@@ -64,6 +66,9 @@ pub struct Search<'a> {
     pub go_on: &'a dyn Fn(usize) -> bool,
 }
 
+/// For each rule the steps that exercise it, as far as they are found.
+pub(super) type Found = Vec<Option<Vec<Step>>>;
+
 /// A state that the search has reached.
 #[derive(Clone)]
 struct State {
@@ -83,9 +88,10 @@ impl State {
 
 /// For each rule that can be reached, a scenario, in the order of the rules.
 pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
-    let mut found: Vec<Option<Vec<Step>>> = vec![None; search.law.rules.len()];
+    let mut found: Found = vec![None; search.law.rules.len()];
     let nothing = State::nothing(search.law);
     let states = explore(search, vec![nothing], None, MOST_STATES, &mut found);
+    build_up(search, &mut found);
     for (operation, _) in search.law.operations() {
         let mut rules = still_wanted(search, &found);
         rules.retain(|rule| search.law[*rule].operation == Some(operation));
@@ -105,12 +111,12 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
 }
 
 /// The rules that are wanted and not found.
-fn still_wanted(search: &Search<'_>, found: &[Option<Vec<Step>>]) -> Vec<RuleIx> {
+pub(super) fn still_wanted(search: &Search<'_>, found: &Found) -> Vec<RuleIx> {
     search.wanted.iter().filter(|r| found[r.0 as usize].is_none()).collect()
 }
 
 /// Notes the rules that the last of some steps exercised.
-fn note_found(search: &Search<'_>, found: &mut [Option<Vec<Step>>], passes: &RuleSet, way: &[Step], steps: &[Step]) {
+pub(super) fn note_found(search: &Search<'_>, found: &mut Found, passes: &RuleSet, way: &[Step], steps: &[Step]) {
     let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
     for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
         let place = &mut found[rule.0 as usize];
@@ -121,9 +127,9 @@ fn note_found(search: &Search<'_>, found: &mut [Option<Vec<Step>>], passes: &Rul
 }
 
 /// Notes the rules that looks after a step exercise: a change is confirmed only by looking.
-fn look_around(
+pub(super) fn look_around(
     search: &Search<'_>,
-    found: &mut [Option<Vec<Step>>],
+    found: &mut Found,
     mut simulation: Simulation,
     way: &[Step],
     step: Step,
@@ -138,7 +144,7 @@ fn look_around(
 }
 
 /// True if something should have happened by now that has not been seen yet.
-fn is_due(simulation: &Simulation) -> bool {
+pub(super) fn is_due(simulation: &Simulation) -> bool {
     simulation.oracle.worlds().iter().any(|w| w.timers.iter().any(|t| t.usually <= simulation.now))
 }
 
@@ -149,7 +155,7 @@ fn explore(
     from: Vec<State>,
     aim: Option<&Aim<'_>>,
     most_states: usize,
-    found: &mut [Option<Vec<Step>>],
+    found: &mut Found,
 ) -> Vec<State> {
     let mut seen = Seen::new(match aim {
         Some(aim) => Look { kinds: aim.kinds().to_vec(), most_alike: MOST_ALIKE_AIMED },
@@ -227,11 +233,11 @@ fn is_reading(law: &Law, step: &Step) -> bool {
 }
 
 /// Every step worth trying from a state, with these operations.
-fn steps_from(
+pub(super) fn steps_from(
     search: &Search<'_>,
     operations: &[OperationIx],
     simulation: &Simulation,
-    found: &[Option<Vec<Step>>],
+    found: &Found,
 ) -> Vec<Step> {
     let law = search.law;
     let Some(world) = simulation.oracle.worlds().first() else { return Vec::new() };

@@ -635,8 +635,13 @@ impl<'t> Behaviour<'_, '_, 't> {
             let problem = format!("the output `{name}` shows resources, but without a view");
             return wrong(problem, "add `view`: the kind whose view shows them");
         }
-        let several = matches!(output.kind, ScalarType::List | ScalarType::Struct);
-        if several && (output.shows.is_some() || output.value.is_some()) {
+        let gives_one = match output.kind {
+            ScalarType::Struct => output.shows.is_some() || output.value.is_some(),
+            // A list may show the one value that it holds.
+            ScalarType::List => output.value.is_some(),
+            _ => false,
+        };
+        if gives_one {
             let problem = format!("the output `{name}` is more than one value, and `shows` and `value` give one");
             return wrong(
                 problem,
