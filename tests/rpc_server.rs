@@ -126,12 +126,6 @@ fn a_server_that_departs_from_the_law_of_the_wire_is_found_out() {
         ),
         ("cloud.toml", "MissingParameter              = 400", "MissingParameter = 403", "wire-status"),
         ("resources.toml", "Size    = { type = \"integer\"", "Size = { type = \"string\"", "wire-types"),
-        (
-            "resources.toml",
-            "Large   = { type = \"boolean\", value = \"self.size > 5\"",
-            "Large = { type = \"string\", value = \"'true'\"",
-            "wire-types",
-        ),
         ("resources.toml", "wire = \"Parcels/Parcel\"", "wire = \"Parcels\"", "wire-types"),
         ("resources.toml", "wire = \"Parcels/Parcel\"", "wire = \"Packets/Parcel\"", "wire-lists"),
     ] {
