@@ -566,6 +566,29 @@ broken! {
     a_page_has_a_number_and_a_size: "show_boxes.toml", "filter = \"Filters\" }" => "filter = \"Filters\", page = { number = \"BoxIds\", size = \"Filters\" } }";
     what_is_matched_is_a_field_that_is_shown: "show_boxes.toml", "[input.Filters]" => "[input.State]\ntype = \"string\"\nmatches = \"stat\"\n\n[input.Filters]";
     a_source_is_one_of_the_clouds: "drop_box.toml", "codes-source = { text = \"errors\"" => "codes-source = { text = \"error\"";
+    a_product_is_one_of_the_clouds: "drop_box.toml", "level = \"must\"\n\n[input" => "level = \"must\"\nproduct = \"tyni\"\n\n[input";
+    an_operation_belongs_to_one_of_several_products: "cloud.toml", "[product.tiny]" => "[product.other]\ntitle = \"Others\"\nversion = \"1\"\n\n[product.tiny]";
+    a_cloud_has_a_product: "cloud.toml", "[product.tiny]\ntitle = \"Tiny things\"\nversion = \"2016-11-15\"" => "[product]";
+    only_lists_are_joined: "make_box.toml", "default = 3" => "default = 3\njoined = \"comma\"";
+    a_status_is_that_of_an_error: "drop_box.toml", "[input.Delay]" => "[status]\nBusy = [400, 200]\n\n[input.Delay]";
+}
+
+#[test]
+fn a_status_is_a_rule_of_its_operation_or_of_the_wire() {
+    let dir = tiny(&[
+        ("drop_box.toml", "[input.Delay]", "[status]\nBusy = [400, 409]\n\n[input.Delay]"),
+        ("cloud.toml", "[dry-run]", "[codes.status]\nBusy = 503\nThrottling = 429\n\n[dry-run]"),
+    ]);
+    let law = load_from(dir.path(), &[]).unwrap();
+    let (drop, make) = (law.operation("DropBox").unwrap(), law.operation("MakeBox").unwrap());
+    let own = law.rule("DropBox.status").unwrap();
+    assert_eq!(law[own].level, Level::Must);
+    assert_eq!(law.statuses(drop, "Busy"), Some((&[400, 409][..], Some(own))));
+    // Without a wire rule nobody minds a general status.
+    assert_eq!(law.statuses(drop, "Throttling"), Some((&[429][..], None)));
+    assert_eq!(law.statuses(make, "Busy"), Some((&[503][..], None)));
+    assert_eq!(law.statuses(make, "Other"), None);
+    assert!(law.rule("MakeBox.status").is_none());
 }
 
 #[test]
