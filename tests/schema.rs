@@ -56,7 +56,8 @@ fn is_valid(validator: &Validator, value: &Value, name: &str) {
 #[test]
 fn every_spec_file_is_valid_by_the_schema_of_its_kind() {
     let mut checked = 0;
-    for law in [ec2(), lockers()] {
+    let parcels = lockers().with_file_name("parcels");
+    for law in [ec2(), lockers(), parcels] {
         for file in files(&law) {
             is_valid(&printed(kind_of(&file)), &as_json(&law.join(&file)), &file);
             checked += 1;
@@ -90,6 +91,15 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("a text for a limit", "operations/open_locker.toml", "max     = 9", "max = \"9\""),
     ("a number for an expression", "operations/open_locker.toml", "size = \"input.Size\"", "size = 3"),
     ("no protocol", "cloud.toml", "protocol  = \"ec2-query\"\n", ""),
+    ("a product without a version", "cloud.toml", "version = \"2026-01-01\"\n", ""),
+    ("no product", "cloud.toml", "[product.lockers]\ntitle   = \"Lockers\"\nversion = \"2026-01-01\"\n", ""),
+    (
+        "a text for a status",
+        "operations/close_locker.toml",
+        "[input.Gently]",
+        "[status]\nA = \"404\"\n\n[input.Gently]",
+    ),
+    ("another way of joining", "operations/show_lockers.toml", "wire  =", "joined = \"space\"\nwire  ="),
     ("no region", "cloud.toml", "region    = \"here-1\"\n", ""),
     ("no name of an operation", "operations/show_lockers.toml", "operation = \"ShowLockers\"\n", ""),
     ("no statement", "operations/close_locker.toml", "says   = \"The locker is gone.\"\n", ""),

@@ -138,7 +138,7 @@ impl Play {
             Move::Free { operation, args } => {
                 let operation = operation_ix(*operation);
                 let args = args.iter().take(8).map(|(param, arg)| self.free(&LAW[operation], *param, arg)).collect();
-                self.ask(&Request { operation, args });
+                self.ask(&Request::new(&LAW, operation, args));
             }
             Move::Look => {
                 for look in ATLAS.looks_at_unconfirmed(&LAW, self.oracle.worlds()) {

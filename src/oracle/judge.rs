@@ -219,6 +219,8 @@ impl Oracle {
                     Some(format!("a quota is used up ({code})"))
                 } else if is(&codes.denied) {
                     Some(format!("the caller may not do this ({code})"))
+                } else if codes.turns_away(code) {
+                    Some(format!("the target does not take the request for signed, or for its version ({code})"))
                 } else if is(&codes.unimplemented) {
                     Some(format!("the target does not implement this ({code})"))
                 } else {

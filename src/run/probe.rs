@@ -154,7 +154,7 @@ fn is_implemented(
         _ => None,
     };
     if let Some(code) = code(answer)
-        && law.codes.unimplemented.iter().any(|c| **c == *code)
+        && (law.codes.unimplemented.iter().any(|c| **c == *code) || law.codes.turns_away(&code))
     {
         return Some(false);
     }
