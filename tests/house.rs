@@ -79,7 +79,10 @@ fn names(law: &Law) -> BTreeMap<String, &'static str> {
         if let Some(Undeclared::Refused(refused)) = &operation.undeclared {
             refusal(refused, &mut add);
         }
-        operation.status.iter().for_each(|(code, _)| add(code, "an error code"));
+        if let Some(token) = &operation.token {
+            token.mismatch.iter().for_each(|r| refusal(r, &mut add));
+            token.under_way.iter().for_each(|code| add(code, "an error code"));
+        }
     }
     for kind in &law.kinds {
         add(&kind.name, "a kind of resource");

@@ -90,6 +90,18 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("a text for a flag", "operations/close_locker.toml", "required = true", "required = \"true\""),
     ("a text for a limit", "operations/open_locker.toml", "max     = 9", "max = \"9\""),
     ("a number for an expression", "operations/open_locker.toml", "size = \"input.Size\"", "size = 3"),
+    (
+        "a token without a level",
+        "cloud.toml",
+        "[codes]",
+        "[token]\nparameter = \"Once\"\nsource = { text = \"guide\", at = \"a\" }\n\n[codes]",
+    ),
+    (
+        "a demand on tokens that there is not",
+        "operations/open_locker.toml",
+        "[input.Size]",
+        "[token]\nrepeat = \"perhaps\"\n\n[input.Size]",
+    ),
     ("no protocol", "cloud.toml", "protocol  = \"ec2-query\"\n", ""),
     ("a product without a version", "cloud.toml", "version = \"2026-01-01\"\n", ""),
     ("no product", "cloud.toml", "[product.lockers]\ntitle   = \"Lockers\"\nversion = \"2026-01-01\"\n", ""),

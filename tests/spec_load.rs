@@ -565,6 +565,10 @@ broken! {
     a_count_is_of_what_is_selected: "show_boxes.toml", "[output.Boxes]" => "[output.Total]\ntype = \"integer\"\ncounts = \"Balls\"\n\n[output.Boxes]";
     a_page_has_a_number_and_a_size: "show_boxes.toml", "filter = \"Filters\" }" => "filter = \"Filters\", page = { number = \"BoxIds\", size = \"Filters\" } }";
     what_is_matched_is_a_field_that_is_shown: "show_boxes.toml", "[input.Filters]" => "[input.State]\ntype = \"string\"\nmatches = \"stat\"\n\n[input.Filters]";
+    a_token_is_a_parameter_of_some_operation: "cloud.toml", "[codes]" => "[token]\nparameter = \"Once\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
+    a_token_is_a_text: "cloud.toml", "[codes]" => "[token]\nparameter = \"Size\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
+    an_operation_without_a_token_says_nothing_of_it: "make_box.toml", "[input.Size]" => "[token]\nrepeat = \"open\"\n\n[input.Size]";
+    codes_of_tokens_have_codes: "cloud.toml", "[codes]" => "[token]\nparameter = \"Size\"\ncodes-level = \"should\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
     a_source_is_one_of_the_clouds: "drop_box.toml", "codes-source = { text = \"errors\"" => "codes-source = { text = \"error\"";
     a_product_is_one_of_the_clouds: "drop_box.toml", "level = \"must\"\n\n[input" => "level = \"must\"\nproduct = \"tyni\"\n\n[input";
     an_operation_belongs_to_one_of_several_products: "cloud.toml", "[product.tiny]" => "[product.other]\ntitle = \"Others\"\nversion = \"1\"\n\n[product.tiny]";
@@ -589,6 +593,29 @@ fn a_status_is_a_rule_of_its_operation_or_of_the_wire() {
     assert_eq!(law.statuses(make, "Busy"), Some((&[503][..], None)));
     assert_eq!(law.statuses(make, "Other"), None);
     assert!(law.rule("MakeBox.status").is_none());
+}
+
+#[test]
+fn rules_about_tokens_follow_for_each_operation_that_has_one() {
+    let token = "[token]\nparameter = \"Once\"\nlevel = \"should\"\nsource = { text = \"guide\", at = \"repeats\" }\ncodes = [\"Mismatch\"]\ncodes-source = { text = \"errors\", at = \"Mismatch\" }\n\n[codes]";
+    let declared = "[input.Once]\ntype = \"string\"\n\n[input.Size]";
+    let own = |text: &str| format!("{text}\n\n{declared}");
+    let rules = |make: &str| -> Vec<(String, Level)> {
+        let dir = tiny(&[("cloud.toml", "[codes]", token), ("make_box.toml", "[input.Size]", make)]);
+        let law = load_from(dir.path(), &[]).unwrap_or_else(|e| panic!("{}", shown(&e, dir.path())));
+        let of_tokens = law.rules.iter().filter(|r| r.id.contains(".Once."));
+        of_tokens.map(|r| (r.id.to_string(), r.level)).collect()
+    };
+    let all = |level: Level| {
+        ["mismatch", "mismatch.code", "repeat"].map(|name| (format!("MakeBox.Once.{name}"), level)).to_vec()
+    };
+    assert_eq!(rules(declared), all(Level::Should));
+    assert_eq!(rules(&own("[token]\nlevel = \"assumed\"")), all(Level::Assumed));
+    assert_eq!(rules(&own("[token]\nmismatch = \"open\"")), all(Level::Should)[2..]);
+    assert_eq!(rules(&own("[token]\nrepeat = \"open\"")), all(Level::Should)[..2]);
+    let same_place = "[token]\ncodes = [\"Other\"]";
+    let ids: Vec<String> = rules(&own(same_place)).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["MakeBox.Once.mismatch", "MakeBox.Once.repeat"], "codes as binding as the rule are part of it");
 }
 
 #[test]

@@ -79,6 +79,7 @@ fn operation(name: &str, params: Vec<Param>, output: Vec<Output>) -> Operation {
         status_rule: None,
         params,
         dry_run: None,
+        token: None,
         vars: Vec::new(),
         output,
         refusals: Vec::new(),

@@ -168,7 +168,7 @@ pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessme
         }
     }
     if let Some(token) = &operation.token {
-        found.look_back(world, operation, token, request, &defects);
+        found.look_back(law, world, token, request, &defects);
     }
     found
 }
@@ -190,14 +190,8 @@ impl Assessment {
     }
 
     /// What an earlier request with the same token makes of this one.
-    fn look_back(
-        &mut self,
-        world: &World,
-        operation: &Operation,
-        token: &Token,
-        request: &Request,
-        defects: &[ArgumentDefect],
-    ) {
+    fn look_back(&mut self, law: &Law, world: &World, token: &Token, request: &Request, defects: &[ArgumentDefect]) {
+        let operation = &law[request.operation];
         let wrong = defects.iter().any(|d| d.param == Some(token.param));
         let text = match self.scope.input.get(&operation.params[token.param as usize].name) {
             Some(InputValue::Text(text)) if !wrong && !text.is_empty() => text.clone(),
@@ -219,10 +213,10 @@ impl Assessment {
             Fate::Refused if token.after_failure == AfterFailure::New => return,
             Fate::Refused => return self.leave_open("an earlier request with this token was refused"),
         };
-        let about = first.about();
-        let sure = !earlier.old && about.iter().all(|h| world.get(*h).is_some_and(|r| r.live));
+        let sure = !earlier.old && first.stands(law, world);
         let likeness = sent.likeness(operation, &earlier.sent);
         let due = !self.refusals.is_empty();
+        let under_way = first.is_under_way(world);
         let mut again = Again { first, like: false, only: false, due, rule: token.repeat };
         // A rehearsal is never the request itself, and never succeeds.
         if likeness == Likeness::Different || self.dry_run.is_some() {
@@ -242,8 +236,7 @@ impl Assessment {
                 self.permits.clear();
                 self.gone.clear();
                 (self.undecided, self.open, self.unforeseeable, self.of_arguments) = (false, None, false, 0);
-                let under_way = || world.timers.iter().flat_map(|t| t.steps.iter()).any(|s| about.contains(&s.on));
-                if !token.under_way.is_empty() && under_way() {
+                if !token.under_way.is_empty() && under_way {
                     let codes = token.under_way.clone().into();
                     self.refusals.push(Refusal { rule, codes, code_rule: None });
                     self.leave_open("the first request with this token is still under way");
@@ -254,6 +247,7 @@ impl Assessment {
         self.again = Some(again);
     }
 
+    /// The token belongs to a request with other parameters.
     fn refuse_mismatch(&mut self, token: &Token) {
         match &token.mismatch {
             Some(refusal) => self.refusals.push(refusal.clone()),

@@ -97,7 +97,8 @@ impl Forward {
                 world.forget_gone(REMEMBERED);
                 if let Some(token) = token {
                     // This server remembers a token for as long as it has room.
-                    world.tokens.accepted(token, First { until: Moment(u64::MAX), vars, answer: tree.clone() });
+                    let first = First::new(&self.law, world, Moment(u64::MAX), vars, tree.clone());
+                    world.tokens.accepted(token, first);
                 }
                 self.reply(200, Body::Success(tree))
             }

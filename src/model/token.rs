@@ -11,11 +11,12 @@ use super::{
     input::{Input, InputValue},
     time::Moment,
     value::{Handle, Value},
+    world::World,
 };
 use crate::{
     spec::{
         file::ScalarType,
-        law::{Operation, OperationIx, Param},
+        law::{Law, Operation, OperationIx, Param},
     },
     wire::{Request, Tree},
 };
@@ -45,6 +46,30 @@ pub struct First {
     pub vars: Vec<(Arc<str>, Value)>,
     /// The answer.
     pub answer: Tree,
+    /// The resources that the request named and created, as they stood afterwards.
+    about: Vec<(Handle, Standing)>,
+}
+
+/// How a resource stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Standing {
+    /// It is there.
+    There,
+    /// Something has been done to get rid of it.
+    Leaving,
+    /// It is gone.
+    Gone,
+}
+
+impl Standing {
+    fn of(law: &Law, world: &World, handle: Handle) -> Standing {
+        let Some(resource) = world.get(handle).filter(|r| r.live) else { return Standing::Gone };
+        let removes = |operation: OperationIx| law[resource.kind].undo.iter().any(|(undo, _)| *undo == operation);
+        match resource.proofs.iter().filter_map(|p| law[p.rule?].operation).any(removes) {
+            true => Standing::Leaving,
+            false => Standing::There,
+        }
+    }
 }
 
 /// What became of the request that a token came with.
@@ -65,6 +90,13 @@ pub struct Use {
     pub fate: Fate,
     /// It may have been forgotten by now.
     pub old: bool,
+}
+
+impl Use {
+    /// True if the request was accepted.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.fate, Fate::Accepted(_))
+    }
 }
 
 /// What two requests with one token have to do with each other.
@@ -135,15 +167,29 @@ fn same(one: &InputValue, other: &InputValue) -> bool {
 }
 
 impl First {
-    /// The resources that the request named and created.
-    pub fn about(&self) -> Vec<Handle> {
+    /// An answer that left the world like this.
+    pub fn new(law: &Law, world: &World, until: Moment, vars: Vec<(Arc<str>, Value)>, answer: Tree) -> First {
         let mut about = Vec::new();
-        for (_, value) in &self.vars {
-            collect(value, &mut about);
-        }
+        vars.iter().for_each(|(_, value)| collect(value, &mut about));
         about.sort_unstable();
         about.dedup();
-        about
+        let about = about.into_iter().map(|handle| (handle, Standing::of(law, world, handle))).collect();
+        First { until, vars, answer, about }
+    }
+
+    /// The resources that the request named and created.
+    pub fn about(&self) -> impl Iterator<Item = Handle> {
+        self.about.iter().map(|(handle, _)| *handle)
+    }
+
+    /// True if nothing that the request left in place has gone, or is going, since.
+    pub fn stands(&self, law: &Law, world: &World) -> bool {
+        self.about.iter().all(|(handle, then)| Standing::of(law, world, *handle) <= *then)
+    }
+
+    /// True if something that the request was about is still to change.
+    pub fn is_under_way(&self, world: &World) -> bool {
+        world.timers.iter().flat_map(|t| t.steps.iter()).any(|step| self.about().any(|handle| handle == step.on))
     }
 }
 

@@ -353,7 +353,7 @@ impl Oracle {
         let mut world = (*assessment.scope.world).clone();
         let rule = again.rule.filter(|_| again.only);
         if let Some(rule) = rule {
-            for handle in neighbourhood(&world, again.first.about()) {
+            for handle in neighbourhood(&world, again.first.about().collect()) {
                 claim(&mut world, handle, rule);
             }
         }
@@ -416,7 +416,8 @@ impl Oracle {
                     if let (Some(sent), Some(token)) = (&assessment.token, &law[assessment.operation].token) {
                         let until = interval.to.plus_seconds(token.remembered);
                         let vars = outcome.scope.vars.clone();
-                        world.tokens.accepted(sent.clone(), First { until, vars, answer: tree.clone() });
+                        let first = First::new(law, &world, until, vars, tree.clone());
+                        world.tokens.accepted(sent.clone(), first);
                     }
                     merge(&mut living, [Arc::new(world)]);
                 }

@@ -23,6 +23,8 @@ use crate::{
     wire::{Body, Request},
 };
 
+/// Where the numbers of the clean-up's tokens begin: above those of any scenario.
+const FIRST_TOKEN: u32 = 1 << 20;
 /// How often everything that is left is tried.
 const ROUNDS: u32 = 5;
 
@@ -182,7 +184,7 @@ fn is_unknown(law: &Law, operation: OperationIx, param: ParamIx, code: &str) -> 
 /// The request that removes something: its id, and for other required names what it refers to.
 fn undo_call(
     law: &Law,
-    session: &Session<'_>,
+    session: &mut Session<'_>,
     belief: &World,
     operation: OperationIx,
     param: ParamIx,
@@ -193,6 +195,11 @@ fn undo_call(
     let handle = belief.live_with_text(created.kind, id, &created.id);
     let mut args = Vec::new();
     for (ix, parameter) in spec.params.iter().enumerate() {
+        if parameter.required() && spec.token.as_ref().is_some_and(|t| t.param == ix as ParamIx) {
+            args.push((parameter.name.clone(), Symbol::Token(FIRST_TOKEN + session.spent)));
+            session.spent += 1;
+            continue;
+        }
         let text = if ix as ParamIx == param {
             created.id.clone()
         } else if parameter.required() && !parameter.names.is_empty() {

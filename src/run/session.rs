@@ -116,6 +116,8 @@ pub struct Session<'a> {
     muted: Arc<RuleSet>,
     /// What the tokens of this session begin with.
     pub(super) tokens: String,
+    /// How many tokens the clean-up has used.
+    pub(super) spent: u32,
     pub(super) created: Vec<Created>,
     /// Requests that the target accepted.
     pub(super) accepted: Vec<Request>,
@@ -145,6 +147,7 @@ impl<'a> Session<'a> {
             scenario,
             muted: settings.muted.clone(),
             tokens,
+            spent: 0,
             oracle: Oracle::new(context.law.clone(), settings),
             created: Vec::new(),
             accepted: Vec::new(),

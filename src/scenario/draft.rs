@@ -9,7 +9,7 @@ use crate::{
     model::{
         forward::Dice,
         input::well_formed,
-        token::{Fate, Use},
+        token::Use,
         value::{Handle, Value},
         world::{Lookup, World},
     },
@@ -356,8 +356,7 @@ fn symbol_of(law: &Law, world: &World, names: &[Reference], tree: &Tree) -> Opti
 
 /// The latest request of an operation that was accepted with a token.
 pub fn latest_use(world: &World, operation: OperationIx) -> Option<&Use> {
-    let accepted = |used: &&Use| used.sent.operation == operation && matches!(used.fate, Fate::Accepted(_));
-    world.tokens.iter().rev().find(accepted)
+    world.tokens.iter().rev().find(|used| used.sent.operation == operation && used.is_accepted())
 }
 
 /// Requests that show what the law says of tokens, made from good ones of one operation: with a new token as long as

@@ -18,7 +18,7 @@ use super::{
     step::{Call, Symbol},
 };
 use crate::{
-    model::{forward::Dice, value::Handle, world::World},
+    model::{forward::Dice, token::Use, value::Handle, world::World},
     oracle::handles::seen_text,
     spec::{
         file::{Level, ScalarType},
@@ -50,10 +50,6 @@ pub enum Bent {
     Rehearsal,
     /// It carries a token that is new.
     Token,
-    /// It carries the token of an earlier request, and is otherwise good.
-    UsedToken,
-    /// It is an earlier request with a token, once more.
-    Again,
     /// It names what belongs to something else: another value of the same kind than the natural one, in every place.
     Crossed,
 }
@@ -109,9 +105,7 @@ impl Strategies {
                     15..18 if has_faults => Bent::Faults(faults[one], faults[other]),
                     18..24 if rehearses => Bent::Rehearsal,
                     24..34 => Bent::Crossed,
-                    34..50 if has_token => Bent::Token,
-                    50..62 if has_token => Bent::Again,
-                    62..70 if has_token => Bent::UsedToken,
+                    34..54 if has_token => Bent::Token,
                     _ => Bent::Straight,
                 };
                 Draft { operation, bent, picks }
@@ -148,8 +142,11 @@ impl<'s> Walk<'s> {
     /// The next request. Where the drawn operation needs a resource that is not there, the request is one that creates
     /// it, or what that needs in turn. None if nothing can be made of this draw.
     pub fn next(&mut self, atlas: &Atlas, worlds: &[Arc<World>]) -> Option<Call> {
-        let mut draft = self.draw(&self.strategies.drafts)?;
         let world = worlds.first()?;
+        if let Some(call) = self.with_used_token(world) {
+            return Some(call);
+        }
+        let mut draft = self.draw(&self.strategies.drafts)?;
         // Each round goes one step back towards what has no needs.
         for _ in 0..8 {
             match self.materialise(world, &draft) {
@@ -164,6 +161,22 @@ impl<'s> Walk<'s> {
         None
     }
 
+    /// Now and then, once a token has been accepted: the same request again, or another one with its token.
+    fn with_used_token(&mut self, world: &World) -> Option<Call> {
+        let law = self.strategies.law.clone();
+        let used: Vec<&Use> = world.tokens.iter().filter(|u| u.is_accepted()).collect();
+        if used.is_empty() || self.dice.below(4) > 0 {
+            return None;
+        }
+        let earlier = used[self.dice.below(used.len())];
+        if self.dice.below(3) > 0 {
+            return draft::again(&law, world, earlier);
+        }
+        let draft = self.draw(&self.strategies.straight[earlier.sent.operation.0 as usize])?;
+        let other = self.materialise(world, &draft).ok()??;
+        draft::with_used_token(&law, &other, earlier)
+    }
+
     fn draw(&mut self, strategy: &SBoxedStrategy<Draft>) -> Option<Draft> {
         strategy.new_tree(&mut self.runner).ok().map(|tree| tree.current())
     }
@@ -171,10 +184,6 @@ impl<'s> Walk<'s> {
     /// Turns choices into a request; the kind of which a resource is missing, if that is why it cannot be done.
     fn materialise(&mut self, world: &World, draft: &Draft) -> Result<Option<Call>, KindIx> {
         let law = self.strategies.law.clone();
-        let earlier = draft::latest_use(world, draft.operation);
-        if let (Bent::Again, Some(earlier)) = (draft.bent, earlier) {
-            return Ok(draft::again(&law, world, earlier));
-        }
         let operation = &law[draft.operation];
         let mut call = Call { operation: draft.operation, args: Vec::new() };
         let mut picks = Dice::new(draft.picks);
@@ -203,15 +212,16 @@ impl<'s> Walk<'s> {
         draft::tell_kinds(operation, &mut call);
         Ok(match draft.bent {
             Bent::Straight => Some(call),
-            Bent::Fault(fault) => draft::with_fault(&law, world, &call, fault, &mut self.dice),
+            Bent::Fault(fault) => {
+                // What becomes of the token of a refused request is for the law to say.
+                let has_token = operation.token.is_some() && picks.below(3) == 0;
+                let good = draft::with_new_token(&law, world, &call).filter(|_| has_token).unwrap_or(call);
+                draft::with_fault(&law, world, &good, fault, &mut self.dice)
+            }
             Bent::Faults(one, other) => draft::with_fault(&law, world, &call, one, &mut self.dice)
                 .and_then(|call| draft::with_fault(&law, world, &call, other, &mut self.dice)),
             Bent::Rehearsal => draft::rehearsal(&law, &call),
-            Bent::Token | Bent::UsedToken | Bent::Again => match earlier.filter(|_| draft.bent == Bent::UsedToken) {
-                Some(earlier) => draft::with_used_token(&law, &call, earlier),
-                None => draft::with_new_token(&law, world, &call),
-            }
-            .or(Some(call)),
+            Bent::Token => draft::with_new_token(&law, world, &call).or(Some(call)),
             Bent::Crossed => Some(self.crossed(&law, world, call)),
         })
     }
