@@ -55,6 +55,7 @@ pub fn only_testing() -> bool {
 }
 
 /// Something that an oracle hears of.
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are answers")]
 pub enum Turn {
     /// A request was answered.
     Answered {

@@ -30,6 +30,8 @@ struct Condition<'l> {
     rule: RuleIx,
     needs: &'l [VarIx],
     holds: Option<&'l Expr>,
+    /// There is something that these are.
+    keeps: Option<&'l Expr>,
     /// The request is refused by this rule, and not accepted.
     refuses: bool,
 }
@@ -41,7 +43,8 @@ impl<'l> Aim<'l> {
         let mut conditions = Vec::new();
         for rule in rules.iter().copied() {
             let before = conditions.len();
-            let condition = |needs: &'l [VarIx], holds, refuses| Condition { rule, needs, holds, refuses };
+            let condition =
+                |needs: &'l [VarIx], holds, refuses| Condition { rule, needs, holds, keeps: None, refuses };
             for refuse in &spec.refusals {
                 if refuse.refusal.rule == rule || refuse.refusal.code_rule == Some(rule) {
                     conditions.push(condition(&refuse.guard.needs, Some(&refuse.guard.expr), true));
@@ -55,7 +58,7 @@ impl<'l> Aim<'l> {
             }
             // What it keeps is no condition, but must be there.
             for (_, guard) in spec.keeps.iter().filter(|(r, _)| *r == rule) {
-                conditions.push(condition(&guard.needs, None, false));
+                conditions.push(Condition { keeps: Some(&guard.expr), ..condition(&guard.needs, None, false) });
             }
             if conditions.len() == before {
                 conditions.push(condition(&[], None, false));
@@ -116,7 +119,8 @@ impl<'l> Aim<'l> {
             let alone = assessment.refusals.iter().all(|r| condition.refuses && r.rule == condition.rule)
                 && assessment.open.is_none()
                 && !assessment.undecided;
-            resolved + parts + usize::from(alone)
+            let kept = condition.keeps.map(|expr| assessment.scope.resources(expr).is_ok_and(|list| !list.is_empty()));
+            resolved + parts + usize::from(alone) + usize::from(kept == Some(true))
         };
         self.conditions.iter().map(of).max().unwrap_or(0)
     }
@@ -127,7 +131,7 @@ impl<'l> Aim<'l> {
 fn kinds_that_matter(law: &Law, operation: OperationIx, conditions: &[Condition<'_>]) -> Vec<KindIx> {
     let mut kinds: Vec<KindIx> = Vec::new();
     let mut more: Vec<KindIx> = law[operation].params.iter().flat_map(|p| p.names.iter().map(|r| r.kind)).collect();
-    more.extend(conditions.iter().filter_map(|c| c.holds).flat_map(Expr::kinds));
+    more.extend(conditions.iter().flat_map(|c| [c.holds, c.keeps]).flatten().flat_map(Expr::kinds));
     while let Some(kind) = more.pop() {
         if kinds.contains(&kind) {
             continue;
