@@ -76,13 +76,7 @@ fn names(law: &Law) -> BTreeMap<String, &'static str> {
         operation.status.iter().for_each(|(c, _)| add(c, "an error code"));
         operation.output.iter().for_each(|o| add(&o.name, "an output"));
         operation.refusals.iter().for_each(|r| refusal(&r.refusal, &mut add));
-<<<<<<< HEAD
         operation.undeclared.iter().filter_map(|u| u.refusal()).for_each(|r| refusal(r, &mut add));
-=======
-        if let Some(Undeclared::Refused(refused)) = &operation.undeclared {
-            refusal(refused, &mut add);
-        }
->>>>>>> setup
         if let Some(token) = &operation.token {
             token.mismatch.iter().for_each(|r| refusal(r, &mut add));
             token.under_way.iter().for_each(|code| add(code, "an error code"));

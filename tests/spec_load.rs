@@ -565,7 +565,6 @@ broken! {
     a_view_that_nothing_shows_is_pointed_at: "resources.toml", "[resource.box.filter]" => "[resource.lid]\ntitle = \"lid\"\n\n[resource.lid.field]\nsize = { kind = \"integer\" }\n\n[resource.lid.view]\nSize = { type = \"integer\", shows = \"size\" }\n\n[resource.box.filter]";
     a_default_is_a_value_of_its_parameter: "make_box.toml", "default = 3" => "default = 30";
     a_variable_is_created_once: "make_box.toml", "as = \"first_ball\"" => "as = \"box\"";
-<<<<<<< HEAD
     a_token_is_a_parameter_of_some_operation: "cloud.toml", "[codes]" => "[token]\nparameter = \"Once\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
     a_token_is_a_text: "cloud.toml", "[codes]" => "[token]\nparameter = \"Size\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
     an_operation_without_a_token_says_nothing_of_it: "make_box.toml", "[input.Size]" => "[token]\nrepeat = \"open\"\n\n[input.Size]";
@@ -577,8 +576,6 @@ broken! {
     a_path_shows_one_value: "drop_box.toml", "[[rule]]" => "[output.Serial]\ntype = \"string\"\nshows = \"balls.serial\"\n\n[[rule]]";
     a_list_of_an_answer_shows_resources: "drop_box.toml", "[[rule]]" => "[output.Serials]\ntype = \"list\"\nshows = \"balls.serial\"\n\n[[rule]]";
     a_list_has_no_limits: "show_boxes.toml", "accepts-gone = true" => "max = 5";
-=======
->>>>>>> setup
     each_of_several_kinds_is_looked_up: "drop_box.toml", "names = \"box\"" => "names = [\"box\", \"ball.serial\", \"bal\"]";
     a_list_names_one_kind: "drop_box.toml", "names = \"ball.serial\"" => "names = [\"ball.serial\", \"box\"]";
     what_tells_the_kind_is_a_parameter: "drop_box.toml", "names = \"box\"" => "names = \"box\"\ntold = { by = \"Kind\", as = { Box = \"box\" } }";
@@ -589,13 +586,6 @@ broken! {
     a_count_is_of_what_is_selected: "show_boxes.toml", "[output.Boxes]" => "[output.Total]\ntype = \"integer\"\ncounts = \"Balls\"\n\n[output.Boxes]";
     a_page_has_a_number_and_a_size: "show_boxes.toml", "filter = \"Filters\" }" => "filter = \"Filters\", page = { number = \"BoxIds\", size = \"Filters\" } }";
     what_is_matched_is_a_field_that_is_shown: "show_boxes.toml", "[input.Filters]" => "[input.State]\ntype = \"string\"\nmatches = \"stat\"\n\n[input.Filters]";
-<<<<<<< HEAD
-=======
-    a_token_is_a_parameter_of_some_operation: "cloud.toml", "[codes]" => "[token]\nparameter = \"Once\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
-    a_token_is_a_text: "cloud.toml", "[codes]" => "[token]\nparameter = \"Size\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
-    an_operation_without_a_token_says_nothing_of_it: "make_box.toml", "[input.Size]" => "[token]\nrepeat = \"open\"\n\n[input.Size]";
-    codes_of_tokens_have_codes: "cloud.toml", "[codes]" => "[token]\nparameter = \"Size\"\ncodes-level = \"should\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
->>>>>>> setup
     a_source_is_one_of_the_clouds: "drop_box.toml", "codes-source = { text = \"errors\"" => "codes-source = { text = \"error\"";
     a_product_is_one_of_the_clouds: "drop_box.toml", "level = \"must\"\n\n[input" => "level = \"must\"\nproduct = \"tyni\"\n\n[input";
     an_operation_belongs_to_one_of_several_products: "cloud.toml", "[product.tiny]" => "[product.other]\ntitle = \"Others\"\nversion = \"1\"\n\n[product.tiny]";

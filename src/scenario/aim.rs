@@ -43,8 +43,7 @@ impl<'l> Aim<'l> {
         let mut conditions = Vec::new();
         for rule in rules.iter().copied() {
             let before = conditions.len();
-            let condition =
-                |needs: &'l [VarIx], holds, refuses| Condition { rule, needs, holds, keeps: None, refuses };
+            let condition = |needs: &'l [VarIx], holds, refuses| Condition { rule, needs, holds, keeps: None, refuses };
             for refuse in &spec.refusals {
                 if refuse.refusal.rule == rule || refuse.refusal.code_rule == Some(rule) {
                     conditions.push(condition(&refuse.guard.needs, Some(&refuse.guard.expr), true));

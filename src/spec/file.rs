@@ -4,11 +4,7 @@
 //! [`mod@super::load`]). The JSON Schema that editors use is generated from these types, and their doc comments are its
 //! descriptions, so each says what its author must know.
 //!
-<<<<<<< HEAD
 //! What is said of tokens stands in [`token`], what is about the wire in [`dialect`]. Imports nothing of the crate.
-=======
-//! What is about the wire stands in `dialect`, and what is said of tokens in [`token`]. Imports nothing else of the crate.
->>>>>>> setup
 
 mod dialect;
 mod token;
@@ -18,11 +14,7 @@ use std::{borrow::Cow, collections::BTreeMap, ops::Deref, ops::Range};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-<<<<<<< HEAD
 pub use dialect::{CredentialNames, GeneralCodes, Joined, ProductFile, Protocol, Statuses, WireFault, WireRule};
-=======
-pub use super::dialect::{CredentialNames, GeneralCodes, Joined, ProductFile, Protocol, Statuses, WireFault, WireRule};
->>>>>>> setup
 pub use token::{AfterFailure, OperationTokenFile, TokenDemand, TokenFile, TokenScope};
 
 /// The version of the grammar that this build reads; `format` of `cloud.toml` must be the same.
