@@ -70,3 +70,40 @@ end_process() {
     kill -KILL "$1" 2>/dev/null || true
     return 1
 }
+
+# The reference server that a driver is driving, if there is one; for a script's EXIT trap.
+server=
+end_server() { [[ -z $server ]] || end_process "$server" || true; }
+
+server_listens() {
+    kill -0 "$server" 2>/dev/null || fail "eipcheck serve ended before it listened: $(cat "$log/serve.err")"
+    [[ $(wc -l <"$log/serve.out") -ge 1 ]]
+}
+
+# drive NAME SERVE-OPTION... -- DRIVER...: one driver on a reference server of its own, whose address takes the place of
+# the word URL. What the server says is kept in the folder `log`.
+drive() {
+    local name=$1 options=() url
+    shift
+    while [[ $1 != -- ]]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    : >"$log/serve.out" # a line of an earlier server must not be taken for this one's
+    "$EIPCHECK" serve "${options[@]}" --port 0 >"$log/serve.out" 2>"$log/serve.err" &
+    server=$!
+    until_true 20 server_listens || fail "eipcheck serve did not say 'listening on http://127.0.0.1:PORT' within 20 s; it said: $(cat "$log/serve.out" "$log/serve.err")"
+    url=$(sed -n 's#^listening on \(http://127\.0\.0\.1:[0-9]*\)$#\1#p' "$log/serve.out")
+    [[ $(wc -l <"$log/serve.out") -eq 1 && -n $url ]] || fail "eipcheck serve must print its one line and nothing else; it printed: $(cat "$log/serve.out")"
+    say "== $name on $url"
+    local words=() word
+    for word in "$@"; do
+        [[ $word == URL ]] && words+=("$url") || words+=("$word")
+    done
+    "${words[@]}" || fail "$name does not get on with the reference server; the server said: $(tail -n 20 "$log/serve.err")"
+    kill -0 "$server" 2>/dev/null || fail "eipcheck serve ended by itself: $(cat "$log/serve.err")"
+    end_process "$server" || fail "eipcheck serve does not end on SIGTERM"
+    wait "$server" || say "(the server's exit code on SIGTERM was $?)"
+    server=
+}
