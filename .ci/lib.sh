@@ -9,6 +9,7 @@ export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
 export AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
 unset AWS_PROFILE AWS_SESSION_TOKEN AWS_REGION AWS_ENDPOINT_URL AWS_ENDPOINT_URL_EC2
+unset ALIBABA_CLOUD_ACCESS_KEY_ID ALIBABA_CLOUD_ACCESS_KEY_SECRET ALIBABA_CLOUD_SECURITY_TOKEN
 export PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 say() { printf '%s\n' "$*"; }
@@ -36,6 +37,21 @@ venv() {
     say "installing $(grep -v '^#' "$wanted" | paste -sd' ') into $place"
     "$place/bin/pip" install --quiet --requirement "$wanted"
     cp "$wanted" "$place/installed.txt"
+}
+
+# node_packages NAME FOLDER: target/node-NAME/node_modules, with exactly what the lock file in a folder holds.
+node_packages() {
+    local place="target/node-$1" folder=$2
+    if [[ -d $place/node_modules ]] && cmp -s "$folder/package-lock.json" "$place/installed.json"; then
+        return
+    fi
+    rm -rf "$place"
+    mkdir -p "$place"
+    cp "$folder/package.json" "$folder/package-lock.json" "$place/"
+    say "installing what $folder/package-lock.json holds into $place"
+    npm ci --prefix "$place" --ignore-scripts --no-audit --no-fund >"$place/npm.log" 2>&1 ||
+        { cat "$place/npm.log" >&2; fail "npm could not install them"; }
+    cp "$folder/package-lock.json" "$place/installed.json"
 }
 
 # eipcheck_binary: names the program that is checked, in EIPCHECK; built first unless the caller names one.
