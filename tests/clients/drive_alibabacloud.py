@@ -4,6 +4,7 @@
 usage: drive_alibabacloud.py http://127.0.0.1:PORT      the key is taken from the environment
 """
 
+import re
 import sys
 from importlib import metadata
 
@@ -22,7 +23,7 @@ from journey import Refused, Stop
 
 def snake(name):
     """`DescribeVSwitches` as the SDK spells its method."""
-    return alibaba.re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 class AlibabaCloud:

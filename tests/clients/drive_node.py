@@ -125,7 +125,8 @@ def main():
     def version(package):
         return f"{package} {json.loads((packages / package / 'package.json').read_text())['version']}"
 
-    typed, generic, pop = version("@alicloud/vpc20160428"), version("@alicloud/openapi-core"), version("@alicloud/pop-core")
+    typed, generic = version("@alicloud/vpc20160428"), version("@alicloud/openapi-core")
+    pop = version("@alicloud/pop-core")
     token = " with a token" if key.token else ""
     with Bridge(packages) as bridge:
         clients = [
