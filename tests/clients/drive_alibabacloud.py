@@ -16,7 +16,6 @@ from alibabacloud_tea_openapi.client import Client as OpenApiClient
 from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 from alibabacloud_vpc20160428 import models as vpc_models
 from alibabacloud_vpc20160428.client import Client as VpcClient
-from darabonba.exceptions import DaraException
 from darabonba.runtime import RuntimeOptions
 from journey import Refused, Stop
 
@@ -70,8 +69,10 @@ class AlibabaCloud:
                 raise Stop(f"{operation}: the SDK reads {error} from {told}") from None
             self.refused_request = error.request_id
             raise Refused(error.code, error.message, error.status_code) from None
-        except DaraException as error:
-            raise Stop(f"{operation}: the SDK cannot make anything of the answer: {error}") from None
+        except Stop:
+            raise
+        except Exception as error:  # whatever an SDK trips over is a finding
+            raise Stop(f"{operation}: the SDK cannot make anything of the answer: {error!r}") from None
 
     def answer(self, operation, product, parameters):
         client, models = self.clients[product]

@@ -14,7 +14,7 @@ from importlib import metadata
 from xml.etree import ElementTree
 
 import alibaba
-from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException
+from aliyunsdkcore.acs_exception.exceptions import ServerException
 from aliyunsdkcore.auth.credentials import StsTokenCredential
 from aliyunsdkcore.client import AcsClient
 from journey import Refused, Stop
@@ -84,8 +84,10 @@ class AliyunSdk:
         except ServerException as error:
             self.refused_request = error.get_request_id()
             raise Refused(error.get_error_code(), error.get_error_msg(), error.get_http_status()) from None
-        except (ClientException, ValueError) as error:
-            raise Stop(f"{operation}: the SDK cannot make anything of the answer: {error}") from None
+        except Stop:
+            raise
+        except Exception as error:  # whatever an SDK trips over is a finding
+            raise Stop(f"{operation}: the SDK cannot make anything of the answer: {error!r}") from None
 
     def answer(self, operation, request):
         return json.loads(self.client.do_action_with_exception(request))
