@@ -7,8 +7,8 @@ use std::{
 
 use eipcheck::{
     oracle::Settings,
-    run::suite::{Plans, plan_everything},
-    scenario::{atlas::Atlas, plan::Simulation},
+    run::suite::{Plans, plan_everything, plan_wanted},
+    scenario::{atlas::Atlas, plan::Simulation, step::Step},
     spec::{Law, SpecSource, clouds, file::Level, law::RuleIx, load},
 };
 
@@ -159,6 +159,28 @@ fn every_scenario_exercises_its_rule() {
         };
         for rule in plans.keys() {
             assert_eq!(exercises(rule), Some(true), "the scenario of {} does not show it", law[*rule].id);
+        }
+    }
+}
+
+/// Steps without their texts, among which are made-up names of nothing.
+fn outline(law: &Law, steps: &[Step]) -> Vec<String> {
+    let text = regex::Regex::new("\"[^\"]*\"").unwrap();
+    steps.iter().map(|step| text.replace_all(&step.display(law), "…").into_owned()).collect()
+}
+
+/// `--only` with the id of a finding's rule must lead to what the whole run has found.
+#[test]
+fn a_rule_has_the_same_sequence_alone_as_among_all_others() {
+    for (law, plans) in LAWS.iter() {
+        let mut rules: Vec<RuleIx> = plans.keys().copied().collect();
+        rules.sort_by_key(|rule| std::cmp::Reverse(plans[rule].len()));
+        // The longest are the ones that the search alone does not reach.
+        let some = rules.iter().take(2).chain(rules.iter().skip(2).step_by(30));
+        for rule in some {
+            let alone = plan_wanted(law, &std::iter::once(*rule).collect(), &|_, _| true);
+            assert_eq!(alone.keys().collect::<Vec<_>>(), [rule], "{}", law[*rule].id);
+            assert_eq!(outline(law, &alone[rule]), outline(law, &plans[rule]), "{}", law[*rule].id);
         }
     }
 }

@@ -146,6 +146,8 @@ pub struct Search<'a> {
     pub wanted: &'a RuleSet,
     /// Rules that no scenario may touch, except the one that is looked for: they are known to be broken.
     pub avoid: &'a RuleSet,
+    /// Walks at random for what the search has not reached. What they find depends on what else is looked for.
+    pub walks: bool,
     /// Told now and then how many rules are still without a scenario; what was found is all there is once it says no.
     pub go_on: &'a dyn Fn(usize) -> bool,
 }
@@ -165,7 +167,9 @@ struct State {
 pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     let mut found: Vec<Option<Vec<Step>>> = vec![None; search.law.rules.len()];
     explore(search, &mut found);
-    build_up(search, &mut found);
+    if search.walks {
+        build_up(search, &mut found);
+    }
     let mut plans = Vec::new();
     for (ix, steps) in found.into_iter().enumerate() {
         if let Some(steps) = steps {
