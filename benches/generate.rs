@@ -44,7 +44,9 @@ fn generate(c: &mut Criterion) {
         b.iter(|| {
             let mut walk = Walk::new(&talker.strategies, SEED, 0);
             for worlds in &met {
-                black_box(walk.next(&talker.atlas, worlds).and_then(|call| call.resolve(worlds)));
+                black_box(
+                    walk.next(&talker.atlas, worlds).and_then(|call| call.resolve(&talker.law, worlds, "eipcheck")),
+                );
             }
         });
     });
@@ -55,7 +57,9 @@ fn generate(c: &mut Criterion) {
         b.iter(|| {
             number += 1;
             let mut walk = Walk::new(&talker.strategies, SEED, number);
-            let request = walk.next(&talker.atlas, oracle.worlds()).and_then(|c| c.resolve(oracle.worlds()));
+            let request = walk
+                .next(&talker.atlas, oracle.worlds())
+                .and_then(|c| c.resolve(&talker.law, oracle.worlds(), "eipcheck"));
             black_box(request.map(|r| oracle.foresee(&r)))
         });
     });

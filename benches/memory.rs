@@ -20,6 +20,7 @@ use eipcheck::{
         run,
     },
     spec::law::Law,
+    wire::sign::Manner,
 };
 use tokio::runtime::Runtime;
 
@@ -98,7 +99,9 @@ fn play(law: &Arc<Law>, requests: u64) {
     let runtime = Runtime::new().expect("threads can be started");
     let options = RunOptions {
         url: None,
+        endpoints: Vec::new(),
         region: law.region.clone(),
+        manner: Manner::choose(law.wire.protocol, None, None).expect("a protocol has a usual manner"),
         seed: SEED,
         max_requests: requests,
         max_time: Duration::from_secs(3600),

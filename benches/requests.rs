@@ -18,6 +18,7 @@ use eipcheck::{
         run,
     },
     spec::law::Law,
+    wire::sign::Manner,
 };
 use tokio::runtime::Runtime;
 
@@ -47,7 +48,9 @@ impl Observer for Stopwatch {
 fn run_once(runtime: &Runtime, law: &Arc<Law>, requests: u64) -> (Report, Duration, Duration) {
     let options = RunOptions {
         url: None,
+        endpoints: Vec::new(),
         region: law.region.clone(),
+        manner: Manner::choose(law.wire.protocol, None, None).expect("a protocol has a usual manner"),
         seed: SEED,
         max_requests: requests,
         max_time: Duration::from_secs(600),

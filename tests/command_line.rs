@@ -232,6 +232,57 @@ fn a_rehearsal_that_acts_is_found() {
     is_found("ReleaseAddress.dry-run", &[("cloud.toml", rehearsal, ""), facts]);
 }
 
+/// What is found of a server that is wrong in a way that cannot be cleaned up.
+#[track_caller]
+fn found_by(only: &[&str], wrong: &[(&str, &str, &str)]) -> Vec<String> {
+    let law = changed(&ec2(), wrong);
+    let server = serve(&["--specs", &text(law.path())]);
+    let mut args = vec![&*server.url, "--fail-on", "should", "--max-requests", "1000"];
+    args.extend(only.iter().flat_map(|rule| ["--only", rule]));
+    run(&args).ends(1).findings()
+}
+
+#[test]
+fn what_settles_at_one_resource_and_not_at_another_is_found_before_the_next_request_meets_it() {
+    let file = "operations/delete_nat_gateway.toml";
+    let rule = rule_text(&ec2(), file, "nat-deleted");
+    let (now, what) = ("nat_gateway.live && size(nat_gateway.addresses) > 0", "nat_gateway.addresses[0].association");
+    let effect = |when: &str| format!("when   = \"{when}\"\ndelete = \"{what}\"");
+    let kept = rule.replace(&effect(now), &effect("false"));
+    assert_ne!(rule, kept);
+    assert_eq!(found_by(&["nat-delete-keeps-allocation", "nat-deleted"], &[(file, &rule, &kept)]), ["nat-deleted"]);
+}
+
+#[test]
+fn what_is_still_shown_is_blamed_on_the_rule_by_which_it_should_have_gone() {
+    let file = "operations/terminate_instances.toml";
+    let rule = rule_text(&ec2(), file, "instance-terminated");
+    let (now, what) = ("it.network_interface != null", "it.network_interface");
+    let effect =
+        |when: &str| format!("when   = \"{when}\"\neach   = \"instances.filter(i, i.live)\"\ndelete = \"{what}\"\n");
+    let kept = rule.replace(&effect(now), &effect("false"));
+    assert_ne!(rule, kept);
+    assert_eq!(found_by(&["instance-terminated"], &[(file, &rule, &kept)]), ["instance-terminated"]);
+}
+
+#[test]
+fn how_an_unknown_name_is_answered_may_be_left_open_for_one_parameter() {
+    let row = "names    = \"locker\"\n\n[input.Gently]";
+    let open = "names    = \"locker\"\nunknown-open = true\n\n[input.Gently]";
+    let law = changed(&lockers(), &[("operations/close_locker.toml", row, open)]);
+    let server = serve(&["--specs", &text(&lockers()), "--cloud", "lockers"]);
+    let ran = run(&[&server.url, "--specs", &text(law.path()), "--cloud", "lockers", "--seed", "1"]).ends(0);
+    let report = ran.report();
+    let ids: Vec<&str> = report["rules"].as_array().unwrap().iter().map(|r| r["id"].as_str().unwrap()).collect();
+    assert!(
+        !ids.iter().any(|id| matches!(*id, "CloseLocker.LockerId.unknown" | "CloseLocker.LockerId.stale")),
+        "{ids:?}"
+    );
+    for still in ["CloseLocker.LockerId.malformed", "ShowLockers.LockerIds.unknown"] {
+        assert!(ids.contains(&still), "{ids:?}");
+    }
+}
+
 // --- What is printed ---------------------------------------------------------------------------------------------------
 
 #[test]

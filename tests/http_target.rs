@@ -13,12 +13,12 @@ use std::{
 
 use eipcheck::{
     reference::server::{ADVANCE, Reference, Running, start},
-    spec::{Law, SpecSource, load},
+    spec::{Law, SpecSource, law::ProductIx, load},
     target::{Exchange, HttpTarget, NoAnswer, TargetOptions, clock::Clock},
     wire::{
         MAX_ANSWER, MAX_REQUEST,
         http::HttpResponse,
-        sign::{Credentials, Signer},
+        sign::{Credentials, Manner, Signer},
     },
 };
 use url::Url;
@@ -75,7 +75,7 @@ impl Server {
     }
 
     fn target_within(&self, timeout: Duration) -> HttpTarget {
-        HttpTarget::new(self.url.clone(), TargetOptions { signer: signer(), timeout }).unwrap()
+        HttpTarget::new(self.url.clone(), TargetOptions { timeout, ..TargetOptions::new(signer()) }).unwrap()
     }
 }
 
@@ -106,11 +106,11 @@ fn signer() -> Signer {
         secret_key: "s3cret".into(),
         session_token: Some("t0ken".into()),
     };
-    Signer::new(credentials, "us-east-1", "ec2")
+    Signer::new(credentials, "us-east-1", Manner::choose(LAW.wire.protocol, None, None).unwrap())
 }
 
 async fn send(target: &HttpTarget) -> Exchange {
-    target.send_raw(&LAW, "DescribeNothing", &[("A".to_owned(), "b".to_owned())]).await
+    target.send_raw(&LAW, ProductIx(0), "DescribeNothing", &[("A".to_owned(), "b".to_owned())]).await
 }
 
 #[track_caller]

@@ -8,16 +8,25 @@ use std::{
 use eipcheck::{
     oracle::Settings,
     run::suite::{Plans, plan_everything, plan_wanted},
-    scenario::{atlas::Atlas, plan::Simulation, step::Step},
+    scenario::{atlas::Atlas, simulation::Simulation, step::Step},
     spec::{Law, SpecSource, clouds, file::Level, law::RuleIx, load},
 };
 
-/// The documents that the law of EC2 is derived from: only they make a rule binding.
-const DOCUMENTS: [(&str, &str); 4] = [
-    ("disassociate-address", "DisassociateAddress"),
-    ("disassociate-nat-gateway-address", "DisassociateNatGatewayAddress"),
-    ("release-address", "ReleaseAddress"),
-    ("unassign-private-nat-gateway-address", "UnassignPrivateNatGatewayAddress"),
+/// The documents that a law is derived from, each with its operation: only they make a rule binding.
+type Documents = &'static [(&'static str, &'static str)];
+
+/// The documents of each law.
+const DOCUMENTS: [(&str, Documents); 2] = [
+    ("alibaba", &[("unassociate-eip-address", "UnassociateEipAddress")]),
+    (
+        "ec2",
+        &[
+            ("disassociate-address", "DisassociateAddress"),
+            ("disassociate-nat-gateway-address", "DisassociateNatGatewayAddress"),
+            ("release-address", "ReleaseAddress"),
+            ("unassign-private-nat-gateway-address", "UnassignPrivateNatGatewayAddress"),
+        ],
+    ),
 ];
 
 /// Every law that is built in, with its plans. Planning takes seconds, so it is done once.
@@ -61,23 +70,45 @@ fn every_statement_is_a_sentence() {
 
 #[test]
 fn what_is_binding_is_said_by_one_of_the_documents() {
-    let law = built_in("ec2");
-    let musts: Vec<_> = law.rules.iter().filter(|r| r.level == Level::Must).collect();
-    assert!(musts.len() > 30, "only {} rules are binding", musts.len());
-    for rule in musts {
-        let cited = DOCUMENTS.iter().any(|(text, _)| *text == rule.source.text);
-        assert!(cited, "{} is binding, but its source is {}", rule.id, rule.source.text);
-    }
-    for (text, _) in DOCUMENTS {
-        assert!(law.rules.iter().any(|r| r.level == Level::Must && r.source.text == text), "{text} binds nobody");
+    assert_eq!(clouds(&SpecSource::BuiltIn).unwrap(), DOCUMENTS.map(|(cloud, _)| cloud));
+    for (cloud, documents) in DOCUMENTS {
+        let law = built_in(cloud);
+        let musts: Vec<_> = law.rules.iter().filter(|r| r.level == Level::Must).collect();
+        assert!(musts.len() > 30, "only {} rules of {cloud} are binding", musts.len());
+        for rule in musts {
+            let cited = documents.iter().any(|(text, _)| *text == rule.source.text);
+            assert!(cited, "{} is binding, but its source is {}", rule.id, rule.source.text);
+        }
+        for (text, _) in documents {
+            assert!(law.rules.iter().any(|r| r.level == Level::Must && r.source.text == *text), "{text} binds nobody");
+        }
     }
 }
 
 #[test]
 fn the_documented_operations_are_binding_and_no_others() {
-    let law = built_in("ec2");
-    let binding: Vec<&str> = law.operations.iter().filter(|o| o.level == Level::Must).map(|o| &*o.name).collect();
-    assert_eq!(binding, DOCUMENTS.map(|(_, operation)| operation));
+    for (cloud, documents) in DOCUMENTS {
+        let law = built_in(cloud);
+        let binding: Vec<&str> = law.operations.iter().filter(|o| o.level == Level::Must).map(|o| &*o.name).collect();
+        assert_eq!(binding, documents.iter().map(|(_, operation)| *operation).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_is_known_of_alibaba_is_listed_without_a_gap() {
+    let law = built_in("alibaba");
+    let known: Vec<&str> = law.facts.iter().map(|f| &*f.id).collect();
+    let rules = (1..=43).map(|number| format!("AL-{number:02}"));
+    let ambiguities = (1..=23).map(|number| format!("A{number}"));
+    assert_eq!(known, rules.chain(ambiguities).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_documented_code_of_alibaba_has_its_status() {
+    let law = built_in("alibaba");
+    let operation = &law[law.operation("UnassociateEipAddress").unwrap()];
+    // The table has 26 rows, and the code of one is a template.
+    assert_eq!(operation.status.len(), 25);
 }
 
 #[test]
@@ -146,6 +177,22 @@ fn every_rule_is_reached_by_a_scenario() {
 }
 
 #[test]
+fn no_scenario_goes_by_way_of_what_it_can_do_without() {
+    let (law, plans) = LAWS.iter().find(|(law, _)| &*law.cloud == "ec2").unwrap();
+    for id in ["release-while-associated", "disassociate-repeat", "associate-interface-accepted"] {
+        let rule = law.rules().find(|(_, r)| &*r.id == id).unwrap().0;
+        let called = |step: &Step| match step {
+            Step::Call(call) => law[call.operation].name.to_string(),
+            Step::Settle => "a wait".to_owned(),
+        };
+        let steps: Vec<String> = plans[&rule].iter().map(called).collect();
+        // A gateway can be left out only together with its deletion, and the wait for it only after that.
+        let needless = |step: &String| step.contains("NatGateway") || step == "a wait";
+        assert!(!steps.iter().any(needless), "{id}: {steps:?}");
+    }
+}
+
+#[test]
 fn every_scenario_exercises_its_rule() {
     for (law, plans) in LAWS.iter() {
         assert!(!plans.is_empty());
@@ -163,24 +210,17 @@ fn every_scenario_exercises_its_rule() {
     }
 }
 
-/// Steps without their texts, among which are made-up names of nothing.
-fn outline(law: &Law, steps: &[Step]) -> Vec<String> {
-    let text = regex::Regex::new("\"[^\"]*\"").unwrap();
-    steps.iter().map(|step| text.replace_all(&step.display(law), "…").into_owned()).collect()
-}
-
-/// `--only` with the id of a finding's rule must lead to what the whole run has found.
+/// `--only` with the id of a finding's rule must test what the whole run has tested.
 #[test]
-fn a_rule_has_the_same_sequence_alone_as_among_all_others() {
+fn a_rule_that_is_reached_among_all_others_is_reached_alone() {
     for (law, plans) in LAWS.iter() {
         let mut rules: Vec<RuleIx> = plans.keys().copied().collect();
         rules.sort_by_key(|rule| std::cmp::Reverse(plans[rule].len()));
-        // The longest are the ones that the search alone does not reach.
-        let some = rules.iter().take(2).chain(rules.iter().skip(2).step_by(30));
+        // The longest are the ones that the systematic search does not reach.
+        let some = rules.iter().take(2).chain(rules.iter().skip(2).step_by(40));
         for rule in some {
             let alone = plan_wanted(law, &std::iter::once(*rule).collect(), &|_, _| true);
             assert_eq!(alone.keys().collect::<Vec<_>>(), [rule], "{}", law[*rule].id);
-            assert_eq!(outline(law, &alone[rule]), outline(law, &plans[rule]), "{}", law[*rule].id);
         }
     }
 }

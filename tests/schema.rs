@@ -67,7 +67,8 @@ fn is_valid(validator: &Validator, value: &Value, name: &str) {
 fn every_spec_file_is_valid_by_the_schema_of_its_kind() {
     let mut checked = 0;
     let schemas = schemas();
-    for law in [ec2(), lockers()] {
+    let parcels = lockers().with_file_name("parcels");
+    for law in [ec2(), lockers(), parcels] {
         for file in files(&law) {
             is_valid(&schemas[kind_of(&file)], &as_json(&law.join(&file)), &file);
             checked += 1;
@@ -100,7 +101,28 @@ const BROKEN: &[(&str, &str, &str, &str)] = &[
     ("a text for a flag", "operations/close_locker.toml", "required = true", "required = \"true\""),
     ("a text for a limit", "operations/open_locker.toml", "max     = 9", "max = \"9\""),
     ("a number for an expression", "operations/open_locker.toml", "size = \"input.Size\"", "size = 3"),
+    (
+        "a token without a level",
+        "cloud.toml",
+        "[codes]",
+        "[token]\nparameter = \"Once\"\nsource = { text = \"guide\", at = \"a\" }\n\n[codes]",
+    ),
+    (
+        "a demand on tokens that there is not",
+        "operations/open_locker.toml",
+        "[input.Size]",
+        "[token]\nrepeat = \"perhaps\"\n\n[input.Size]",
+    ),
     ("no protocol", "cloud.toml", "protocol  = \"ec2-query\"\n", ""),
+    ("a product without a version", "cloud.toml", "version = \"2026-01-01\"\n", ""),
+    ("no product", "cloud.toml", "[product.lockers]\ntitle   = \"Lockers\"\nversion = \"2026-01-01\"\n", ""),
+    (
+        "a text for a status",
+        "operations/close_locker.toml",
+        "[input.Gently]",
+        "[status]\nA = \"404\"\n\n[input.Gently]",
+    ),
+    ("another way of joining", "operations/show_lockers.toml", "wire  =", "joined = \"space\"\nwire  ="),
     ("no region", "cloud.toml", "region    = \"here-1\"\n", ""),
     ("no name of an operation", "operations/show_lockers.toml", "operation = \"ShowLockers\"\n", ""),
     ("no statement", "operations/close_locker.toml", "says   = \"The locker is gone.\"\n", ""),

@@ -15,14 +15,16 @@ format = 1
 cloud = "tiny"
 title = "A tiny cloud"
 protocol = "ec2-query"
-version = "2016-11-15"
-service = "ec2"
 namespace = "http://tiny.example/"
 region = "here-1"
 
 [sources]
 guide = { title = "The guide" }
 errors = { title = "The error codes", url = "https://tiny.example/errors" }
+
+[product.tiny]
+title = "Tiny things"
+version = "2016-11-15"
 
 [codes]
 throttled = ["Throttling"]
@@ -365,14 +367,45 @@ fn every_rule_is_found_by_its_id() {
 #[test]
 fn a_parameter_that_names_a_resource_has_a_variable() {
     let law = good(&[]);
-    let drop = operation(&law, "DropBox");
-    let reference = parameter(drop, "BoxId").names.unwrap();
+    let drop = &law[law.operation("DropBox").unwrap()];
+    let reference = drop.params[drop.param("BoxId").unwrap() as usize].names[0];
     assert_eq!(&*law[reference.kind].name, "box");
     assert_eq!(&*drop.vars[reference.var as usize].name, "box");
-    let spared = parameter(drop, "Spared").names.unwrap();
+    let spared = drop.params[drop.param("Spared").unwrap() as usize].names[0];
     assert_eq!(&*law[spared.kind].fields[spared.by as usize].name, "serial");
     assert!(drop.vars[spared.var as usize].list);
     assert_eq!(parameter(drop, "Spared").wire, "SparedSerial");
+}
+
+#[test]
+fn a_parameter_that_names_one_of_several_kinds_has_a_variable_for_each() {
+    let dir = tiny(&[
+        (
+            "drop_box.toml",
+            "names = \"box\"",
+            "names = [\"box\", \"ball.serial\"]\nplain = \"-+\"\ntold = { by = \"Kind\", as = { Box = \"box\", Ball = \"ball\", None = \"plain\" } }",
+        ),
+        (
+            "drop_box.toml",
+            "[input.Delay]",
+            "[input.Kind]\ntype = \"string\"\nenum = [\"Ball\", \"Box\", \"None\"]\n\n[input.Delay]",
+        ),
+        (
+            "cloud.toml",
+            "defect = \"required\"",
+            "defect = \"enum\"\nlevel = \"should\"\nsays = \"{operation} refuses another {parameter}.\"\nsource = { text = \"errors\", at = \"values\" }\n\n[[convention]]\ndefect = \"required\"",
+        ),
+    ]);
+    let law = load_from(dir.path(), &[]).unwrap_or_else(|errors| panic!("{}", shown(&errors, dir.path())));
+    let drop = &law[law.operation("DropBox").unwrap()];
+    let param = &drop.params[drop.param("BoxId").unwrap() as usize];
+    let variables: Vec<&str> = param.names.iter().map(|r| &*drop.vars[r.var as usize].name).collect();
+    assert_eq!(variables, ["box", "ball"]);
+    assert!(param.refusal(Defect::Unknown).is_none(), "the kinds would each say something else");
+    let told = param.told.as_ref().unwrap();
+    assert_eq!(&*drop.params[told.by as usize].name, "Kind");
+    assert_eq!(told.value(law.kind("ball")).map(|v| &**v), Some("Ball"));
+    assert_eq!(told.value(None).map(|v| &**v), Some("None"));
 }
 
 #[test]
@@ -532,6 +565,10 @@ broken! {
     a_view_that_nothing_shows_is_pointed_at: "resources.toml", "[resource.box.filter]" => "[resource.lid]\ntitle = \"lid\"\n\n[resource.lid.field]\nsize = { kind = \"integer\" }\n\n[resource.lid.view]\nSize = { type = \"integer\", shows = \"size\" }\n\n[resource.box.filter]";
     a_default_is_a_value_of_its_parameter: "make_box.toml", "default = 3" => "default = 30";
     a_variable_is_created_once: "make_box.toml", "as = \"first_ball\"" => "as = \"box\"";
+    a_token_is_a_parameter_of_some_operation: "cloud.toml", "[codes]" => "[token]\nparameter = \"Once\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
+    a_token_is_a_text: "cloud.toml", "[codes]" => "[token]\nparameter = \"Size\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
+    an_operation_without_a_token_says_nothing_of_it: "make_box.toml", "[input.Size]" => "[token]\nrepeat = \"open\"\n\n[input.Size]";
+    codes_of_tokens_have_codes: "cloud.toml", "[codes]" => "[token]\nparameter = \"Size\"\ncodes-level = \"should\"\nlevel = \"must\"\nsource = { text = \"guide\", at = \"repeats\" }\n\n[codes]";
     a_convention_about_names_has_no_codes: "cloud.toml", "[[wire]]" => "[[convention]]\ndefect = \"stale\"\nlevel = \"must\"\ncodes-level = \"assumed\"\ncodes = [\"Gone\"]\nsays = \"Gone.\"\nsource = { text = \"errors\", at = \"Gone\" }\n\n[[wire]]";
     what_is_asked_later_knows_the_resource_alone: "drop_box.toml", "unless = \"it.status == 'draining'\"" => "unless = \"box.status == 'draining'\"";
     what_is_asked_later_is_asked_of_what_changes: "drop_box.toml", "delete = \"it\"" => "delete = \"it.box\"\nafter = { unless = \"it.serial == ''\" }";
@@ -539,7 +576,63 @@ broken! {
     a_path_shows_one_value: "drop_box.toml", "[[rule]]" => "[output.Serial]\ntype = \"string\"\nshows = \"balls.serial\"\n\n[[rule]]";
     a_list_of_an_answer_shows_resources: "drop_box.toml", "[[rule]]" => "[output.Serials]\ntype = \"list\"\nshows = \"balls.serial\"\n\n[[rule]]";
     a_list_has_no_limits: "show_boxes.toml", "accepts-gone = true" => "max = 5";
+    each_of_several_kinds_is_looked_up: "drop_box.toml", "names = \"box\"" => "names = [\"box\", \"ball.serial\", \"bal\"]";
+    a_list_names_one_kind: "drop_box.toml", "names = \"ball.serial\"" => "names = [\"ball.serial\", \"box\"]";
+    what_tells_the_kind_is_a_parameter: "drop_box.toml", "names = \"box\"" => "names = \"box\"\ntold = { by = \"Kind\", as = { Box = \"box\" } }";
+    what_is_passed_over_is_not_refused: "drop_box.toml", "names = \"box\"" => "names = \"box\"\npasses-over = true\naccepts-gone = true";
+    only_names_are_passed_over: "make_box.toml", "default = 3" => "default = 3\npasses-over = true";
+    only_a_text_has_a_form: "make_box.toml", "default = 3" => "default = 3\nmax-length = 5";
+    a_form_needs_its_convention: "drop_box.toml", "[input.Delay]" => "[input.Mode]\ntype = \"string\"\npattern = \"a+\"\n\n[input.Delay]";
+    a_count_is_of_what_is_selected: "show_boxes.toml", "[output.Boxes]" => "[output.Total]\ntype = \"integer\"\ncounts = \"Balls\"\n\n[output.Boxes]";
+    a_page_has_a_number_and_a_size: "show_boxes.toml", "filter = \"Filters\" }" => "filter = \"Filters\", page = { number = \"BoxIds\", size = \"Filters\" } }";
+    what_is_matched_is_a_field_that_is_shown: "show_boxes.toml", "[input.Filters]" => "[input.State]\ntype = \"string\"\nmatches = \"stat\"\n\n[input.Filters]";
     a_source_is_one_of_the_clouds: "drop_box.toml", "codes-source = { text = \"errors\"" => "codes-source = { text = \"error\"";
+    a_product_is_one_of_the_clouds: "drop_box.toml", "level = \"must\"\n\n[input" => "level = \"must\"\nproduct = \"tyni\"\n\n[input";
+    an_operation_belongs_to_one_of_several_products: "cloud.toml", "[product.tiny]" => "[product.other]\ntitle = \"Others\"\nversion = \"1\"\n\n[product.tiny]";
+    a_cloud_has_a_product: "cloud.toml", "[product.tiny]\ntitle = \"Tiny things\"\nversion = \"2016-11-15\"" => "[product]";
+    only_lists_are_joined: "make_box.toml", "default = 3" => "default = 3\njoined = \"comma\"";
+    a_status_is_that_of_an_error: "drop_box.toml", "[input.Delay]" => "[status]\nBusy = [400, 200]\n\n[input.Delay]";
+}
+
+#[test]
+fn a_status_is_a_rule_of_its_operation_or_of_the_wire() {
+    let dir = tiny(&[
+        ("drop_box.toml", "[input.Delay]", "[status]\nBusy = [400, 409]\n\n[input.Delay]"),
+        ("cloud.toml", "[dry-run]", "[codes.status]\nBusy = 503\nThrottling = 429\n\n[dry-run]"),
+    ]);
+    let law = load_from(dir.path(), &[]).unwrap();
+    let (drop, make) = (law.operation("DropBox").unwrap(), law.operation("MakeBox").unwrap());
+    let own = law.rule("DropBox.status").unwrap();
+    assert_eq!(law[own].level, Level::Must);
+    assert_eq!(law.statuses(drop, "Busy"), Some((&[400, 409][..], Some(own))));
+    // Without a wire rule nobody minds a general status.
+    assert_eq!(law.statuses(drop, "Throttling"), Some((&[429][..], None)));
+    assert_eq!(law.statuses(make, "Busy"), Some((&[503][..], None)));
+    assert_eq!(law.statuses(make, "Other"), None);
+    assert!(law.rule("MakeBox.status").is_none());
+}
+
+#[test]
+fn rules_about_tokens_follow_for_each_operation_that_has_one() {
+    let token = "[token]\nparameter = \"Once\"\nlevel = \"should\"\nsource = { text = \"guide\", at = \"repeats\" }\ncodes = [\"Mismatch\"]\ncodes-source = { text = \"errors\", at = \"Mismatch\" }\n\n[codes]";
+    let declared = "[input.Once]\ntype = \"string\"\n\n[input.Size]";
+    let own = |text: &str| format!("{text}\n\n{declared}");
+    let rules = |make: &str| -> Vec<(String, Level)> {
+        let dir = tiny(&[("cloud.toml", "[codes]", token), ("make_box.toml", "[input.Size]", make)]);
+        let law = load_from(dir.path(), &[]).unwrap_or_else(|e| panic!("{}", shown(&e, dir.path())));
+        let of_tokens = law.rules.iter().filter(|r| r.id.contains(".Once."));
+        of_tokens.map(|r| (r.id.to_string(), r.level)).collect()
+    };
+    let all = |level: Level| {
+        ["mismatch", "mismatch.code", "repeat"].map(|name| (format!("MakeBox.Once.{name}"), level)).to_vec()
+    };
+    assert_eq!(rules(declared), all(Level::Should));
+    assert_eq!(rules(&own("[token]\nlevel = \"assumed\"")), all(Level::Assumed));
+    assert_eq!(rules(&own("[token]\nmismatch = \"open\"")), all(Level::Should)[2..]);
+    assert_eq!(rules(&own("[token]\nrepeat = \"open\"")), all(Level::Should)[..2]);
+    let same_place = "[token]\ncodes = [\"Other\"]";
+    let ids: Vec<String> = rules(&own(same_place)).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(ids, ["MakeBox.Once.mismatch", "MakeBox.Once.repeat"], "codes as binding as the rule are part of it");
 }
 
 #[test]

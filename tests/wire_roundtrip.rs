@@ -3,14 +3,18 @@
 use std::sync::Arc;
 
 use eipcheck::{
+    run::RequestIds,
     spec::{
-        file::{GeneralCodes, Level, Protocol, ScalarType, Sent, WireFault},
+        file::{CredentialNames, GeneralCodes, Joined, Level, Protocol, ScalarType, Sent, WireFault},
         law::{
-            Kind, KindIx, Law, Operation, OperationIx, Output, OutputFrom, Param, Path, RuleIx, Shown, ShownFrom,
-            WireStyle,
+            Kind, KindIx, Law, Operation, OperationIx, Output, OutputFrom, Param, Path, Product, ProductIx, RuleIx,
+            Shown, ShownFrom, WireStyle,
         },
     },
-    wire::{self, Answer, Body, Request, RequestFault, Tree, http::HttpResponse},
+    wire::{
+        self, Answer, Body, Request, RequestFault, Style, Tree,
+        http::{HttpRequest, HttpResponse},
+    },
 };
 use proptest::{collection::vec, option, prelude::*};
 
@@ -22,12 +26,19 @@ fn param(name: &str, wire: &str, kind: ScalarType, of: Option<ScalarType>, field
         wire: wire.into(),
         kind,
         of,
+        joined: None,
         fields,
         default: None,
         min: None,
         max: None,
         values: Vec::new(),
-        names: None,
+        form: None,
+        longest: None,
+        names: Vec::new(),
+        plain: None,
+        told: None,
+        passes_over: false,
+        matches: Vec::new(),
         examples: Vec::new(),
         sent: Sent::Sometimes,
         filters: None,
@@ -61,7 +72,7 @@ fn output(name: &str, wire: &str, kind: ScalarType, from: OutputFrom, optional: 
 }
 
 fn selected(kind: u32) -> OutputFrom {
-    OutputFrom::Selected { kind: KindIx(kind), by: Vec::new(), filter: None }
+    OutputFrom::Selected { kind: KindIx(kind), by: Vec::new(), filter: None, page: None }
 }
 
 fn operation(name: &str, params: Vec<Param>, output: Vec<Output>) -> Operation {
@@ -69,8 +80,12 @@ fn operation(name: &str, params: Vec<Param>, output: Vec<Output>) -> Operation {
         name: name.into(),
         summary: String::new(),
         level: Level::Must,
+        product: ProductIx(0),
+        status: Vec::new(),
+        status_rule: None,
         params,
         dry_run: None,
+        token: None,
         vars: Vec::new(),
         output,
         refusals: Vec::new(),
@@ -116,12 +131,14 @@ fn law() -> Law {
     Law {
         cloud: "made-up".into(),
         title: "Made up".into(),
-        wire: WireStyle {
-            protocol: Protocol::Ec2Query,
+        wire: WireStyle { protocol: Protocol::Ec2Query, namespace: Some(NAMESPACE.into()), ignores: Vec::new() },
+        products: vec![Product {
+            name: "made-up".into(),
+            title: "Made up".into(),
             version: "2001-01-01".into(),
             service: "made-up".into(),
-            namespace: Some(NAMESPACE.into()),
-        },
+        }],
+        credentials: CredentialNames::default(),
         region: "here".into(),
         sources: Vec::new(),
         codes: GeneralCodes::default(),
@@ -167,12 +184,45 @@ fn law() -> Law {
     }
 }
 
+/// The same law in the other protocol.
+fn rpc_law() -> Law {
+    let mut law = law();
+    law.wire = WireStyle { protocol: Protocol::Rpc, namespace: None, ignores: vec!["Ignored".into()] };
+    let params = &mut law.operations[0].params;
+    params.push(param("Flag", "Flag", ScalarType::Boolean, None, vec![]));
+    let wrap = |wire: &mut Vec<String>, path: &str| *wire = path.split('/').map(str::to_owned).collect();
+    for output in law.operations.iter_mut().flat_map(|o| &mut o.output) {
+        match &*output.name {
+            "Gadgets" => wrap(&mut output.wire, "gadgetSet/gadget"),
+            "Words" => wrap(&mut output.wire, "wordSet/word"),
+            _ => {}
+        }
+    }
+    let parts = law.kinds[0].view.iter_mut().find(|shown| &*shown.name == "Parts").expect("a gadget has parts");
+    wrap(&mut parts.wire, "partSet/part");
+    let params = &mut law.operations[0].params;
+    for (name, joined) in [("Commas", Joined::Comma), ("Array", Joined::Json)] {
+        let list = param(name, name, ScalarType::List, Some(ScalarType::String), vec![]);
+        params.push(Param { joined: Some(joined), ..list });
+    }
+    law
+}
+
 fn op(law: &Law, name: &str) -> OperationIx {
     law.operation(name).expect("the test's law has it")
 }
 
 fn answer(status: u16, body: impl Into<bytes::Bytes>) -> HttpResponse {
     HttpResponse { status, headers: Vec::new(), body: body.into() }
+}
+
+fn style() -> Style {
+    Style { json: false, host: String::new() }
+}
+
+/// A request as a server gets it, unsigned.
+fn http(method: &'static str, query: &str, body: &str) -> HttpRequest {
+    HttpRequest { method, query: query.into(), headers: Vec::new(), body: body.to_owned().into() }
 }
 
 fn members(list: Vec<(&'static str, Option<Tree>)>) -> Tree {
@@ -255,7 +305,7 @@ proptest! {
     fn an_answer_reads_back_as_it_was_written(tree in answers()) {
         let law = law();
         let operation = op(&law, "MakeGadget");
-        let body = wire::encode_success(&law, operation, "id-1", &tree);
+        let body = wire::encode_success(&law, &style(), operation, "id-1", &tree);
         let Answer { status, request_id, body, faults } = wire::decode_answer(&law, operation, &answer(200, body));
         prop_assert_eq!(body, Body::Success(tree));
         prop_assert_eq!((status, request_id.as_deref(), faults), (200, Some("id-1"), vec![]));
@@ -264,7 +314,7 @@ proptest! {
     #[test]
     fn an_error_reads_back_as_it_was_written(code in "[A-Za-z.]{1,20}", message in "[ -~\r\n\t]{0,40}") {
         let law = law();
-        let body = wire::encode_error(&law, "id-1", &code, &message);
+        let body = wire::encode_error(&law, &style(), "id-1", &code, &message);
         let read = wire::decode_answer(&law, op(&law, "Nothing"), &answer(400, body));
         // A message of nothing but blanks says nothing.
         let message = if message.trim().is_empty() { "" } else { &*message };
@@ -275,12 +325,12 @@ proptest! {
     #[test]
     fn a_request_reads_back_as_it_was_written(args in requests()) {
         let law = law();
-        let request = Request { operation: op(&law, "MakeGadget"), args };
+        let request = Request::new(&law, op(&law, "MakeGadget"), args);
         let form = wire::encode_request(&law, &request);
         prop_assert!(form.starts_with("Action=MakeGadget&Version=2001-01-01"));
-        let expected = Ok((request.operation, request));
-        prop_assert_eq!(&wire::decode_request(&law, "POST", "", form.as_bytes()), &expected);
-        prop_assert_eq!(&wire::decode_request(&law, "GET", &form, b"ignored"), &expected);
+        let expected = Ok(request);
+        prop_assert_eq!(&wire::decode_request(&law, &http("POST", "", &form)), &expected);
+        prop_assert_eq!(&wire::decode_request(&law, &http("GET", &form, "ignored")), &expected);
     }
 
     #[test]
@@ -292,7 +342,7 @@ proptest! {
     #[test]
     fn no_spoilt_answer_brings_the_reader_down(tree in answers(), at in any::<prop::sample::Index>(), by in any::<u8>()) {
         let law = law();
-        let mut body = wire::encode_success(&law, op(&law, "MakeGadget"), "id-1", &tree).to_vec();
+        let mut body = wire::encode_success(&law, &style(), op(&law, "MakeGadget"), "id-1", &tree).to_vec();
         let at = at.index(body.len());
         body[at] = by;
         wire::decode_answer(&law, op(&law, "MakeGadget"), &answer(200, body.clone()));
@@ -305,7 +355,7 @@ proptest! {
     #[test]
     fn no_form_brings_the_server_down(form in "(Action=MakeGadget&Version=2001-01-01&)?([A-Za-z.0-9%+]{0,12}=?[a-z0-9%+]{0,4}&?){0,8}") {
         let law = law();
-        let _ = wire::decode_request(&law, "POST", "", form.as_bytes());
+        let _ = wire::decode_request(&law, &http("POST", "", &form));
     }
 }
 
@@ -324,7 +374,7 @@ fn a_form_is_written_as_the_protocol_has_it() {
         ("Unknown".into(), list(&["1"])),
     ];
     assert_eq!(
-        wire::encode_request(&law, &Request { operation: op(&law, "MakeGadget"), args }),
+        wire::encode_request(&law, &Request::new(&law, op(&law, "MakeGadget"), args)),
         "Action=MakeGadget&Version=2001-01-01&Id.1=a%20b&Id.2=%C3%BC&Sieve.1.Name=n&Sieve.1.Value.1=x&Sieve.1.Value.2=y\
          &Place.RowNumber=3&Unknown.1=1"
     );
@@ -332,8 +382,9 @@ fn a_form_is_written_as_the_protocol_has_it() {
 
 fn read_form(form: &str) -> Result<Vec<(String, Tree)>, RequestFault> {
     let law = law();
-    wire::decode_request(&law, "POST", "", form.as_bytes())
-        .map(|(_, request)| request.args.into_iter().map(|(name, tree)| (name.to_string(), tree)).collect())
+    wire::decode_request(&law, &http("POST", "", form)).map(|request| {
+        request.args.into_iter().chain(request.undeclared).map(|(name, tree)| (name.to_string(), tree)).collect()
+    })
 }
 
 #[test]
@@ -405,8 +456,9 @@ fn a_success_is_written_as_the_protocol_has_it() {
         ("State", Some(Tree::text("s"))),
         ("Reason", Some(Tree::text("r"))),
     ]);
-    let text =
-        |operation| String::from_utf8(wire::encode_success(&law, op(&law, operation), "id-1", &tree).to_vec()).unwrap();
+    let text = |operation| {
+        String::from_utf8(wire::encode_success(&law, &style(), op(&law, operation), "id-1", &tree).to_vec()).unwrap()
+    };
     let item = |id: &str| {
         format!(
             "<item><gadgetSet><item><gadgetId>{id}</gadgetId><mode><name>on</name><code>1</code></mode></item></gadgetSet></item>"
@@ -429,7 +481,7 @@ fn a_success_is_written_as_the_protocol_has_it() {
         )
     );
     assert_eq!(
-        wire::encode_error(&law, "id-1", "Bad", "no\u{1}<"),
+        wire::encode_error(&law, &style(), "id-1", "Bad", "no\u{1}<"),
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>Bad</Code><Message>no\u{fffd}&lt;</Message>\
          </Error></Errors><RequestID>id-1</RequestID></Response>"
     );
@@ -507,4 +559,320 @@ fn what_is_too_much_is_unreadable() {
     for body in [many, large, deep, String::new()] {
         assert!(matches!(read("Strict", 200, &body).body, Body::Unreadable { .. }));
     }
+}
+
+// --- The RPC protocol --------------------------------------------------------------------------------------------------
+
+const ID: &str = "0A1B2C3D-0A1B-2C3D-4E5F-0A1B2C3D4E5F";
+
+fn rpc_styles() -> impl Strategy<Value = Style> {
+    any::<bool>().prop_map(|json| Style { json, host: "here.example".into() })
+}
+
+/// Answers with a number where there is to be one.
+fn rpc_answers() -> impl Strategy<Value = Tree> {
+    (answers(), option::of(any::<i64>())).prop_map(|(tree, number)| {
+        let Tree::Struct(mut given) = tree else { panic!("an answer is a struct") };
+        given.retain(|(name, _)| &**name != "Count");
+        given.splice(0..0, number.map(|n| (Arc::from("Count"), Tree::text(n.to_string()))));
+        Tree::Struct(given)
+    })
+}
+
+fn rpc_requests() -> impl Strategy<Value = Vec<(Arc<str>, Tree)>> {
+    let list = |texts: &'static str| option::of(vec(texts.prop_map(Tree::text), 1..5).prop_map(Tree::List));
+    (requests(), option::of(flags()), list("[^,]{0,8}"), list(".{0,8}")).prop_map(|(mut args, flag, commas, array)| {
+        for (name, tree) in [("Flag", flag), ("Commas", commas), ("Array", array)] {
+            args.extend(tree.map(|tree| (Arc::from(name), tree)));
+        }
+        args
+    })
+}
+
+proptest! {
+    #[test]
+    fn an_rpc_answer_reads_back_as_it_was_written(tree in rpc_answers(), style in rpc_styles()) {
+        let law = rpc_law();
+        let operation = op(&law, "MakeGadget");
+        let body = wire::encode_success(&law, &style, operation, &ID.to_ascii_lowercase(), &tree);
+        prop_assert_eq!(style.json, body[0] == b'{');
+        let Answer { status, request_id, body, faults } = wire::decode_answer(&law, operation, &answer(200, body));
+        prop_assert_eq!(body, Body::Success(tree));
+        prop_assert_eq!((status, request_id.as_deref(), faults), (200, Some(ID), vec![]));
+    }
+
+    #[test]
+    fn an_rpc_error_reads_back_as_it_was_written(code in "[A-Za-z.]{1,20}", message in "[!-~][ -~\r\n\t]{0,40}", style in rpc_styles()) {
+        let law = rpc_law();
+        let body = wire::encode_error(&law, &style, ID, &code, &message);
+        let read = wire::decode_answer(&law, op(&law, "Nothing"), &answer(400, body));
+        prop_assert_eq!(read.body, Body::Error { code: (*code).into(), message: (*message).into() });
+        prop_assert_eq!((read.request_id.as_deref(), read.faults), (Some(ID), vec![]));
+    }
+
+    #[test]
+    fn an_rpc_request_reads_back_as_it_was_written(args in rpc_requests(), cut in any::<prop::sample::Index>()) {
+        let law = rpc_law();
+        let request = Request::new(&law, op(&law, "MakeGadget"), args);
+        let form = wire::encode_request(&law, &request);
+        prop_assert!(form.starts_with("Action=MakeGadget&Version=2001-01-01"));
+        let parts: Vec<&str> = form.split('&').collect();
+        let (query, body) = parts.split_at(cut.index(parts.len() + 1));
+        for sent in [http("GET", &form, "ignored"), http("POST", "", &form), http("POST", &query.join("&"), &body.join("&"))] {
+            prop_assert_eq!(wire::decode_request(&law, &sent), Ok(request.clone()));
+        }
+    }
+
+    #[test]
+    fn no_rpc_answer_brings_the_reader_down(bytes in vec(any::<u8>(), 0..200), status in 100u16..600) {
+        let law = rpc_law();
+        wire::decode_answer(&law, op(&law, "MakeGadget"), &answer(status, bytes));
+    }
+
+    #[test]
+    fn no_json_brings_the_reader_down(text in json(), status in prop_oneof![Just(200u16), Just(400u16)]) {
+        let law = rpc_law();
+        wire::decode_answer(&law, op(&law, "MakeGadget"), &answer(status, text));
+    }
+
+    #[test]
+    fn no_spoilt_rpc_answer_brings_the_reader_down(tree in rpc_answers(), style in rpc_styles(), at in any::<prop::sample::Index>(), by in any::<u8>()) {
+        let law = rpc_law();
+        let mut body = wire::encode_success(&law, &style, op(&law, "MakeGadget"), ID, &tree).to_vec();
+        let at = at.index(body.len());
+        body[at] = by;
+        wire::decode_answer(&law, op(&law, "MakeGadget"), &answer(200, body.clone()));
+        body.truncate(at);
+        let read = wire::decode_answer(&law, op(&law, "MakeGadget"), &answer(200, body));
+        let unreadable = matches!(read.body, Body::Unreadable { .. });
+        prop_assert!(unreadable);
+    }
+
+    #[test]
+    fn no_rpc_form_brings_the_server_down(form in "(Action=MakeGadget&Version=2001-01-01&)?([A-Za-z.0-9%+]{0,12}=?[a-z0-9%+]{0,4}&?){0,8}", query: bool) {
+        let law = rpc_law();
+        let sent = if query { http("GET", &form, "") } else { http("POST", "", &form) };
+        let _ = wire::decode_request(&law, &sent);
+        let _ = wire::style(&law, &sent);
+    }
+}
+
+/// JSON with the names of the law in places where they do not belong.
+fn json() -> impl Strategy<Value = String> {
+    let names = ["RequestId", "Code", "Message", "gadgetSet", "gadget", "Count", "isDone", "outer", "state", "wordSet"];
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        any::<i32>().prop_map(|n| n.to_string()),
+        any::<f64>().prop_map(|n| format!("{n:?}").replace("inf", "9").replace("NaN", "1")),
+        "[a-z]{0,3}".prop_map(|t| format!("\"{t}\"")),
+    ];
+    leaf.prop_recursive(5, 40, 6, move |inner| {
+        let member = (prop::sample::select(names.to_vec()), inner.clone()).prop_map(|(n, v)| format!("\"{n}\": {v}"));
+        prop_oneof![
+            vec(inner, 0..4).prop_map(|list| format!("[{}]", list.join(", "))),
+            vec(member, 0..6).prop_map(|members| format!("{{{}}}", members.join(", "))),
+        ]
+    })
+}
+
+fn read_rpc(operation: &str, status: u16, body: &str) -> Answer {
+    let law = rpc_law();
+    wire::decode_answer(&law, op(&law, operation), &answer(status, body.to_owned()))
+}
+
+#[test]
+fn an_rpc_success_is_written_as_the_protocol_has_it() {
+    let law = rpc_law();
+    let gadget = members(vec![
+        ("GadgetId", Some(Tree::text("a<"))),
+        ("Main", Some(Tree::text("true"))),
+        ("Parts", Some(Tree::List(vec![]))),
+    ]);
+    let words = Tree::List(vec![Tree::text("x"), Tree::text("y")]);
+    let tree = members(vec![
+        ("Count", Some(Tree::text("3"))),
+        ("Gadgets", Some(Tree::List(vec![gadget]))),
+        ("State", Some(Tree::text("s"))),
+        ("Reason", Some(Tree::text("r"))),
+        ("Words", Some(words)),
+        ("Undeclared", Some(Tree::text("u"))),
+    ]);
+    let written = |json: bool| {
+        let style = Style { json, host: String::new() };
+        String::from_utf8(wire::encode_success(&law, &style, op(&law, "MakeGadget"), ID, &tree).to_vec()).unwrap()
+    };
+    assert_eq!(
+        written(true),
+        format!(
+            "{{\"RequestId\":\"{ID}\",\"count\":3,\"gadgetSet\":{{\"gadget\":[{{\"gadgetId\":\"a<\",\"isMain\":true,\
+             \"partSet\":{{\"part\":[]}}}}]}},\"outer\":{{\"state\":\"s\",\"reason\":\"r\"}},\"wordSet\":{{\"word\":[\"x\",\"y\"]}}}}"
+        )
+    );
+    assert_eq!(
+        written(false),
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<MakeGadgetResponse><RequestId>{ID}</RequestId><count>3</count>\
+             <gadgetSet><gadget><gadgetId>a&lt;</gadgetId><isMain>true</isMain><partSet></partSet></gadget></gadgetSet>\
+             <outer><state>s</state><reason>r</reason></outer><wordSet><word>x</word><word>y</word></wordSet>\
+             </MakeGadgetResponse>"
+        )
+    );
+}
+
+#[test]
+fn a_list_without_a_wrapper_is_an_array_or_repeated_elements() {
+    let mut law = rpc_law();
+    law.operations[0].output.iter_mut().find(|o| &*o.name == "Words").unwrap().wire = vec!["word".into()];
+    let read = |body: String| wire::decode_answer(&law, op(&law, "MakeGadget"), &answer(200, body));
+    let words = members(vec![("Words", Some(Tree::List(vec![Tree::text("x"), Tree::text("y")])))]);
+    let json = read(format!("{{\"RequestId\": \"{ID}\", \"word\": [\"x\", \"y\"]}}"));
+    assert_eq!((json.body, json.faults), (Body::Success(words.clone()), vec![]));
+    let xml = read(format!(
+        "<MakeGadgetResponse><RequestId>{ID}</RequestId><word>x</word><word>y</word></MakeGadgetResponse>"
+    ));
+    assert_eq!((xml.body, xml.faults), (Body::Success(words), vec![]));
+}
+
+#[test]
+fn a_value_of_another_json_type_is_read_with_a_fault() {
+    let one = |member: &str| {
+        let read = read_rpc("MakeGadget", 200, &format!("{{\"RequestId\": \"{ID}\", {member}}}"));
+        (read.body, read.faults)
+    };
+    let text = |name: &'static str, text: &str| Body::Success(members(vec![(name, Some(Tree::text(text)))]));
+    let wrong = vec![WireFault::JsonType];
+    assert_eq!(one("\"count\": \"3\""), (text("Count", "3"), wrong.clone()));
+    assert_eq!(one("\"count\": 3.5"), (text("Count", "3.5"), wrong.clone()));
+    assert_eq!(one("\"isDone\": \"true\""), (text("Done", "true"), wrong.clone()));
+    assert_eq!(one("\"isDone\": 1"), (text("Done", "1"), wrong.clone()));
+    assert_eq!(one("\"outer\": {\"state\": 5}"), (text("State", "5"), wrong.clone()));
+    assert_eq!(one("\"gadgetSet\": {\"gadget\": \"x\"}").1, wrong);
+    assert_eq!(one("\"gadgetSet\": [1]").1, wrong);
+    assert_eq!(one("\"gadget\": []").1, wrong);
+    assert_eq!(one("\"count\": 3"), (text("Count", "3"), vec![]));
+    assert_eq!(one("\"count\": null"), (Body::Success(members(vec![])), vec![]));
+    assert_eq!(one("\"count\": 3, \"count\": 4"), (text("Count", "4"), vec![WireFault::DuplicateMember]));
+    // In XML everything is a text.
+    let xml = format!("<MakeGadgetResponse><RequestId>{ID}</RequestId><count>3</count></MakeGadgetResponse>");
+    assert_eq!(read_rpc("MakeGadget", 200, &xml).faults, []);
+}
+
+#[test]
+fn what_an_rpc_answer_lacks_is_noted() {
+    use WireFault::*;
+    let faults = |operation: &str, status: u16, body: &str| read_rpc(operation, status, body).faults;
+    assert_eq!(faults("Nothing", 200, "{}"), [NoRequestId]);
+    assert_eq!(faults("Nothing", 200, "{\"RequestId\": \" \"}"), [NoRequestId]);
+    for odd in ["x", &ID.to_ascii_lowercase(), &ID.replace('-', "_"), &ID.replace('0', "Z"), &ID[1..]] {
+        assert_eq!(faults("Nothing", 200, &format!("{{\"RequestId\": \"{odd}\"}}")), [RequestIdForm], "{odd}");
+    }
+    let id = format!("\"RequestId\": \"{ID}\"");
+    for none in ["{ID}", "{ID, \"gadgetSet\": null}", "{ID, \"gadgetSet\": {}}"] {
+        assert_eq!(faults("Strict", 200, &none.replace("ID", &id)), [MissingListWrapper], "{none}");
+    }
+    let other = format!("<Other><RequestId>{ID}</RequestId></Other>");
+    assert_eq!(faults("Nothing", 200, &other), [RootElement]);
+    let whole = format!("{id}, \"HostId\": \"h\", \"Code\": \"C\", \"Message\": \"m\", \"Recommend\": \"r\"");
+    assert_eq!(faults("Nothing", 400, &format!("{{{whole}}}")), []);
+    let without = |member: &str| {
+        let rest: Vec<&str> = whole.split(", ").filter(|m| !m.starts_with(&format!("\"{member}"))).collect();
+        faults("Nothing", 400, &format!("{{{}}}", rest.join(", ")))
+    };
+    assert_eq!(without("RequestId"), [NoErrorRequestId]);
+    assert_eq!(without("HostId"), [NoHostId]);
+    assert_eq!(without("Recommend"), [NoRecommend]);
+    assert_eq!(without("Message"), [ErrorEnvelope]);
+    for unreadable in [without_code(&whole), "[]".into(), "{}".into(), "\"Code\"".into(), "<html/>".into()] {
+        let read = read_rpc("Nothing", 400, &unreadable);
+        assert!(matches!(read.body, Body::Unreadable { .. }), "{unreadable}: {read:?}");
+    }
+    let nested = format!("{{{id}, \"Error\": {{\"Code\": \"C\", \"Message\": \"m\"}}}}");
+    let read = read_rpc("Nothing", 400, &nested);
+    assert_eq!(read.body, Body::Error { code: "C".into(), message: "m".into() });
+    assert!(read.faults.contains(&ErrorEnvelope));
+    for unreadable in ["", "[]", "1", "{", "null"] {
+        assert!(matches!(read_rpc("Nothing", 200, unreadable).body, Body::Unreadable { .. }), "{unreadable}");
+    }
+}
+
+fn without_code(whole: &str) -> String {
+    format!("{{{}}}", whole.replace("\"Code\": \"C\", ", ""))
+}
+
+#[test]
+fn requests_of_real_rpc_clients_are_understood() {
+    let law = rpc_law();
+    let read = |query: &str, headers: &[(&str, &str)], body: &str| {
+        let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let sent = HttpRequest { headers, ..http("POST", query, body) };
+        wire::decode_request(&law, &sent)
+    };
+    let head = "Action=MakeGadget&Version=2001-01-01";
+    let request = |args: Vec<(&str, Tree)>| {
+        let args = args.into_iter().map(|(name, tree)| (Arc::from(name), tree)).collect();
+        Ok(Request { operation: op(&law, "MakeGadget"), args, undeclared: vec![] })
+    };
+    let flag = |value: &str| request(vec![("Flag", Tree::text(value))]);
+    for (sent, value) in [("True", "true"), ("FALSE", "false"), ("true", "true"), ("yes", "yes"), ("", "")] {
+        assert_eq!(read(head, &[], &format!("Flag={sent}")), flag(value), "{sent}");
+    }
+    // A plus is a space, texts keep their case, and what belongs to the signature is no argument.
+    let signed = "&Format=json&AccessKeyId=1&Signature=2&SignatureMethod=3&SignatureVersion=4&SignatureNonce=5\
+                  &Timestamp=6&SignatureType=&SecurityToken=7&BearerToken=8&Ignored=9";
+    let expected = request(vec![("Name", Tree::text("a True"))]);
+    assert_eq!(read(&format!("{head}{signed}"), &[], "Name=a+True"), expected);
+    // The operation in headers alone, or there as well.
+    let headers = [("x-acs-action", "MakeGadget"), ("x-acs-version", "2001-01-01")];
+    assert_eq!(read("Name=a%20True", &headers, ""), expected);
+    assert_eq!(read(&format!("{head}&Name=a%20True"), &headers[..1], ""), expected);
+    // A body that is no form is not read as one.
+    assert_eq!(read(&format!("{head}&Name=a+True"), &[("content-type", "application/json")], "{}"), expected);
+    let texts = |texts: &[&str]| Tree::List(texts.iter().map(|t| Tree::text(*t)).collect());
+    let lists = request(vec![("Commas", texts(&["a", "b"])), ("Array", texts(&["c,d", "e"]))]);
+    assert_eq!(read(head, &[], "Commas=a,b&Array=%5B%22c%2Cd%22%2C+%22e%22%5D"), lists);
+    assert_eq!(read(head, &[], "Array=c"), request(vec![("Array", texts(&["c"]))]));
+    let unknown = read(head, &[], "Commas.1=a&Format=XML").unwrap();
+    assert_eq!(unknown.undeclared, [("Commas.1".into(), Tree::text("a"))]);
+}
+
+#[test]
+fn a_documented_name_that_is_another_on_the_wire_is_no_parameter() {
+    for law in [law(), rpc_law()] {
+        let form = "Action=MakeGadget&Version=2001-01-01&Ids=x&Id.1=y";
+        let read = wire::decode_request(&law, &http("POST", "", form)).unwrap();
+        assert_eq!(read.args, [("Ids".into(), Tree::List(vec![Tree::text("y")]))]);
+        assert_eq!(read.undeclared, [("Ids".into(), Tree::text("x"))]);
+        assert_eq!(wire::encode_request(&law, &read), "Action=MakeGadget&Version=2001-01-01&Id.1=y&Ids=x");
+    }
+}
+
+#[test]
+fn the_format_of_an_answer_is_what_the_request_asks_for() {
+    let json = |law: &Law, query: &str, body: &str| wire::style(law, &http("POST", query, body)).json;
+    let rpc = rpc_law();
+    assert!(json(&rpc, "", "") && json(&rpc, "Format=JSON", "") && json(&rpc, "Format=other", ""));
+    assert!(!json(&rpc, "Format=XML", "") && !json(&rpc, "", "Format=xml"));
+    assert!(!json(&law(), "Format=JSON", ""));
+    let kind = |json: bool| wire::answer_type(&rpc, &Style { json, host: String::new() });
+    assert_eq!((kind(true), kind(false)), ("application/json;charset=utf-8", "text/xml;charset=utf-8"));
+}
+
+#[test]
+fn a_request_id_is_repeated_only_where_the_law_minds() {
+    let mut law = rpc_law();
+    let faults = |law: &Law| {
+        let mut ids = RequestIds::default();
+        let once = |ids: &mut RequestIds, id: Option<&str>| {
+            let mut answer = read_rpc("Nothing", 200, "{}");
+            answer.faults.clear();
+            answer.request_id = id.map(Arc::from);
+            ids.note(law, &mut answer);
+            answer.faults.len()
+        };
+        [Some("a"), Some("b"), Some("a"), None, None].map(|id| once(&mut ids, id))
+    };
+    assert_eq!(faults(&law), [0, 0, 0, 0, 0]);
+    law.wire_rules.insert(WireFault::RepeatedRequestId, RuleIx(0));
+    assert_eq!(faults(&law), [0, 0, 1, 0, 0]);
 }

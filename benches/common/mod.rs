@@ -6,8 +6,10 @@
 use std::{
     hint::black_box,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
+
+use url::Url;
 
 use eipcheck::{
     model::{
@@ -22,14 +24,15 @@ use eipcheck::{
         strategy::{Strategies, Walk},
     },
     spec::{
+        file::Protocol,
         law::{Law, OperationIx},
         load::{SpecSource, clouds, load},
     },
     target::Exchange,
     wire::{
-        self, Answer, Body, Request,
-        http::{HttpRequest, HttpResponse},
-        sign::{Credentials, Signer},
+        self, Answer, Body, Request, Style,
+        http::HttpResponse,
+        sign::{Credentials, Manner, Signer, Stamp},
     },
 };
 
@@ -164,7 +167,8 @@ impl Talker {
         let atlas = Atlas::new(&law, |_| true);
         let strategies = Strategies::new(&law, |_| true);
         let credentials = Credentials { access_key: "bench".into(), secret_key: "bench".into(), session_token: None };
-        let signer = Signer::new(credentials, law.region.clone(), law.wire.service.clone());
+        let manner = Manner::choose(law.wire.protocol, None, None).expect("a protocol has a usual manner");
+        let signer = Signer::new(credentials, law.region.clone(), manner);
         Talker { law, atlas, strategies, signer }
     }
 
@@ -232,11 +236,11 @@ impl<H: FnMut(Turn)> Talk<'_, H> {
     }
 
     fn draw(&mut self, walk: &mut Walk<'_>) -> Option<Call> {
-        let (atlas, oracle) = (&self.with.atlas, &self.oracle);
+        let (law, atlas, oracle) = (&self.with.law, &self.with.atlas, &self.oracle);
         self.shares.time(Part::Generate, || {
             for _ in 0..8 {
                 let Some(call) = walk.next(atlas, oracle.worlds()) else { continue };
-                let Some(request) = call.resolve(oracle.worlds()) else { continue };
+                let Some(request) = call.resolve(law, oracle.worlds(), "eipcheck") else { continue };
                 if !oracle.foresee(&request).is_empty() {
                     return Some(call);
                 }
@@ -267,24 +271,23 @@ impl<H: FnMut(Turn)> Talk<'_, H> {
     /// One request on its whole way, but for the network.
     fn call(&mut self, call: &Call) {
         let law = &self.with.law;
-        let Some(request) = call.resolve(self.oracle.worlds()).filter(|_| !self.over) else { return };
+        let Some(request) = call.resolve(law, self.oracle.worlds(), "eipcheck").filter(|_| !self.over) else { return };
         let shares = &mut *self.shares;
         shares.requests += 1;
-        let content_type = wire::request_type(law);
+        let product = law[request.operation].product;
+        let url = Url::parse("http://127.0.0.1:8000/").expect("it is a URL");
         let body = shares.time(Part::Encode, || wire::encode_request(law, &request));
-        let signed = shares.time(Part::Sign, || {
-            self.with.signer.sign("http://127.0.0.1:8000/", content_type, body.as_bytes(), SystemTime::now())
-        });
-        let headers = signed.expect("a request can be signed");
-        let came = shares.time(Part::Receive, || wire::decode_request(law, "POST", "", body.as_bytes()));
-        let (operation, came) = came.expect("what was encoded can be decoded");
+        let signed = shares.time(Part::Sign, || self.with.signer.request(law, product, &url, body, &Stamp::now()));
+        let sent = signed.expect("a request can be signed");
+        let came = shares.time(Part::Receive, || wire::decode_request(law, &sent));
+        let came = came.expect("what was encoded can be decoded");
+        let operation = came.operation;
         let from = self.now;
         let at = Moment(from.0 + REQUEST / 2);
         let answer = shares.time(Part::Answer, || self.forward.answer(&came, at));
         let response = shares.time(Part::Reply, || reply(law, operation, &answer));
         self.now = Moment(from.0 + REQUEST);
         let interval = Interval { from, to: self.now };
-        let sent = HttpRequest { method: "POST", query: String::new(), headers, body: body.into() };
         let exchange = Exchange { request: sent, outcome: Ok(response.clone()) };
         black_box(shares.time(Part::Record, || session::record(&exchange, interval)));
         let answer = shares.time(Part::Decode, || wire::decode_answer(law, operation, &response));
@@ -311,12 +314,13 @@ impl<H: FnMut(Turn)> Talk<'_, H> {
 /// An answer as the server sends it.
 pub fn reply(law: &Law, operation: OperationIx, answer: &Answer) -> HttpResponse {
     let id = answer.request_id.as_deref().unwrap_or_default();
+    let style = Style { json: law.wire.protocol == Protocol::Rpc, host: "127.0.0.1".into() };
     let body = match &answer.body {
-        Body::Success(tree) => wire::encode_success(law, operation, id, tree),
-        Body::Error { code, message } => wire::encode_error(law, id, code, message),
+        Body::Success(tree) => wire::encode_success(law, &style, operation, id, tree),
+        Body::Error { code, message } => wire::encode_error(law, &style, id, code, message),
         Body::Unreadable { why } => panic!("the reference writes what can be read, not {why}"),
     };
-    let headers = vec![("content-type".to_owned(), wire::answer_type(law).to_owned())];
+    let headers = vec![("content-type".to_owned(), wire::answer_type(law, &style).to_owned())];
     HttpResponse { status: answer.status, headers, body }
 }
 

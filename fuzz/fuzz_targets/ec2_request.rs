@@ -11,7 +11,7 @@ use eipcheck::{
         law::Law,
         load::{SpecSource, load},
     },
-    wire,
+    wire::{self, http::HttpRequest},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -25,19 +25,17 @@ fuzz_target!(|input: &[u8]| {
     };
     let Ok(query) = std::str::from_utf8(query) else { return };
     // A fault is as good as an answer here, but it must be possible to show it.
-    let (operation, request) = match wire::decode_request(&LAW, "POST", query, body) {
+    let post = |query: &str, body: Vec<u8>| HttpRequest {
+        method: "POST",
+        query: query.to_owned(),
+        headers: Vec::new(),
+        body: body.into(),
+    };
+    let request = match wire::decode_request(&LAW, &post(query, body.to_vec())) {
         Ok(read) => read,
         Err(fault) => return assert!(!fault.to_string().is_empty()),
     };
-    assert_eq!(operation, request.operation);
-    // A parameter that is called one thing in the documents and another on the wire, sent by the former: a request has
-    // no way to say that this is not the parameter. Such a request is only read.
-    let declared = |name: &str| LAW[operation].params.iter().find(|p| *p.name == *name);
-    let sent_by = |name: &str| query.contains(name) || body.windows(name.len()).any(|w| w == name.as_bytes());
-    if request.args.iter().any(|(n, _)| declared(n).is_some_and(|p| p.wire != *p.name && sent_by(n))) {
-        return;
-    }
     let written = wire::encode_request(&LAW, &request);
-    let again = wire::decode_request(&LAW, "POST", "", written.as_bytes());
-    assert_eq!(again, Ok((operation, request)), "written as {written}");
+    let again = wire::decode_request(&LAW, &post("", written.clone().into_bytes()));
+    assert_eq!(again, Ok(request), "written as {written}");
 });

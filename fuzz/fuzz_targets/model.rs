@@ -138,7 +138,7 @@ impl Play {
             Move::Free { operation, args } => {
                 let operation = operation_ix(*operation);
                 let args = args.iter().take(8).map(|(param, arg)| self.free(&LAW[operation], *param, arg)).collect();
-                self.ask(&Request { operation, args });
+                self.ask(&Request::new(&LAW, operation, args));
             }
             Move::Look => {
                 for look in ATLAS.looks_at_unconfirmed(&LAW, self.oracle.worlds()) {
@@ -170,7 +170,7 @@ impl Play {
     }
 
     fn call(&mut self, call: &Call) {
-        if let Some(request) = call.resolve(self.oracle.worlds()) {
+        if let Some(request) = call.resolve(&LAW, self.oracle.worlds(), "eipcheck") {
             self.ask(&request);
         }
     }

@@ -24,13 +24,17 @@ use eipcheck::{
         event::{Observer, Silent},
         run,
     },
-    spec::{file::Level, law::Law},
+    spec::{
+        file::Level,
+        law::{Law, ProductIx},
+    },
+    wire::sign::{Manner, Method, Sending},
 };
 
 /// Test a server against the law.
 ///
-/// Without a URL, the embedded reference server is tested over loopback HTTP. Credentials come from
-/// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; for a server on this machine a made-up pair will do.
+/// Without a URL, the embedded reference server is tested over loopback HTTP. Credentials come from the environment
+/// variables that the cloud's own tools read; for a server on this machine a made-up pair will do.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     eipcheck run\n  \
@@ -64,6 +68,15 @@ pub struct RunArgs {
     /// The region that requests are signed for; the cloud's usual one unless given.
     #[arg(long)]
     region: Option<String>,
+    /// Where requests to one product of the cloud go, if not to URL. May be given several times.
+    #[arg(long = "endpoint", value_name = "PRODUCT=URL", value_parser = parse_endpoint, requires = "url")]
+    endpoints: Vec<(String, Url)>,
+    /// How requests are signed; the cloud's usual way unless given.
+    #[arg(long, value_name = "METHOD")]
+    signature: Option<Signature>,
+    /// Where the parameters of a request stand; in a form unless given.
+    #[arg(long, value_name = "PLACE")]
+    send: Option<Send>,
     /// How long an answer may take.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time)]
     timeout: Duration,
@@ -79,6 +92,48 @@ pub struct RunArgs {
     /// Print the report as JSON instead of text.
     #[arg(long)]
     json: bool,
+}
+
+/// The signatures, as the command line names them.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Signature {
+    /// AWS4-HMAC-SHA256.
+    Sigv4,
+    /// HMAC-SHA1 over the parameters.
+    RpcV1,
+    /// ACS3-HMAC-SHA256, in headers.
+    Acs3,
+}
+
+impl From<Signature> for Method {
+    fn from(signature: Signature) -> Method {
+        match signature {
+            Signature::Sigv4 => Method::Sigv4,
+            Signature::RpcV1 => Method::RpcV1,
+            Signature::Acs3 => Method::Acs3,
+        }
+    }
+}
+
+/// The places of parameters, as the command line names them.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Send {
+    /// All in the query of a GET.
+    Get,
+    /// All in the form of a POST.
+    Form,
+    /// In the query and in the form of a POST.
+    Split,
+}
+
+impl From<Send> for Sending {
+    fn from(send: Send) -> Sending {
+        match send {
+            Send::Get => Sending::Get,
+            Send::Form => Sending::Form,
+            Send::Split => Sending::Split,
+        }
+    }
 }
 
 /// The levels, as the command line names them.
@@ -125,6 +180,28 @@ fn parse_time(text: &str) -> std::result::Result<Duration, String> {
     }
 }
 
+fn parse_endpoint(text: &str) -> std::result::Result<(String, Url), String> {
+    let (product, url) = text.split_once('=').ok_or("it should look like PRODUCT=http://HOST:PORT")?;
+    Ok((product.to_owned(), url.parse().map_err(|e: url::ParseError| e.to_string())?))
+}
+
+/// The endpoints by the products of the law.
+fn endpoints(named: Vec<(String, Url)>, law: &Law) -> Result<Vec<(ProductIx, Url)>> {
+    let mut found: Vec<(ProductIx, Url)> = Vec::with_capacity(named.len());
+    for (name, url) in named {
+        let products: Vec<&str> = law.products.iter().map(|p| p.name.as_str()).collect();
+        let product = law.product(&name).ok_or_else(|| {
+            let help = format!("the products of this cloud: {}", products.join(", "));
+            miette!(help = help, "--endpoint {name}: the law has no such product")
+        })?;
+        if found.iter().any(|(p, _)| *p == product) {
+            return Err(miette!("--endpoint {name}: it is given twice"));
+        }
+        found.push((product, url));
+    }
+    Ok(found)
+}
+
 /// A seed that is not the same every time, short enough to type.
 pub fn fresh_seed() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::from(since.subsec_nanos()) ^ since.as_secs())
@@ -164,6 +241,9 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
     let law = Arc::new(law);
     let options = RunOptions {
         url: args.url,
+        endpoints: endpoints(args.endpoints, &law)?,
+        manner: Manner::choose(law.wire.protocol, args.signature.map(Into::into), args.send.map(Into::into))
+            .into_diagnostic()?,
         region: law.region.clone(),
         seed: args.seed.unwrap_or_else(fresh_seed),
         max_requests: args.max_requests,

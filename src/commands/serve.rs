@@ -10,7 +10,9 @@ use super::{LawArgs, runtime};
 use eipcheck::{
     exit::Exit,
     reference::server::{Reference, start},
+    spec::law::Law,
     target::clock::Clock,
+    wire::sign::Credentials,
 };
 
 /// Start the reference server on the loopback interface.
@@ -31,6 +33,26 @@ pub struct ServeArgs {
     /// Decides the ids that the server makes up; the time of day unless given.
     #[arg(long)]
     seed: Option<u64>,
+    /// Refuse requests that are not signed with the key, were signed more than 15 minutes ago, or were sent before.
+    #[arg(long)]
+    verify_signatures: bool,
+    /// The name of the key; from the environment, or made up, unless given.
+    #[arg(long, value_name = "NAME", requires = "verify_signatures", requires = "secret_key")]
+    access_key: Option<String>,
+    /// The key.
+    #[arg(long, value_name = "KEY", requires = "verify_signatures", requires = "access_key")]
+    secret_key: Option<String>,
+}
+
+impl ServeArgs {
+    fn credentials(&self, law: &Law) -> Result<Credentials> {
+        match (&self.access_key, &self.secret_key) {
+            (Some(access_key), Some(secret_key)) => {
+                Ok(Credentials { access_key: access_key.clone(), secret_key: secret_key.clone(), session_token: None })
+            }
+            _ => Credentials::from_env_or_dummy(&law.credentials, true).into_diagnostic(),
+        }
+    }
 }
 
 /// Serves until interrupted.
@@ -45,7 +67,10 @@ pub fn execute(args: ServeArgs) -> Result<Exit> {
         // Listened to before the server says that it is there: whoever reads that line may stop it at once.
         let mut terminate = signal(SignalKind::terminate()).into_diagnostic()?;
         let mut interrupt = signal(SignalKind::interrupt()).into_diagnostic()?;
-        let reference = Reference::new(law, seed, Clock::driven());
+        let mut reference = Reference::new(law.clone(), seed, Clock::driven());
+        if args.verify_signatures {
+            reference = reference.verifying(args.credentials(&law)?).into_diagnostic()?;
+        }
         let mut server = start(reference, args.port)
             .await
             .into_diagnostic()

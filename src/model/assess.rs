@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::{
     eval::{EvalFailure, Scope},
-    input::{self, Input, InputValue},
+    input::{self, ArgumentDefect, Input, InputValue},
+    token::{Fate, First, Likeness, Sent},
     value::{Handle, Value},
     world::{Lookup, World},
 };
 use crate::{
     spec::{
-        file::{Accepted, Defect},
-        law::{Guard, Law, Operation, OperationIx, Param, ParamIx, Refusal, RuleIx, VarIx},
+        file::{Accepted, AfterFailure, Defect, TokenScope},
+        law::{Guard, Law, Operation, OperationIx, Param, ParamIx, Refusal, RuleIx, Token, Undeclared, VarIx},
     },
     wire::Request,
 };
@@ -23,10 +24,27 @@ pub enum Bound {
     Absent,
     /// The parameter names something that is not there, or is malformed.
     Failed,
+    /// The parameter is fine, but names nothing of this kind: something of another kind, or what is passed over.
+    Nothing,
     /// One resource.
     One(Handle),
     /// Several.
     Many(Vec<Handle>),
+}
+
+/// An earlier request with the same token.
+#[derive(Clone, Debug)]
+pub struct Again {
+    /// What it was answered.
+    pub first: Arc<First>,
+    /// The parameters are the same, or may mean the same.
+    pub like: bool,
+    /// There is no other right answer than to answer as before, and to change nothing.
+    pub only: bool,
+    /// Without the token it would be refused.
+    pub due: bool,
+    /// The rule about repeats; none if the law is silent about them.
+    pub rule: Option<RuleIx>,
 }
 
 /// What the law says of one request in one world.
@@ -53,6 +71,10 @@ pub struct Assessment {
     pub permits: Vec<RuleIx>,
     /// The rule about rehearsals, if this is one.
     pub dry_run: Option<RuleIx>,
+    /// The request as it is to be remembered, if it has a token.
+    pub token: Option<Arc<Sent>>,
+    /// The earlier request with the same token that was accepted.
+    pub again: Option<Again>,
     /// What it names that is gone.
     pub gone: Vec<Handle>,
     /// Errors of the law itself; none in a law that has been checked.
@@ -77,7 +99,7 @@ impl Assessment {
             match bound {
                 Bound::One(h) => named.push(*h),
                 Bound::Many(list) => named.extend(list),
-                Bound::Absent | Bound::Failed => {}
+                Bound::Absent | Bound::Failed | Bound::Nothing => {}
             }
         }
         named.sort_unstable();
@@ -85,9 +107,9 @@ impl Assessment {
         named
     }
 
-    /// True if every one of these variables holds something.
+    /// True if every one of these variables holds something, or null for good reason.
     pub fn resolves(&self, needs: &[VarIx]) -> bool {
-        needs.iter().all(|v| matches!(self.bound[*v as usize], Bound::One(_) | Bound::Many(_)))
+        needs.iter().all(|v| !matches!(self.bound[*v as usize], Bound::Absent | Bound::Failed))
     }
 }
 
@@ -107,6 +129,8 @@ pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessme
         of_arguments: 0,
         permits: Vec::new(),
         dry_run: None,
+        token: None,
+        again: None,
         gone: Vec::new(),
         broken: Vec::new(),
     };
@@ -143,6 +167,9 @@ pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessme
             found.permits.push(*rule);
         }
     }
+    if let Some(token) = &operation.token {
+        found.look_back(law, world, token, request, &defects);
+    }
     found
 }
 
@@ -162,10 +189,78 @@ impl Assessment {
         }
     }
 
+    /// What an earlier request with the same token makes of this one.
+    fn look_back(&mut self, law: &Law, world: &World, token: &Token, request: &Request, defects: &[ArgumentDefect]) {
+        let operation = &law[request.operation];
+        let wrong = defects.iter().any(|d| d.param == Some(token.param));
+        let text = match self.scope.input.get(&operation.params[token.param as usize].name) {
+            Some(InputValue::Text(text)) if !wrong && !text.is_empty() => text.clone(),
+            _ => return,
+        };
+        let sent = Arc::new(Sent::new(operation, request, text, self.scope.input.clone()));
+        self.token = Some(sent.clone());
+        let (earlier, elsewhere) = world.tokens.find(&sent.token, request.operation);
+        let Some(earlier) = earlier else {
+            match token.scope {
+                TokenScope::Account if elsewhere => self.refuse_mismatch(token),
+                TokenScope::Open if elsewhere => self.leave_open("the token was used for another operation"),
+                _ => {}
+            }
+            return;
+        };
+        let first = match &earlier.fate {
+            Fate::Accepted(first) => first.clone(),
+            Fate::Refused if token.after_failure == AfterFailure::New => return,
+            Fate::Refused => return self.leave_open("an earlier request with this token was refused"),
+        };
+        let sure = !earlier.old && first.stands(law, world);
+        let likeness = sent.likeness(operation, &earlier.sent);
+        let due = !self.refusals.is_empty();
+        let under_way = first.is_under_way(world);
+        let mut again = Again { first, like: false, only: false, due, rule: token.repeat };
+        // A rehearsal is never the request itself, and never succeeds.
+        if likeness == Likeness::Different || self.dry_run.is_some() {
+            self.refuse_mismatch(token);
+            if !sure {
+                self.leave_open("the token may have been forgotten, or what it was used for is gone");
+            }
+            self.again = Some(again);
+            return;
+        }
+        again.like = true;
+        match token.repeat {
+            Some(rule) if sure && likeness == Likeness::Same => {
+                again.only = true;
+                // Whatever has changed since the first request, its answer stands.
+                self.refusals.clear();
+                self.permits.clear();
+                self.gone.clear();
+                (self.undecided, self.open, self.unforeseeable, self.of_arguments) = (false, None, false, 0);
+                if !token.under_way.is_empty() && under_way {
+                    let codes = token.under_way.clone().into();
+                    self.refusals.push(Refusal { rule, codes, code_rule: None });
+                    self.leave_open("the first request with this token is still under way");
+                }
+            }
+            _ => self.leave_open("the token may have been forgotten, or the request may not count as the same"),
+        }
+        self.again = Some(again);
+    }
+
+    /// The token belongs to a request with other parameters.
+    fn refuse_mismatch(&mut self, token: &Token) {
+        match &token.mismatch {
+            Some(refusal) => self.refusals.push(refusal.clone()),
+            None => self.leave_open("the law does not say how a token with other parameters is answered"),
+        }
+    }
+
     fn refuse_defect(&mut self, operation: &Operation, param: Option<ParamIx>, defect: Defect) {
-        let refusal = match param {
-            Some(ix) => operation.params[ix as usize].refusal(defect),
-            None => operation.undeclared.as_ref(),
+        let refusal = match (param, &operation.undeclared) {
+            (Some(ix), _) => operation.params[ix as usize].refusal(defect),
+            (None, Some(Undeclared::Refused(refusal))) => Some(refusal),
+            (None, Some(Undeclared::Ignored(rule))) => return self.permits.push(*rule),
+            (None, None) => None,
         };
         let Some(refusal) = refusal else {
             return self.leave_open("the law does not say how this argument is answered");
@@ -187,47 +282,74 @@ impl Assessment {
     }
 
     fn resolve(&mut self, law: &Law, world: &World, input: &Input, param: &Param, wrong: bool) {
-        let Some(reference) = param.names else { return };
-        let var = reference.var as usize;
-        let name = law[self.operation].vars[var].name.clone();
-        let list = law[self.operation].vars[var].list;
-        let texts = input.texts(&param.name);
-        if wrong || texts.is_empty() {
-            self.bound[var] = if wrong { Bound::Failed } else { Bound::Absent };
-            self.scope.bind(&name, Value::Null);
+        if param.names.is_empty() {
             return;
         }
+        let texts = input.texts(&param.name);
         let mut handles = Vec::with_capacity(texts.len());
-        for text in texts {
-            match world.lookup(law, reference.kind, reference.by, text) {
-                Lookup::Live(handle) => handles.push(handle),
-                Lookup::Gone(handle) if reference.accepts_gone => handles.push(handle),
-                Lookup::Gone(handle) if self.lingers(law, handle, reference.kind) => {
-                    handles.push(handle);
-                    self.leave_open("what is gone may still be known for a while");
-                }
-                Lookup::Gone(handle) => {
-                    self.gone.push(handle);
-                    self.refuse_name(param, Defect::Stale);
-                }
-                Lookup::Nothing => self.refuse_name(param, Defect::Unknown),
-                Lookup::Undecided => {
-                    self.undecided = true;
-                    self.leave_open("the name may be that of something not seen yet");
-                }
+        let mut complete = !wrong;
+        for text in texts.iter().filter(|text| !wrong && !input::is_plain(param, text)) {
+            match self.name(law, world, param, text) {
+                Some(found) => handles.extend(found),
+                None => complete = false,
             }
         }
-        let complete = handles.len() == input.texts(&param.name).len();
-        let (bound, value) = match (complete, list) {
-            (false, _) => (Bound::Failed, Value::Null),
-            (true, true) => {
+        for reference in &param.names {
+            let var = reference.var as usize;
+            let (name, list) = {
+                let var = &law[self.operation].vars[var];
+                (var.name.clone(), var.list)
+            };
+            let mut of_kind =
+                handles.iter().copied().filter(|h| world.get(*h).is_some_and(|r| r.kind == reference.kind));
+            let (bound, value) = if !complete {
+                (Bound::Failed, Value::Null)
+            } else if texts.is_empty() {
+                (Bound::Absent, Value::Null)
+            } else if list {
                 let value = Value::List(handles.iter().map(|h| Value::Ref(*h)).collect());
-                (Bound::Many(handles), value)
+                (Bound::Many(handles.clone()), value)
+            } else {
+                match of_kind.next() {
+                    Some(handle) => (Bound::One(handle), Value::Ref(handle)),
+                    None => (Bound::Nothing, Value::Null),
+                }
+            };
+            self.bound[var] = bound;
+            self.scope.bind(&name, value);
+        }
+    }
+
+    /// What a name names: a resource of any of the kinds that the parameter may name, or nothing if it is passed over.
+    /// None if that is a fault, or cannot be told.
+    fn name(&mut self, law: &Law, world: &World, param: &Param, text: &str) -> Option<Option<Handle>> {
+        let found: Vec<_> = param.names.iter().map(|r| (r, world.lookup(law, r.kind, r.by, text))).collect();
+        if let Some(handle) = found.iter().find_map(|(_, l)| if let Lookup::Live(h) = l { Some(*h) } else { None }) {
+            return Some(Some(handle));
+        }
+        let gone = found.iter().find_map(|(r, l)| if let Lookup::Gone(h) = l { Some((*r, *h)) } else { None });
+        if let Some((reference, handle)) = gone {
+            if reference.accepts_gone {
+                return Some(Some(handle));
             }
-            (true, false) => (Bound::One(handles[0]), Value::Ref(handles[0])),
-        };
-        self.bound[var] = bound;
-        self.scope.bind(&name, value);
+            if self.lingers(law, handle, reference.kind) {
+                self.leave_open("what is gone may still be known for a while");
+                return Some(Some(handle));
+            }
+            self.gone.push(handle);
+            if param.passes_over {
+                return Some(None);
+            }
+            self.refuse_name(param, Defect::Stale);
+        } else if found.iter().any(|(_, l)| matches!(l, Lookup::Undecided)) {
+            self.undecided = true;
+            self.leave_open("the name may be that of something not seen yet");
+        } else if param.passes_over {
+            return Some(None);
+        } else {
+            self.refuse_name(param, Defect::Unknown);
+        }
+        None
     }
 
     fn refuse_name(&mut self, param: &Param, defect: Defect) {

@@ -9,6 +9,7 @@ use std::{any::Any, cell::RefCell, sync::Arc};
 use cel::{
     Context, Env, ExecutionError,
     common::{
+        ast::IdedExpr,
         traits::Indexer,
         types::{CelBool, CelInt, CelList, CelNull, CelString, Type},
         value::{CowVal, StaticVal, Val},
@@ -96,12 +97,21 @@ impl Scope {
 
     /// Evaluates an expression.
     pub fn eval(&self, expr: &Expr) -> Result<Value, EvalFailure> {
+        self.eval_node(expr.program().expression())
+    }
+
+    /// How many of the conditions that an expression joins by `&&` hold.
+    pub fn holding_parts(&self, expr: &Expr) -> usize {
+        expr.conjuncts().into_iter().filter(|part| self.eval_node(part) == Ok(Value::Bool(true))).count()
+    }
+
+    fn eval_node(&self, node: &IdedExpr) -> Result<Value, EvalFailure> {
         thread_local! {
             static ENV: Arc<Env> = Arc::new(environment());
         }
         let mut context = Context::with_env(ENV.with(Arc::clone));
         context.set_variable_resolver(self);
-        match CelValue::resolve_val(expr.program().expression(), &context) {
+        match CelValue::resolve_val(node, &context) {
             Ok(value) => from_cel(&*value)
                 .ok_or_else(|| EvalFailure::Broken(format!("a value of type {}", value.get_type().name()))),
             Err(error) => Err(failure(&error)),

@@ -10,6 +10,7 @@ use super::{
     effect,
     show::render,
     time::{Interval, Moment},
+    token::First,
     value::{Handle, Value},
     world::World,
 };
@@ -44,14 +45,23 @@ impl Forward {
         &self.world
     }
 
+    /// A request id that no other request has had.
+    pub fn request_id(&mut self) -> Arc<str> {
+        self.dice.request_id()
+    }
+
     /// Answers a request that arrives at this moment.
     pub fn answer(&mut self, request: &Request, now: Moment) -> Answer {
         self.pass_time(now);
         let assessment = assess(&self.law, &self.world, request);
-        let code = if let Some(refusal) = assessment.refusals.first() {
-            Some(refusal.codes.first().cloned())
-        } else {
-            assessment.dry_run.map(|_| self.law.dry_run_code.clone())
+        if let Some(again) = assessment.again.as_ref().filter(|again| again.like) {
+            let answer = again.first.answer.clone();
+            return self.reply(200, Body::Success(answer));
+        }
+        // Of several refusals, one that has a code.
+        let code = match assessment.refusals.as_slice() {
+            [] => assessment.dry_run.map(|_| self.law.dry_run_code.clone()),
+            refusals => Some(refusals.iter().find_map(|r| r.codes.first().cloned())),
         };
         match code {
             Some(code) => {
@@ -63,7 +73,8 @@ impl Forward {
     }
 
     fn refuse(&mut self, assessment: &Assessment, code: Arc<str>) -> Answer {
-        let status = self.law.codes.status.get(&*code).copied().unwrap_or(400);
+        let documented = self.law.statuses(assessment.operation, &code);
+        let status = documented.and_then(|(statuses, _)| statuses.first().copied()).unwrap_or(400);
         let message: Arc<str> = match assessment.refusals.first() {
             Some(refusal) => self.law[refusal.rule].says.as_str().into(),
             None => "The request would have succeeded.".into(),
@@ -79,9 +90,15 @@ impl Forward {
                 self.world = Arc::new(outcome.world);
                 outcome.scope.world = self.world.clone();
                 let tree = render(&outcome.scope, &assessment);
+                let (token, vars) = (assessment.token.clone(), outcome.scope.vars.clone());
                 drop((outcome.scope, assessment, before));
-                if let Some(world) = Arc::get_mut(&mut self.world) {
-                    world.forget_gone(REMEMBERED);
+                // Nobody else holds this world, so nothing is copied.
+                let world = Arc::make_mut(&mut self.world);
+                world.forget_gone(REMEMBERED);
+                if let Some(token) = token {
+                    // This server remembers a token for as long as it has room.
+                    let first = First::new(&self.law, world, Moment(u64::MAX), vars, tree.clone());
+                    world.tokens.accepted(token, first);
                 }
                 self.reply(200, Body::Success(tree))
             }

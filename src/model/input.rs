@@ -92,7 +92,7 @@ pub fn read(law: &Law, operation: &Operation, request: &Request) -> (Input, Vec<
             }
         }
     }
-    if request.args.iter().any(|(n, _)| operation.param(n).is_none()) {
+    if !request.undeclared.is_empty() {
         defects.push(ArgumentDefect { param: None, defect: Defect::Undeclared });
     }
     (Input { values }, defects)
@@ -170,9 +170,14 @@ fn read_scalar(law: &Law, param: &Param, kind: ScalarType, tree: &Tree) -> Resul
             if !param.values.is_empty() && !param.values.iter().any(|v| v == text) {
                 return Err((Defect::Enum, Some(value)));
             }
-            if let Some(reference) = param.names
-                && !well_formed(law, reference.kind, reference.by, text)
-            {
+            if param.longest.is_some_and(|most| text.chars().nth(most as usize).is_some()) {
+                return Err((Defect::Length, Some(value)));
+            }
+            if param.form.as_ref().is_some_and(|form| !form.is_match(text)) {
+                return Err((Defect::Form, Some(value)));
+            }
+            let is_name = !param.names.is_empty() && !is_plain(param, text);
+            if is_name && !param.names.iter().any(|r| well_formed(law, r.kind, r.by, text)) {
                 return Err((Defect::Malformed, Some(value)));
             }
             Ok(value)
@@ -183,4 +188,9 @@ fn read_scalar(law: &Law, param: &Param, kind: ScalarType, tree: &Tree) -> Resul
 /// True if a text has the form of this field's values.
 pub fn well_formed(law: &Law, kind: KindIx, field: FieldIx, text: &str) -> bool {
     law[kind].fields[field as usize].pattern.as_ref().is_none_or(|pattern| pattern.is_match(text))
+}
+
+/// True if a text is no name, although the parameter names resources.
+pub fn is_plain(param: &Param, text: &str) -> bool {
+    param.plain.as_ref().is_some_and(|plain| plain.is_match(text))
 }

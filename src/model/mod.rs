@@ -9,6 +9,7 @@
 //! - [`world`]: the resources, and looking them up.
 //! - [`eval`]: the specs' expressions evaluated in a world.
 //! - [`input`]: a request's arguments read as the parameters' types, and what is wrong with them.
+//! - [`token`]: what is remembered of requests that may be sent again.
 //! - [`assess`]: which rules a request meets in a world.
 //! - [`effect`]: what an accepted request changes, now and later.
 //! - [`show`]: what an answer should show of a world.
@@ -23,5 +24,6 @@ pub mod forward;
 pub mod input;
 pub mod show;
 pub mod time;
+pub mod token;
 pub mod value;
 pub mod world;

@@ -10,6 +10,7 @@ use super::{
     world::World,
 };
 use crate::{
+    spec::file::ScalarType,
     spec::law::{FieldIx, KindIx, Law, Output, OutputFrom, Param, ParamIx, Path, Shown, ShownFrom},
     wire::Tree,
 };
@@ -63,7 +64,11 @@ pub fn output_value(scope: &Scope, assessment: &Assessment, output: &Output) -> 
             first_path(scope, starts)
         }
         OutputFrom::Value(guard) => Source { value: scope.eval(&guard.expr).unwrap_or(Value::Anything), ..nothing },
-        OutputFrom::One { .. } | OutputFrom::Many { .. } | OutputFrom::Selected { .. } | OutputFrom::Nothing => nothing,
+        OutputFrom::One { .. }
+        | OutputFrom::Many { .. }
+        | OutputFrom::Selected { .. }
+        | OutputFrom::Counts(_)
+        | OutputFrom::Nothing => nothing,
     }
 }
 
@@ -91,10 +96,11 @@ pub fn selected(
     let operation = &scope.law[assessment.operation];
     let mut named: Vec<Vec<Handle>> = Vec::new();
     for ix in by {
-        let Some(reference) = operation.params[*ix as usize].names else { continue };
+        let Some(reference) = operation.params[*ix as usize].reference_to(kind) else { continue };
         match &assessment.bound[reference.var as usize] {
             Bound::One(h) => named.push(vec![*h]),
             Bound::Many(list) => named.push(list.clone()),
+            Bound::Nothing => named.push(Vec::new()),
             Bound::Absent | Bound::Failed => {}
         }
     }
@@ -130,7 +136,39 @@ pub fn selected(
             })
             .collect();
     }
+    for param in operation.params.iter().filter(|p| !p.matches.is_empty()) {
+        let Some(InputValue::Text(text)) = scope.input.get(&param.name) else { continue };
+        found = found
+            .into_iter()
+            .filter_map(|(handle, presence)| match matches(scope, handle, &param.matches, text) {
+                Some(true) => Some((handle, presence)),
+                Some(false) => None,
+                None => Some((handle, Presence::May)),
+            })
+            .collect();
+    }
     found
+}
+
+/// Whether one of these has this value; none if that depends on something unseen or unsaid.
+fn matches(scope: &Scope, handle: Handle, paths: &[Path], text: &str) -> Option<bool> {
+    let values: Vec<Value> = paths.iter().map(|path| scope.world.follow(&scope.law, handle, path).1).collect();
+    if values.iter().any(|v| matches!(v, Value::Unknown | Value::Anything)) {
+        return None;
+    }
+    Some(values.iter().filter_map(Value::to_wire).any(|value| *value == *text))
+}
+
+/// What a request says of pages: how many resources come before the one that is shown, and how many it holds at most.
+pub fn page(scope: &Scope, assessment: &Assessment, page: Option<(ParamIx, ParamIx)>) -> Option<(usize, usize)> {
+    let (number, size) = page?;
+    let params = &scope.law[assessment.operation].params;
+    let of = |ix: ParamIx| match scope.input.get(&params[ix as usize].name) {
+        Some(InputValue::Int(number)) => usize::try_from(*number).ok(),
+        _ => None,
+    };
+    let (number, size) = (of(number)?, of(size)?);
+    Some((number.saturating_sub(1).saturating_mul(size), size))
 }
 
 /// True if a resource that is gone may still be shown.
@@ -203,7 +241,7 @@ pub fn render(scope: &Scope, assessment: &Assessment) -> Tree {
     for output in &operation.output {
         let tree = match &output.from {
             OutputFrom::Paths(_) | OutputFrom::Value(_) => {
-                output_value(scope, assessment, output).value.to_wire().map(Tree::Text)
+                one_value(output_value(scope, assessment, output).value, output.kind)
             }
             OutputFrom::One { kind, of, later } => scope
                 .resources(&of.expr)
@@ -214,15 +252,33 @@ pub fn render(scope: &Scope, assessment: &Assessment) -> Tree {
                 let list = scope.resources(&of.expr).unwrap_or_default();
                 Some(Tree::List(list.into_iter().map(|h| render_view(scope, h, *kind, later)).collect()))
             }
-            OutputFrom::Selected { kind, by, filter } => {
+            OutputFrom::Selected { kind, by, filter, page: pages } => {
                 let list = selected(scope, assessment, *kind, by, *filter);
-                Some(Tree::List(list.into_iter().map(|(h, _)| render_view(scope, h, *kind, &[])).collect()))
+                let (before, most) = page(scope, assessment, *pages).unwrap_or((0, usize::MAX));
+                let list = list.into_iter().skip(before).take(most);
+                Some(Tree::List(list.map(|(h, _)| render_view(scope, h, *kind, &[])).collect()))
+            }
+            OutputFrom::Counts(of) => {
+                let counted = operation.output.iter().find(|o| o.name == *of).map(|o| &o.from);
+                let Some(OutputFrom::Selected { kind, by, filter, .. }) = counted else { continue };
+                let count = selected(scope, assessment, *kind, by, *filter).len();
+                Some(Tree::Text(count.to_string().into()))
             }
             OutputFrom::Nothing => None,
         };
         members.extend(tree.map(|t| (output.name.clone(), t)));
     }
     Tree::Struct(members)
+}
+
+/// A value as it is written: by itself, or as the only element of a list. A list without it is empty.
+fn one_value(value: Value, kind: ScalarType) -> Option<Tree> {
+    let text = value.to_wire().map(Tree::Text);
+    if kind == ScalarType::List && value != Value::Anything {
+        Some(Tree::List(text.into_iter().collect()))
+    } else {
+        text
+    }
 }
 
 fn render_view(scope: &Scope, handle: Handle, kind: KindIx, later: &[Arc<str>]) -> Tree {
@@ -236,9 +292,7 @@ fn render_view(scope: &Scope, handle: Handle, kind: KindIx, later: &[Arc<str>]) 
                     .collect(),
             )),
             ShownFrom::Nothing => None,
-            ShownFrom::Paths(_) | ShownFrom::Value(_) => {
-                view_value(scope, handle, shown).value.to_wire().map(Tree::Text)
-            }
+            ShownFrom::Paths(_) | ShownFrom::Value(_) => one_value(view_value(scope, handle, shown).value, shown.kind),
         };
         members.extend(tree.map(|t| (shown.name.clone(), t)));
     }

@@ -7,6 +7,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::{
     time::Moment,
+    token::Tokens,
     value::{Handle, Value},
 };
 use crate::spec::{
@@ -91,6 +92,8 @@ pub struct World {
     texts: Texts,
     /// Changes still to come, in the order in which they were decided.
     pub timers: Vec<Timer>,
+    /// What is remembered of requests with a token.
+    pub tokens: Tokens,
     counts: Vec<u32>,
     next: u32,
     /// Those gone, the longest gone first.
@@ -340,6 +343,7 @@ impl World {
     pub fn same_as(&self, other: &World) -> bool {
         self.resources.len() == other.resources.len()
             && self.timers.len() == other.timers.len()
+            && self.tokens == other.tokens
             && self
                 .timers
                 .iter()

@@ -11,12 +11,16 @@ use crate::{
 /// Every world that one may have become by some moment of `interval`: changes whose latest moment has passed have
 /// happened, changes whose window has begun may have. None if that would be too many to keep.
 pub fn advance(law: &Arc<Law>, world: &Arc<World>, interval: Interval) -> Option<Vec<Arc<World>>> {
-    if world.timers.is_empty() {
-        return Some(vec![world.clone()]);
+    let mut world = world.clone();
+    if world.tokens.ages(interval.to) {
+        Arc::make_mut(&mut world).tokens.age(interval.to);
     }
-    let mut certain = (**world).clone();
+    if world.timers.is_empty() {
+        return Some(vec![world]);
+    }
+    let mut certain = (*world).clone();
     // What was to happen to something that has gone in the meantime will not happen.
-    certain.timers.retain(|t| t.steps.iter().any(|s| lives(world, s.on)));
+    certain.timers.retain(|t| t.steps.iter().any(|s| lives(&world, s.on)));
     while let Some(place) = certain.timers.iter().position(|t| t.latest.is_some_and(|latest| latest < interval.from)) {
         let timer = certain.timers.remove(place);
         fire(law, &mut certain, &timer);

@@ -52,6 +52,21 @@ pub struct Compare<'a> {
     pub world: World,
     /// The rules that were checked and found kept.
     pub passes: Vec<RuleIx>,
+    /// How many names of resources the answer shows as it should.
+    pub names: usize,
+    /// The answer that this one repeats.
+    repeat: Option<Repeat<'a>>,
+    /// The output that is being compared.
+    output: Arc<str>,
+}
+
+/// What a repeated answer is held against besides the world: it may show things as they are, or as they were.
+#[derive(Clone, Copy)]
+struct Repeat<'a> {
+    /// The rule to blame.
+    rule: RuleIx,
+    /// The first answer.
+    first: &'a Tree,
 }
 
 /// One scalar to be compared.
@@ -64,6 +79,8 @@ struct Scalar<'a> {
     rule: RuleIx,
     /// The resource whose view it belongs to.
     of: Option<Handle>,
+    /// Its name in that view.
+    shown: Option<&'a Arc<str>>,
 }
 
 /// A list of resources to be compared.
@@ -93,7 +110,21 @@ impl<'a> Compare<'a> {
             reading: scope.law[assessment.operation].reads,
             world: (*scope.world).clone(),
             passes: Vec::new(),
+            names: 0,
+            repeat: None,
+            output: "".into(),
         }
+    }
+
+    /// A comparison of an answer that should repeat the first one; `rule` is to blame if it does not.
+    pub fn repeat(
+        scope: &'a Scope,
+        assessment: &'a Assessment,
+        muted: &'a RuleSet,
+        rule: RuleIx,
+        first: &'a Tree,
+    ) -> Compare<'a> {
+        Compare { repeat: Some(Repeat { rule, first }), ..Compare::new(scope, assessment, muted) }
     }
 
     /// Compares a whole answer.
@@ -110,6 +141,7 @@ impl<'a> Compare<'a> {
         for output in &operation.output {
             let got = tree.get(&output.name);
             let Some(rule) = output.rule else { continue };
+            self.output = output.name.clone();
             match &output.from {
                 OutputFrom::Nothing => {}
                 OutputFrom::Paths(_) | OutputFrom::Value(_) => {
@@ -118,12 +150,13 @@ impl<'a> Compare<'a> {
                         source,
                         &Scalar {
                             name: output.name.to_string(),
-                            text: got.and_then(Tree::as_text),
+                            text: got.and_then(|tree| text_of(tree, output.kind)),
                             kind: output.kind,
                             values: &output.values,
                             optional: output.optional,
                             rule,
                             of: None,
+                            shown: None,
                         },
                     )?;
                 }
@@ -154,8 +187,19 @@ impl<'a> Compare<'a> {
                         of: None,
                     })?;
                 }
-                OutputFrom::Selected { kind, by, filter } => {
+                OutputFrom::Counts(of) => self.count(output, of, rule, got)?,
+                OutputFrom::Selected { kind, by, filter, page } => {
                     let mut expected = show::selected(self.scope, self.assessment, *kind, by, *filter);
+                    let items = got.and_then(Tree::as_list).unwrap_or_default();
+                    let mut partial = partial;
+                    if let Some((before, most)) = show::page(self.scope, self.assessment, *page) {
+                        if items.len() > most {
+                            let allowed = format!("{} shows a page of at most {most}", output.name);
+                            self.differ(rule, allowed, format!("it shows {}", items.len()))?;
+                        }
+                        // A full page may not be the last one.
+                        partial |= before > 0 || items.len() >= most;
+                    }
                     if partial {
                         expected.iter_mut().for_each(|(_, presence)| *presence = Presence::May);
                     }
@@ -163,26 +207,68 @@ impl<'a> Compare<'a> {
                         let name = &operation.params[*ix as usize].name;
                         self.assessment.scope.input.get(name).is_some()
                     };
-                    let (named, filtered) = (by.iter().any(given), filter.iter().any(given));
+                    let matched = operation.params.iter().enumerate().filter(|(_, p)| !p.matches.is_empty());
+                    let filtered = filter.iter().any(given) || matched.map(|(ix, _)| ix as u32).any(|ix| given(&ix));
+                    let named = by.iter().any(given);
                     self.list(Listing {
                         name: output.name.to_string(),
                         kind: *kind,
                         expected,
-                        items: got.and_then(Tree::as_list).unwrap_or_default(),
+                        items,
                         later: &[],
                         exhaustive: named,
                         complete: !named && !filtered && !partial,
                         rule,
                         of: None,
                     })?;
+                    // What was asked for by name, and passed over, is gone.
+                    let passed_over = if self.reading && !partial { self.assessment.gone.as_slice() } else { &[] };
+                    for handle in passed_over.iter().copied() {
+                        if self.world.get(handle).is_some_and(|r| r.kind == *kind) {
+                            self.confirm_life(handle);
+                        }
+                    }
                 }
             }
         }
         Ok(())
     }
 
+    fn is_id(&self, handle: Handle, field: FieldIx) -> bool {
+        self.world.get(handle).is_some_and(|r| self.law[r.kind].fields[field as usize].kind == FieldKind::Id)
+    }
+
+    /// How many resources a list would show if it were not cut into pages.
+    fn count(&mut self, output: &Output, of: &Arc<str>, rule: RuleIx, got: Option<&Tree>) -> Result<(), Mismatch> {
+        let operation = &self.law[self.assessment.operation];
+        let counted = operation.output.iter().find(|o| o.name == *of).map(|o| &o.from);
+        let Some(OutputFrom::Selected { kind, by, filter, .. }) = counted else { return Ok(()) };
+        let Some(text) = got.and_then(Tree::as_text) else {
+            if output.optional {
+                return Ok(());
+            }
+            return self.differ(rule, format!("{} is shown", output.name), "it is missing".into());
+        };
+        let expected = show::selected(self.scope, self.assessment, *kind, by, *filter);
+        let least = expected.iter().filter(|(_, presence)| *presence == Presence::Must).count();
+        // Without names, what others have made is counted as well.
+        let named = by.iter().any(|ix| self.scope.input.get(&operation.params[*ix as usize].name).is_some());
+        let most = if named { expected.len() } else { usize::MAX };
+        if text.parse().is_ok_and(|count: usize| (least..=most).contains(&count)) {
+            self.passes.push(rule);
+            return Ok(());
+        }
+        let allowed = match most {
+            usize::MAX => format!("{} is at least {least}", output.name),
+            most if most == least => format!("{} is {least}", output.name),
+            most => format!("{} is from {least} to {most}", output.name),
+        };
+        self.differ(rule, allowed, format!("it is {text}"))
+    }
+
     /// A difference, unless its rule is muted.
     fn differ(&self, rule: RuleIx, allowed: String, came: String) -> Result<(), Mismatch> {
+        let rule = self.repeat.map_or(rule, |repeat| repeat.rule);
         if self.muted.contains(rule) { Ok(()) } else { Err(Mismatch { rule, allowed, came, depth: self.passes.len() }) }
     }
 
@@ -206,6 +292,10 @@ impl<'a> Compare<'a> {
             let Some(rule) = shown.rule else { continue };
             let optional = shown.optional || later.contains(&shown.name);
             if let ShownFrom::List(path, of) = &shown.from {
+                // Parts come and go while the whole stays; only the whole tells a repeat from a new request.
+                if self.repeat.is_some() {
+                    continue;
+                }
                 let items = got.and_then(Tree::as_list);
                 if items.is_none() && optional {
                     continue;
@@ -229,12 +319,13 @@ impl<'a> Compare<'a> {
                 source,
                 &Scalar {
                     name,
-                    text: got.and_then(Tree::as_text),
+                    text: got.and_then(|tree| text_of(tree, shown.kind)),
                     kind: shown.kind,
                     values: &shown.values,
                     optional,
                     rule,
                     of: Some(handle),
+                    shown: Some(&shown.name),
                 },
             )?;
         }
@@ -245,10 +336,10 @@ impl<'a> Compare<'a> {
     }
 
     fn is_own_name_or_state(&self, handle: Handle, kind: KindIx, shown: &Shown) -> bool {
-        let place = self.source(handle, shown).place;
-        place.is_some_and(|(at, field)| {
-            let own = self.law[kind].fields[field as usize].kind;
-            at == handle && matches!(own, FieldKind::Id | FieldKind::State)
+        // A path may lead to another resource, whose fields are others.
+        let own = self.source(handle, shown).place.filter(|(at, _)| *at == handle);
+        own.is_some_and(|(_, field)| {
+            matches!(self.law[kind].fields[field as usize].kind, FieldKind::Id | FieldKind::State)
         })
     }
 
@@ -270,6 +361,17 @@ impl<'a> Compare<'a> {
     fn scalar(&mut self, source: Source, scalar: &Scalar<'_>) -> Result<(), Mismatch> {
         let text = scalar.text.filter(|t| !t.is_empty());
         let name = &scalar.name;
+        if let Some(repeat) = self.repeat {
+            if let (Some(_), Some((handle, field))) = (text, source.place)
+                && self.is_id(handle, field)
+                && matches!((&source.value, text), (Value::Text(own), Some(text)) if own == text)
+            {
+                self.names += 1;
+            }
+            if repeat.shows(&self.output, scalar.shown, text) {
+                return Ok(());
+            }
+        }
         if let Some(text) = text
             && !scalar.values.is_empty()
             && !scalar.values.iter().any(|v| **v == **text)
@@ -425,6 +527,9 @@ impl<'a> Compare<'a> {
                     reading: self.reading,
                     world: self.world.clone(),
                     passes: Vec::new(),
+                    names: 0,
+                    repeat: self.repeat,
+                    output: self.output.clone(),
                 };
                 trial.view(listing.expected[*place].0, listing.kind, item, listing.later, "").is_ok()
             };
@@ -665,6 +770,24 @@ fn type_name(kind: ScalarType) -> &'static str {
         ScalarType::List => "a list",
         ScalarType::Struct => "a structure",
     }
+}
+
+impl Repeat<'_> {
+    /// True if the first answer shows this text in this place, or nothing there either.
+    fn shows(&self, output: &str, shown: Option<&Arc<str>>, text: Option<&Arc<str>>) -> bool {
+        let Some(tree) = self.first.get(output) else { return text.is_none() };
+        let same = |tree: Option<&Tree>| tree.and_then(Tree::as_single).filter(|t| !t.is_empty()) == text;
+        match (tree, shown) {
+            (tree, None) => same(Some(tree)),
+            (Tree::List(items), Some(name)) => items.iter().any(|item| same(item.get(name))),
+            (item, Some(name)) => same(item.get(name)),
+        }
+    }
+}
+
+/// The text of a field that shows one value; a list shows it as its only element.
+fn text_of(tree: &Tree, kind: ScalarType) -> Option<&Arc<str>> {
+    if kind == ScalarType::List { tree.as_single() } else { tree.as_text() }
 }
 
 /// The first few scalars of an item, for a message.

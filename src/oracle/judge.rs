@@ -9,16 +9,17 @@ use super::{
 };
 use crate::{
     model::{
-        assess::{Assessment, assess},
+        assess::{Again, Assessment, assess},
         effect::{self, claim},
         eval::EvalFailure,
         time::{Interval, Moment},
-        value::Handle,
+        token::First,
+        value::{Handle, Value},
         world::World,
     },
     spec::{
-        file::WireFault,
-        law::{Demand, Law, Refusal, RuleIx},
+        file::{AfterFailure, WireFault},
+        law::{Demand, Law, OperationIx, Refusal, RuleIx},
     },
     wire::{Answer, Body, Request, Tree},
 };
@@ -124,7 +125,7 @@ impl Oracle {
         }
         let suspicions = self.follow_suspicions(request, interval, answer);
         if let (true, Some((_, violation))) = (living.is_empty(), suspicions.first()) {
-            let mut judgement = self.form(answer);
+            let mut judgement = self.form(request.operation, answer);
             judgement.verdict = Verdict::Violation(violation.clone());
             return judgement;
         }
@@ -132,7 +133,7 @@ impl Oracle {
         self.suspicions.extend(suspects);
         self.suspicions.truncate(MOST_SUSPICIONS);
         self.most_worlds = self.most_worlds.max(living.len());
-        let mut judgement = self.form(answer);
+        let mut judgement = self.form(request.operation, answer);
         match (first, death) {
             (Some(mut found), _) => {
                 // Where one world would have had it accepted and another refused, neither answer keeps a rule that it
@@ -218,6 +219,8 @@ impl Oracle {
                     Some(format!("a quota is used up ({code})"))
                 } else if is(&codes.denied) {
                     Some(format!("the caller may not do this ({code})"))
+                } else if codes.turns_away(code) {
+                    Some(format!("the target does not take the request for signed, or for its version ({code})"))
                 } else if is(&codes.unimplemented) {
                     Some(format!("the target does not implement this ({code})"))
                 } else {
@@ -232,7 +235,7 @@ impl Oracle {
     }
 
     /// The rules about the form of answers.
-    fn form(&self, answer: &Answer) -> Judgement {
+    fn form(&self, operation: OperationIx, answer: &Answer) -> Judgement {
         let mut judgement =
             Judgement { passes: Vec::new(), faults: Vec::new(), open: false, verdict: Verdict::Explained };
         let success = match &answer.body {
@@ -241,8 +244,12 @@ impl Oracle {
             Body::Unreadable { .. } => return judgement,
         };
         for (fault, rule) in &self.law.wire_rules {
-            let about_errors = matches!(fault, WireFault::ErrorEnvelope | WireFault::NoErrorRequestId);
-            if about_errors == success || self.settings.muted.contains(*rule) {
+            let concerned = if success { fault.in_success() } else { fault.in_error() };
+            // What is not there cannot be repeated, nor be of the wrong form.
+            let about_id = matches!(fault, WireFault::RepeatedRequestId | WireFault::RequestIdForm);
+            let without_id = about_id && answer.request_id.is_none();
+            // The status has a rule of its own, by operation and code.
+            if !concerned || without_id || *fault == WireFault::Status || self.settings.muted.contains(*rule) {
                 continue;
             }
             if answer.faults.contains(fault) {
@@ -253,6 +260,18 @@ impl Oracle {
                 });
             } else {
                 judgement.passes.push(*rule);
+            }
+        }
+        if let Body::Error { code, .. } = &answer.body
+            && let Some((statuses, Some(rule))) = self.law.statuses(operation, code)
+            && !self.settings.muted.contains(rule)
+        {
+            if statuses.contains(&answer.status) {
+                judgement.passes.push(rule);
+            } else {
+                let statuses: Vec<String> = statuses.iter().map(u16::to_string).collect();
+                let allowed = format!("{code} with HTTP {}", statuses.join(" or "));
+                judgement.faults.push(Violation { rule, allowed, came: describe(answer) });
             }
         }
         judgement.passes.sort_unstable();
@@ -270,6 +289,12 @@ impl Oracle {
         // A rule that is known to be broken demands nothing any more: either answer will do.
         if let Some(refusal) = assessment.refusals.iter().find(|r| muted.contains(r.rule)) {
             assessment.open.get_or_insert_with(|| law[refusal.rule].id.clone());
+        }
+        if let Some(again) = &mut assessment.again
+            && let Some(rule) = again.rule.filter(|r| again.only && muted.contains(*r))
+        {
+            again.only = false;
+            assessment.open.get_or_insert_with(|| law[rule].id.clone());
         }
         if let Some(rule) = assessment.dry_run.filter(|r| muted.contains(*r)) {
             return Fate::Unclear(format!(
@@ -297,7 +322,6 @@ impl Oracle {
 
     fn accepted(&self, assessment: &Assessment, interval: Interval, tree: &Tree, answer: &Answer) -> Fate {
         let law = &self.law;
-        let muted = &self.settings.muted;
         if let Some(rule) = assessment.dry_run {
             return Fate::Dies(
                 Violation { rule, allowed: self.allowed_refusals(assessment), came: describe(answer) },
@@ -306,16 +330,54 @@ impl Oracle {
         }
         if !assessment.may_accept() && !assessment.undecided {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
-            let violation = Violation {
+            let violation = self.still_shown(assessment, tree, answer).unwrap_or_else(|| Violation {
                 rule: rule.unwrap_or(law[assessment.operation].accepts),
                 allowed: self.allowed_refusals(assessment),
                 came: describe(answer),
-            };
+            });
             return match effect::apply(law, assessment, interval, self.settings.tolerance) {
                 Ok(outcome) => Fate::Suspects(violation, Arc::new(outcome.world)),
                 Err(_) => Fate::Dies(violation, 0),
             };
         }
+        let Some(again) = &assessment.again else { return self.accepted_anew(assessment, interval, tree) };
+        let replayed = self.replayed(assessment, again, tree);
+        if again.only {
+            return replayed;
+        }
+        either(replayed, self.accepted_anew(assessment, interval, tree))
+    }
+
+    /// An acceptance that is the answer to an earlier request with the same token: nothing has changed.
+    fn replayed(&self, assessment: &Assessment, again: &Again, tree: &Tree) -> Fate {
+        let mut world = (*assessment.scope.world).clone();
+        let rule = again.rule.filter(|_| again.only);
+        if let Some(rule) = rule {
+            for handle in neighbourhood(&world, again.first.about().collect()) {
+                claim(&mut world, handle, rule);
+            }
+        }
+        let mut scope = assessment.scope.clone();
+        scope.vars.clone_from(&again.first.vars);
+        scope.world = Arc::new(world);
+        let blamed = again.rule.unwrap_or(self.law[assessment.operation].accepts);
+        let mut compare = Compare::repeat(&scope, assessment, &self.settings.muted, blamed, &again.first.answer);
+        match compare.answer(tree) {
+            Ok(()) => {
+                // An answer that shows no name could be the answer to anything.
+                let telling = compare.names > 0 || again.due;
+                let passes = rule.filter(|_| telling).into_iter().collect();
+                let found = Found { passes, faults: Vec::new(), open: assessment.open.is_some() };
+                Fate::Lives(vec![Arc::new(compare.world)], found)
+            }
+            Err(m) => Fate::Dies(Violation { rule: m.rule, allowed: m.allowed, came: m.came }, 1 + m.depth),
+        }
+    }
+
+    /// An acceptance of a request for itself.
+    fn accepted_anew(&self, assessment: &Assessment, interval: Interval, tree: &Tree) -> Fate {
+        let law = &self.law;
+        let muted = &self.settings.muted;
         let outcome = match effect::apply(law, assessment, interval, self.settings.tolerance) {
             Ok(outcome) => outcome,
             Err(EvalFailure::Broken(why)) => return Fate::Unclear(format!("the law cannot be applied: {why}")),
@@ -350,7 +412,14 @@ impl Oracle {
             match compare.answer(tree) {
                 Ok(()) => {
                     passes.get_or_insert(compare.passes);
-                    merge(&mut living, [Arc::new(compare.world)]);
+                    let mut world = compare.world;
+                    if let (Some(sent), Some(token)) = (&assessment.token, &law[assessment.operation].token) {
+                        let until = interval.to.plus_seconds(token.remembered);
+                        let vars = outcome.scope.vars.clone();
+                        let first = First::new(law, &world, until, vars, tree.clone());
+                        world.tokens.accepted(sent.clone(), first);
+                    }
+                    merge(&mut living, [Arc::new(world)]);
                 }
                 Err(mismatch) => {
                     if death.as_ref().is_none_or(|d: &Mismatch| d.depth < mismatch.depth) {
@@ -380,6 +449,12 @@ impl Oracle {
 
     fn refused(&self, world: &Arc<World>, assessment: &Assessment, answer: &Answer, code: &str) -> Fate {
         let law = &self.law;
+        // It may have been asked too soon after something else; where a rule refuses, that may be the reason as well.
+        let is_busy = law.codes.busy.iter().any(|c| **c == *code);
+        let due = |r: &Refusal| r.codes.is_empty() || r.codes.iter().any(|c| **c == *code);
+        if is_busy && !assessment.refusals.iter().any(due) && assessment.dry_run.is_none() {
+            return Fate::Unclear(format!("the target is busy ({code})"));
+        }
         if !assessment.may_refuse() {
             let rule = self.blame_for_refusing(world, assessment);
             return Fate::Dies(
@@ -439,9 +514,14 @@ impl Oracle {
         let mut after = (**world).clone();
         let rule = assessment.refusals.first().map(|r| r.rule).or(assessment.dry_run);
         if let Some(rule) = rule {
-            for handle in self.touched(&after, assessment) {
+            for handle in neighbourhood(&after, assessment.named()) {
                 claim(&mut after, handle, rule);
             }
+        }
+        if let (Some(sent), Some(token)) = (&assessment.token, &law[assessment.operation].token)
+            && token.after_failure == AfterFailure::Open
+        {
+            after.tokens.refused(sent);
         }
         if law[assessment.operation].reads {
             for handle in &assessment.gone {
@@ -454,28 +534,13 @@ impl Oracle {
         Fate::Lives(vec![Arc::new(after)], found)
     }
 
-    /// The resources that a request names, and those next to them: what a refusal must have left alone.
-    fn touched(&self, world: &World, assessment: &Assessment) -> Vec<Handle> {
-        use crate::model::value::Value;
-        let mut touched = assessment.named();
-        for handle in touched.clone() {
-            let Some(resource) = world.get(handle) else { continue };
-            touched.extend(resource.fields.iter().filter_map(|v| match v {
-                Value::Ref(h) => Some(*h),
-                _ => None,
-            }));
-            touched.extend(world.referrers(handle));
-        }
-        touched.retain(|h| world.get(*h).is_some_and(|r| r.live));
-        touched.sort_unstable();
-        touched.dedup();
-        touched
-    }
-
     /// A request was refused that should have been accepted: perhaps because something that it names is not as it
     /// should be.
     fn blame_for_refusing(&self, world: &World, assessment: &Assessment) -> RuleIx {
         let law = &self.law;
+        if let Some(rule) = assessment.again.as_ref().and_then(|again| again.rule.filter(|_| again.only)) {
+            return rule;
+        }
         if let Some(rule) = strictest(law, assessment.permits.iter().copied()) {
             return rule;
         }
@@ -488,6 +553,23 @@ impl Oracle {
             }
         }
         law[assessment.operation].accepts
+    }
+
+    /// A reading answer shows something that should be gone, and that nobody has seen go: then it has not gone at all, and
+    /// the operation may well refuse what has.
+    fn still_shown(&self, assessment: &Assessment, tree: &Tree, answer: &Answer) -> Option<Violation> {
+        let law = &self.law;
+        if !law[assessment.operation].reads || assessment.refusals.len() > 1 {
+            return None;
+        }
+        assessment.gone.iter().find_map(|handle| {
+            let resource = assessment.scope.world.get(*handle)?;
+            let kind = &law[resource.kind];
+            let id = resource.fields.get(kind.id? as usize)?.to_wire()?;
+            let rule = resource.life.open().filter(|_| holds_text(tree, &id))?;
+            let allowed = format!("{}#{} is gone: {}", kind.name, resource.ordinal, self.allowed_refusals(assessment));
+            Some(Violation { rule, allowed, came: format!("{}, and shows {id}", describe(answer)) })
+        })
     }
 
     fn allowed_refusals(&self, assessment: &Assessment) -> String {
@@ -521,6 +603,10 @@ impl Oracle {
             for refusal in &assessment.refusals {
                 rules.insert(refusal.rule);
             }
+            if let Some(again) = assessment.again.as_ref().filter(|again| again.only) {
+                again.rule.map(|rule| rules.insert(rule));
+                continue;
+            }
             if let Some(rule) = assessment.dry_run {
                 rules.insert(rule);
             } else if assessment.refusals.is_empty() {
@@ -541,6 +627,45 @@ impl Oracle {
         }
         rules
     }
+}
+
+/// True if some value in an answer is this text.
+fn holds_text(tree: &Tree, text: &str) -> bool {
+    match tree {
+        Tree::Text(own) => **own == *text,
+        Tree::List(items) => items.iter().any(|item| holds_text(item, text)),
+        Tree::Struct(members) => members.iter().any(|(_, member)| holds_text(member, text)),
+    }
+}
+
+/// What became of a world in which an acceptance may mean two things.
+fn either(one: Fate, other: Fate) -> Fate {
+    match (one, other) {
+        (unclear @ Fate::Unclear(_), _) | (_, unclear @ Fate::Unclear(_)) => unclear,
+        (Fate::Lives(mut worlds, _), Fate::Lives(more, _)) => {
+            merge(&mut worlds, more);
+            Fate::Lives(worlds, Found { open: true, ..Found::default() })
+        }
+        (living @ Fate::Lives(..), _) | (_, living @ Fate::Lives(..)) => living,
+        (Fate::Dies(_, one), Fate::Dies(violation, other)) if other > one => Fate::Dies(violation, other),
+        (one, _) => one,
+    }
+}
+
+/// Some resources and those next to them: what a refusal or a repeat must leave alone.
+fn neighbourhood(world: &World, mut handles: Vec<Handle>) -> Vec<Handle> {
+    for handle in handles.clone() {
+        let Some(resource) = world.get(handle) else { continue };
+        handles.extend(resource.fields.iter().filter_map(|v| match v {
+            Value::Ref(h) => Some(*h),
+            _ => None,
+        }));
+        handles.extend(world.referrers(handle));
+    }
+    handles.retain(|h| world.get(*h).is_some_and(|r| r.live));
+    handles.sort_unstable();
+    handles.dedup();
+    handles
 }
 
 fn too_many() -> String {

@@ -22,7 +22,10 @@ use hyper_util::{
 use thiserror::Error;
 use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 
-use crate::wire::{MAX_REQUEST, http::HttpResponse};
+use crate::wire::{
+    MAX_REQUEST,
+    http::{HttpRequest, HttpResponse},
+};
 
 /// How long a client may take to send the head of a request; also how long an idle connection is kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -36,23 +39,10 @@ const TOO_LARGE: &str = "the request is too large";
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub struct ServerRequest {
-    /// `GET` or `POST`.
-    pub method: &'static str,
     /// The path.
     pub path: String,
-    /// The query string, without the question mark; empty for none.
-    pub query: String,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-}
-
-impl ServerRequest {
-    /// The first value of this header, if it is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
+    /// The rest of it.
+    pub http: HttpRequest,
 }
 
 /// Why the server does not serve.
@@ -134,11 +124,13 @@ async fn respond<H: Fn(ServerRequest) -> HttpResponse>(
         Err(_) => return refusal(StatusCode::BAD_REQUEST, "the request breaks off"),
     };
     let answer = handler(ServerRequest {
-        method,
         path: parts.uri.path().to_owned(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: parts.headers,
-        body,
+        http: HttpRequest {
+            method,
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: texts(&parts.headers),
+            body,
+        },
     });
     let mut response = hyper::Response::new(Full::new(answer.body));
     match StatusCode::from_u16(answer.status) {
@@ -151,6 +143,12 @@ async fn respond<H: Fn(ServerRequest) -> HttpResponse>(
         }
     }
     response
+}
+
+/// Headers as texts; their names are in lower case already.
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }
 
 fn refusal(status: StatusCode, why: &'static str) -> hyper::Response<Full<Bytes>> {

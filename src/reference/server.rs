@@ -2,8 +2,8 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
@@ -13,9 +13,14 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use super::http::{self, ServerRequest};
 use crate::{
     model::forward::Forward,
-    spec::law::Law,
+    spec::law::{Law, OperationIx},
     target::clock::Clock,
-    wire::{self, Answer, Body, RequestFault, http::HttpResponse},
+    wire::{
+        self, Answer, Body, RequestFault, Style,
+        http::HttpResponse,
+        sign::Credentials,
+        verify::{self, SignatureFault, Verifier},
+    },
 };
 
 /// Where a client moves the server's clock: `POST` with `{"seconds": N}`.
@@ -30,7 +35,14 @@ pub struct Reference {
     law: Arc<Law>,
     forward: Arc<Mutex<Forward>>,
     clock: Clock,
+    /// Looks at signatures, if they are to be looked at.
+    verifier: Option<Arc<Mutex<Verifier>>>,
 }
+
+/// Signatures of this protocol are not verified.
+#[derive(Debug, thiserror::Error)]
+#[error("signatures can be verified for the protocol `rpc` only, not for the one of the cloud `{0}`")]
+pub struct NotVerified(String);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,7 +53,20 @@ struct Advance {
 impl Reference {
     /// A server with an empty world. `seed` decides the names that it makes up, `clock` is its time.
     pub fn new(law: Arc<Law>, seed: u64, clock: Clock) -> Reference {
-        Reference { forward: Arc::new(Mutex::new(Forward::new(law.clone(), seed))), law, clock }
+        Reference { forward: Arc::new(Mutex::new(Forward::new(law.clone(), seed))), law, clock, verifier: None }
+    }
+
+    /// The same server, but requests must be signed with this key. The time of signing is held against the real time,
+    /// whatever the server's own clock says.
+    ///
+    /// # Errors
+    ///
+    /// Signatures of its protocol are not verified.
+    pub fn verifying(self, credentials: Credentials) -> Result<Reference, NotVerified> {
+        if !verify::is_offered(self.law.wire.protocol) {
+            return Err(NotVerified(self.law.cloud.to_string()));
+        }
+        Ok(Reference { verifier: Some(Arc::new(Mutex::new(Verifier::new(credentials)))), ..self })
     }
 
     /// Answers one HTTP request.
@@ -54,46 +79,76 @@ impl Reference {
     }
 
     fn operate(&self, request: &ServerRequest) -> HttpResponse {
-        match wire::decode_request(&self.law, request.method, &request.query, &request.body) {
-            Ok((operation, decoded)) => {
-                // A poisoned lock means that another request panicked; the world itself is replaced as a whole, never
-                // left half changed.
-                let mut forward = self.forward.lock().unwrap_or_else(PoisonError::into_inner);
-                let answer = forward.answer(&decoded, self.clock.now());
-                drop(forward);
-                self.encode(operation, &answer)
+        let (http, style) = (&request.http, wire::style(&self.law, &request.http));
+        if let Some(verifier) = &self.verifier {
+            // Whoever panicked with the lock has left the nonces whole: they are added one by one.
+            let mut verifier = verifier.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(fault) = verifier.check(http, SystemTime::now()) {
+                return self.refuse(&style, self.signature_code(&fault), &fault.to_string());
             }
-            Err(fault) => self.refuse(&fault),
+        }
+        match wire::decode_request(&self.law, http) {
+            Ok(decoded) => {
+                let answer = self.forward().answer(&decoded, self.clock.now());
+                self.encode(&style, decoded.operation, &answer)
+            }
+            Err(fault) => self.refuse(&style, self.request_code(&fault), &fault.to_string()),
         }
     }
 
-    fn encode(&self, operation: crate::spec::law::OperationIx, answer: &Answer) -> HttpResponse {
+    fn forward(&self) -> MutexGuard<'_, Forward> {
+        // A poisoned lock means that another request panicked; the world itself is replaced as a whole, never left half
+        // changed.
+        self.forward.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn encode(&self, style: &Style, operation: OperationIx, answer: &Answer) -> HttpResponse {
         let id = answer.request_id.as_deref().unwrap_or_default();
         let body = match &answer.body {
-            Body::Success(tree) => wire::encode_success(&self.law, operation, id, tree),
-            Body::Error { code, message } => wire::encode_error(&self.law, id, code, message),
-            Body::Unreadable { why } => wire::encode_error(&self.law, id, "LawError", why),
+            Body::Success(tree) => wire::encode_success(&self.law, style, operation, id, tree),
+            Body::Error { code, message } => wire::encode_error(&self.law, style, id, code, message),
+            Body::Unreadable { why } => wire::encode_error(&self.law, style, id, "LawError", why),
         };
-        self.respond(answer.status, body)
+        self.respond(style, answer.status, body)
     }
 
     /// A request that names no operation of the law gets the first of the codes that say so.
-    fn refuse(&self, fault: &RequestFault) -> HttpResponse {
-        let code = self.law.codes.unimplemented.first().map_or("UnknownOperation", String::as_str);
-        let mut dice = crate::model::forward::Dice::new(self.clock.now().0);
-        self.respond(400, wire::encode_error(&self.law, &dice.request_id(), code, &fault.to_string()))
+    fn request_code(&self, fault: &RequestFault) -> &str {
+        let codes = &self.law.codes;
+        let version = codes.version.as_deref().filter(|_| matches!(fault, RequestFault::Version { .. }));
+        version.unwrap_or_else(|| codes.unimplemented.first().map_or("UnknownOperation", String::as_str))
     }
 
-    fn respond(&self, status: u16, body: Bytes) -> HttpResponse {
-        let content_type = wire::answer_type(&self.law).to_owned();
+    fn signature_code(&self, fault: &SignatureFault) -> &str {
+        let codes = &self.law.codes;
+        let code = match fault {
+            SignatureFault::Incomplete(_) => &codes.incomplete,
+            SignatureFault::UnknownKey => &codes.unknown_key,
+            SignatureFault::Timestamp => &codes.timestamp,
+            SignatureFault::Expired => &codes.expired,
+            SignatureFault::Mismatch { .. } => &codes.signature,
+            SignatureFault::Replayed => &codes.replayed,
+        };
+        code.as_deref().or(codes.undocumented.as_deref()).unwrap_or("NotSigned")
+    }
+
+    /// An answer to a request that never gets as far as an operation.
+    fn refuse(&self, style: &Style, code: &str, message: &str) -> HttpResponse {
+        let status = self.law.codes.status.get(code).copied().unwrap_or(400);
+        let id = self.forward().request_id();
+        self.respond(style, status, wire::encode_error(&self.law, style, &id, code, message))
+    }
+
+    fn respond(&self, style: &Style, status: u16, body: Bytes) -> HttpResponse {
+        let content_type = wire::answer_type(&self.law, style).to_owned();
         HttpResponse { status, headers: vec![("content-type".into(), content_type)], body }
     }
 
     fn advance(&self, request: &ServerRequest) -> HttpResponse {
-        if request.method != "POST" {
+        if request.http.method != "POST" {
             return plain(405, "The clock is advanced with POST.");
         }
-        match serde_json::from_slice::<Advance>(&request.body) {
+        match serde_json::from_slice::<Advance>(&request.http.body) {
             Ok(Advance { seconds }) if (0.0..=LONGEST_STEP).contains(&seconds) => {
                 if self.clock.advance(Duration::from_secs_f64(seconds)) {
                     plain(200, "")

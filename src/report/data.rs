@@ -30,6 +30,8 @@ pub struct Report {
     pub law: LawName,
     /// The seed of the random sequences.
     pub seed: u64,
+    /// What tells the tokens of this run from those of any other: a token begins with `eipcheck-`, this, and a hyphen.
+    pub nonce: String,
     /// Each reading with the choice that was in force.
     pub readings: BTreeMap<String, String>,
     /// Which operations the target implements, of those that the rules of this report need.
@@ -149,6 +151,9 @@ pub struct Exchange {
     pub received: u64,
     /// The HTTP method.
     pub method: String,
+    /// The query, if there is one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub query: String,
     /// The request's headers.
     pub headers: Vec<(String, String)>,
     /// The request's body.

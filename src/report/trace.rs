@@ -33,6 +33,8 @@ pub struct Line {
     pub step: usize,
     /// True for the clean-up after the scenario, which is not judged.
     pub cleanup: bool,
+    /// What the scenario's tokens begin with: token 1 is this text, a hyphen and 1.
+    pub tokens: String,
     /// The request in terms of handles; none for a probe of an unknown operation.
     pub call: Option<CallFile>,
     /// What was sent and received.
@@ -41,11 +43,13 @@ pub struct Line {
 
 /// Where in a scenario an exchange belongs.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Place {
+pub struct Place<'a> {
     /// The number of the step, from 1.
     pub step: usize,
     /// True after the scenario's end.
     pub cleanup: bool,
+    /// What the scenario's tokens begin with.
+    pub tokens: &'a str,
 }
 
 /// Writes a trace; shared by all workers.
@@ -62,12 +66,13 @@ impl TraceWriter {
     }
 
     /// Writes an exchange. A line that cannot be written is lost, but not the run.
-    pub fn write(&self, law: &Law, scenario: &str, place: Place, call: Option<&Call>, exchange: &Exchange) {
+    pub fn write(&self, law: &Law, scenario: &str, place: Place<'_>, call: Option<&Call>, exchange: &Exchange) {
         let line = Line {
             format: FORMAT,
             scenario: scenario.to_owned(),
             step: place.step,
             cleanup: place.cleanup,
+            tokens: place.tokens.to_owned(),
             call: call.map(|c| CallFile::new(law, c)),
             exchange: exchange.clone(),
         };

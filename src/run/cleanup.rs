@@ -12,7 +12,10 @@ use crate::{
     model::{assess::assess, effect, value::Value, world::World},
     oracle::handles::seen_text,
     report::data::Leftover,
-    scenario::step::{Call, Symbol},
+    scenario::{
+        draft,
+        step::{Call, Symbol},
+    },
     spec::{
         file::{Defect, FieldKind, ScalarType},
         law::{KindIx, Law, OperationIx, ParamIx, Reference},
@@ -20,6 +23,8 @@ use crate::{
     wire::{Body, Request},
 };
 
+/// Where the numbers of the clean-up's tokens begin: above those of any scenario.
+const FIRST_TOKEN: u32 = 1 << 20;
 /// How often everything that is left is tried.
 const ROUNDS: u32 = 5;
 
@@ -66,10 +71,11 @@ pub async fn clean_up(session: &mut Session<'_>) {
         .collect();
 }
 
-/// What the target said that it created, and what the model has learnt of besides, as far as the law can remove it.
+/// What the target said that it created, and what the model has learnt of besides and has not seen go, as far as the
+/// law can remove it.
 fn known(law: &Law, session: &Session<'_>, belief: &World) -> Vec<Created> {
     let mut all = session.created.clone();
-    for (handle, resource) in belief.iter().filter(|(_, r)| r.live) {
+    for (handle, resource) in belief.iter().filter(|(_, r)| r.live || r.life.open().is_some()) {
         if let Some(id) = law[resource.kind].id.and_then(|id| seen_text(belief, handle, id)) {
             let created = Created { kind: resource.kind, id };
             if !all.contains(&created) {
@@ -129,7 +135,7 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
     for (place, (operation, param)) in law[created.kind].undo.iter().enumerate() {
         let last = place + 1 == law[created.kind].undo.len();
         let Some(call) = undo_call(&law, session, belief, *operation, *param, created) else { continue };
-        let Some(request) = call.resolve(&[]) else { continue };
+        let Some(request) = call.resolve(&law, &[], &session.tokens) else { continue };
         let assessment = assess(&law, belief, &request);
         if !assessment.refusals.is_empty() && assessment.open.is_none() && handle.is_some() && !insist {
             outcome = Attempt::Refused("something else has to go first".into());
@@ -179,7 +185,7 @@ fn is_unknown(law: &Law, operation: OperationIx, param: ParamIx, code: &str) -> 
 /// The request that removes something: its id, and for other required names what it refers to.
 fn undo_call(
     law: &Law,
-    session: &Session<'_>,
+    session: &mut Session<'_>,
     belief: &World,
     operation: OperationIx,
     param: ParamIx,
@@ -190,19 +196,31 @@ fn undo_call(
     let handle = belief.live_with_text(created.kind, id, &created.id);
     let mut args = Vec::new();
     for (ix, parameter) in spec.params.iter().enumerate() {
+        if parameter.required() && spec.token.as_ref().is_some_and(|t| t.param == ix as ParamIx) {
+            args.push((parameter.name.clone(), Symbol::Token(FIRST_TOKEN + session.spent)));
+            session.spent += 1;
+            continue;
+        }
         let text = if ix as ParamIx == param {
             created.id.clone()
-        } else if parameter.required() {
-            let reference = parameter.names?;
-            let believed = handle.and_then(|handle| {
-                let resource = belief.get(handle)?;
+        } else if parameter.required() && !parameter.names.is_empty() {
+            let believed = |reference: &Reference| {
+                let resource = belief.get(handle?)?;
                 let to = law[created.kind].fields.iter().zip(&resource.fields).find_map(|(f, v)| match v {
                     Value::Ref(to) if f.to == Some(reference.kind) => Some(*to),
                     _ => None,
                 })?;
                 seen_text(belief, to, reference.by)
-            });
-            believed.or_else(|| joined(law, session, created, reference))?
+            };
+            let joined = |reference: &Reference| joined(law, session, created, *reference);
+            let names = &parameter.names;
+            names.iter().find_map(believed).or_else(|| names.iter().find_map(joined))?
+        } else if draft::belongs(spec, ix as ParamIx) && parameter.names.is_empty() {
+            match draft::good_values(law, belief, spec, parameter).into_iter().next() {
+                Some(Symbol::Text(text)) => text,
+                _ if parameter.required() => return None,
+                _ => continue,
+            }
         } else {
             continue;
         };
@@ -221,7 +239,7 @@ fn joined(law: &Law, session: &Session<'_>, created: &Created, reference: Refere
         let text = |kind: KindIx| {
             request.args.iter().find_map(|(name, tree)| {
                 let param = params.iter().find(|p| p.name == *name)?;
-                tree.as_text().filter(|_| param.names.is_some_and(|r| r.kind == kind))
+                tree.as_text().filter(|_| param.reference_to(kind).is_some())
             })
         };
         (text(created.kind)? == &created.id).then(|| text(reference.kind).cloned())?

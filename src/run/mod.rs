@@ -24,6 +24,7 @@ pub mod summary;
 pub mod tally;
 
 use std::{
+    hash::{BuildHasher, RandomState},
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -33,6 +34,7 @@ use std::{
 };
 
 use globset::GlobSet;
+use rustc_hash::FxHashSet;
 use url::Url;
 
 use self::{
@@ -41,13 +43,18 @@ use self::{
     tally::Tally,
 };
 use crate::{
+    model::forward::Dice,
     oracle::{RuleSet, Settings},
     reference::server::{Reference, Running, start},
     report::{data::Report, trace::TraceWriter},
     scenario::atlas::Atlas,
-    spec::law::{Law, RuleIx},
-    target::{HttpTarget, NoAnswer, TargetError, TargetOptions, clock::Clock},
-    wire::sign::{Credentials, SignError, Signer},
+    spec::{
+        file::WireFault,
+        law::{Law, ProductIx, RuleIx},
+    },
+    target::{HttpTarget, NoAnswer, TargetError, TargetOptions, clock::Clock, http::is_loopback},
+    wire::Answer,
+    wire::sign::{Credentials, Manner, SignError, Signer},
 };
 
 /// What a run is asked to do.
@@ -55,8 +62,12 @@ use crate::{
 pub struct RunOptions {
     /// The target; none for the embedded server.
     pub url: Option<Url>,
+    /// Where requests to some products go, if not to `url`.
+    pub endpoints: Vec<(ProductIx, Url)>,
     /// The region that requests are signed for.
     pub region: String,
+    /// How requests are signed and sent.
+    pub manner: Manner,
     /// The seed of the random sequences.
     pub seed: u64,
     /// The most requests, clean-up not counted.
@@ -164,9 +175,31 @@ pub struct Context {
     /// All requests, clean-up included.
     sent: AtomicU64,
     tally: Mutex<Tally>,
+    /// Tells this run's tokens from those of any other run.
+    pub nonce: String,
+    /// Groups of scenarios so far.
+    groups: AtomicU64,
+    /// Every request id so far, if the law says that none is repeated.
+    request_ids: Mutex<RequestIds>,
 }
 
 impl Context {
+    /// A number for a group of scenarios that are played together.
+    fn next_group(&self) -> u64 {
+        self.groups.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What the tokens of one scenario of a group begin with. Depends on nothing that the target does, so that a run
+    /// with the same seed and nonce sends the same tokens.
+    pub fn tokens(&self, group: &str, number: usize) -> String {
+        format!("eipcheck-{}-{group}-{number}", self.nonce)
+    }
+
+    /// Takes note of the id of an answer, and notes a fault if another answer has had it.
+    pub fn note_request_id(&self, answer: &mut Answer) {
+        self.request_ids.lock().unwrap_or_else(PoisonError::into_inner).note(&self.law, answer);
+    }
+
     /// The counts so far.
     pub fn tally(&self) -> MutexGuard<'_, Tally> {
         // Counting does not panic half-way; a poisoned lock still holds sound counts.
@@ -234,6 +267,25 @@ impl Context {
     }
 }
 
+/// The request ids of a run.
+#[derive(Debug, Default)]
+pub struct RequestIds(FxHashSet<Arc<str>>);
+
+impl RequestIds {
+    /// Takes note of the id of an answer, and notes a fault if it is not the first with it. Nothing is kept where the law
+    /// does not mind.
+    pub fn note(&mut self, law: &Law, answer: &mut Answer) {
+        let Some(id) =
+            answer.request_id.as_ref().filter(|_| law.wire_rules.contains_key(&WireFault::RepeatedRequestId))
+        else {
+            return;
+        };
+        if !self.0.insert(id.clone()) {
+            answer.faults.push(WireFault::RepeatedRequestId);
+        }
+    }
+}
+
 /// Runs a law against a target. Watches `stop`, and comes to an orderly end when told to.
 ///
 /// # Errors
@@ -254,7 +306,9 @@ pub async fn run(
     observer.event(&Event::Started { target: &target, law: &law, options: &options });
     let context = Arc::new(Context {
         tally: Mutex::new(Tally::new(&law)),
+        request_ids: Mutex::default(),
         law: law.clone(),
+        nonce: nonce(&options),
         options,
         observer,
         trace: trace.transpose()?,
@@ -262,6 +316,7 @@ pub async fn run(
         started: OnceLock::new(),
         requests: AtomicU64::new(0),
         sent: AtomicU64::new(0),
+        groups: AtomicU64::new(0),
     });
     // Whoever named the wrong server wants to know before the planning, not after it.
     context.observer.event(&Event::Phase("looking for the target"));
@@ -285,6 +340,17 @@ pub async fn run(
     Ok(report)
 }
 
+/// What tells the tokens of this run from those of any other. A server of this run's own has met no other run's tokens,
+/// so that there the seed will do.
+fn nonce(options: &RunOptions) -> String {
+    let seed = match &options.url {
+        None => options.seed,
+        // The keys of a hasher are as random as the system can make them.
+        Some(_) => RandomState::new().hash_one(std::process::id()),
+    };
+    format!("{:016x}", Dice::new(seed).roll())
+}
+
 async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>, RunError> {
     let mut endpoints = Vec::new();
     for worker in 0..options.jobs.max(1) {
@@ -299,10 +365,11 @@ async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>
                 (url, clock, Some(server))
             }
         };
-        let loopback = crate::target::http::is_loopback(&url);
-        let credentials = Credentials::from_env_or_dummy(loopback)?;
-        let signer = Signer::new(credentials, options.region.clone(), law.wire.service.clone());
-        let target = HttpTarget::new(url, TargetOptions { signer, timeout: options.timeout })?;
+        let more = options.endpoints.clone();
+        let loopback = std::iter::once(&url).chain(more.iter().map(|(_, url)| url)).all(is_loopback);
+        let credentials = Credentials::from_env_or_dummy(&law.credentials, loopback)?;
+        let signer = Signer::new(credentials, options.region.clone(), options.manner);
+        let target = HttpTarget::new(url, TargetOptions { signer, timeout: options.timeout, endpoints: more })?;
         endpoints.push(Endpoint { target, clock, _server: server });
     }
     // Workers on one real target share its connections and its clock.
@@ -331,10 +398,12 @@ impl Workers {
     /// which they end.
     pub async fn play(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>) {
         let scenarios = Arc::new(scenarios);
+        let group = self.context.next_group().to_string();
         let next = Arc::new(AtomicUsize::new(0));
         let mut tasks = tokio::task::JoinSet::new();
         for worker in 0..self.endpoints.len().min(scenarios.len()) {
             let (this, scenarios, next, muted) = (self.clone(), scenarios.clone(), next.clone(), muted.clone());
+            let group = group.clone();
             tasks.spawn(async move {
                 let mut played = Vec::new();
                 loop {
@@ -344,7 +413,9 @@ impl Workers {
                         return played;
                     }
                     let settings = Settings { tolerance: TOLERANCE, muted: muted.clone() };
-                    let session = Session::new(&this.context, &this.endpoints[worker], &this.atlas, scenario, settings);
+                    let tokens = this.context.tokens(&group, number);
+                    let endpoint = &this.endpoints[worker];
+                    let session = Session::new(&this.context, endpoint, &this.atlas, scenario, settings, tokens);
                     let result = session.play().await;
                     this.context.observer.event(&Event::Played { context: &this.context, result: &result });
                     played.push((number, result));

@@ -25,7 +25,7 @@ use crate::{
     },
     spec::{
         file::ScalarType,
-        law::{Law, OperationIx},
+        law::{Law, OperationIx, ProductIx},
     },
     target::NoAnswer,
     wire::{self, Answer, Body},
@@ -81,11 +81,12 @@ pub async fn probe(
     let goal = Scenario::Planned { rule: crate::spec::law::RuleIx(0), steps: Vec::new() };
     for (ix, operation) in law.operations() {
         let call = question(law, ix, &mut dice);
-        let Some(request) = call.resolve(&[]) else {
+        let tokens = context.tokens("probe", ix.0 as usize);
+        let Some(request) = call.resolve(law, &[], &tokens) else {
             found.push(None);
             continue;
         };
-        let mut session = Session::new(context, endpoint, &atlas, &goal, Settings::default());
+        let mut session = Session::new(context, endpoint, &atlas, &goal, Settings::default(), tokens);
         session.played.name = "probe".into();
         match session.exchange(&request, &call).await {
             Ok((_, answer)) => {
@@ -100,7 +101,8 @@ pub async fn probe(
             Err(_) => found.push(None),
         }
     }
-    let mut session = Session::new(context, endpoint, &atlas, &goal, Settings::default());
+    let tokens = context.tokens("strays", 0);
+    let mut session = Session::new(context, endpoint, &atlas, &goal, Settings::default(), tokens);
     session.played.name = "probe".into();
     cleanup::clean_up_strays(&mut session, &strays).await;
     let leftovers = std::mem::take(&mut session.played.leftovers);
@@ -138,7 +140,7 @@ pub async fn yardstick(context: &Context, endpoint: &Endpoint) -> Result<Yardsti
     context.count_request();
     context.count_sent();
     let from = endpoint.clock.now();
-    let exchange = endpoint.target.send_raw(law, NOBODYS, &[]).await;
+    let exchange = endpoint.target.send_raw(law, ProductIx(0), NOBODYS, &[]).await;
     let record = record(&exchange, Interval { from, to: endpoint.clock.now() });
     if let Some(trace) = &context.trace {
         trace.write(law, "probe", Place::default(), None, &record);
@@ -160,7 +162,7 @@ fn is_implemented(law: &Law, name: &str, yardstick: &Yardstick, raw: &RawAnswer,
         _ => None,
     };
     if let Some(code) = code(answer)
-        && law.codes.unimplemented.iter().any(|c| **c == *code)
+        && (law.codes.unimplemented.iter().any(|c| **c == *code) || law.codes.turns_away(&code))
     {
         return Some(false);
     }
@@ -206,7 +208,8 @@ async fn ask_properly(
         let operation = &law[ix];
         let atlas = Atlas::new(law, |o| known(o, found));
         let scenario = Scenario::Planned { rule: operation.accepts, steps };
-        let mut session = Session::new(context, endpoint, &atlas, &scenario, Settings::default());
+        let tokens = context.tokens("ask", ix.0 as usize);
+        let mut session = Session::new(context, endpoint, &atlas, &scenario, Settings::default(), tokens);
         session.played.name = format!("probe {}", operation.name);
         let asked = session.play().await;
         let mut leftovers = asked.leftovers;
@@ -245,12 +248,13 @@ fn question(law: &Law, ix: OperationIx, dice: &mut Dice) -> Call {
         if !draft::belongs(operation, place as u32) {
             continue;
         }
-        let value = match param.names {
+        let value = match param.names.first() {
             Some(reference) => law[reference.kind].fields[reference.by as usize]
                 .mint
                 .as_ref()
                 .map(|mint| Symbol::Text(dice.mint(mint).into())),
-            None => param.examples.first().map(|e| Symbol::Text(e.as_str().into())),
+            None if operation.token.as_ref().is_some_and(|t| t.param == place as u32) => Some(Symbol::Token(1)),
+            None => draft::examples(law, param).next(),
         };
         if let Some(value) = value {
             let value = if param.kind == ScalarType::List { Symbol::List(vec![value]) } else { value };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::TOLERANCE;
+use super::{RequestIds, TOLERANCE};
 use crate::{
     model::time::{Interval, Moment},
     oracle::{
@@ -32,18 +32,24 @@ pub fn recheck(law: &Arc<Law>, lines: &[Line]) -> Rechecked {
     for line in lines.iter().filter(|l| !l.scenario.starts_with("probe") && !l.cleanup) {
         scenarios.entry(&line.scenario).or_default().push(line);
     }
+    let mut request_ids = RequestIds::default();
     let mut found = Rechecked { scenarios: scenarios.len() as u64, ..Rechecked::default() };
     for (name, lines) in scenarios {
         let mut oracle = Oracle::new(law.clone(), Settings { tolerance: TOLERANCE, muted: Arc::default() });
         for line in lines {
-            let request = line.call.as_ref().and_then(|c| c.read(law).ok()).and_then(|c| c.resolve(oracle.worlds()));
+            let request = line
+                .call
+                .as_ref()
+                .and_then(|c| c.read(law).ok())
+                .and_then(|c| c.resolve(law, oracle.worlds(), &line.tokens));
             let (Some(request), Some(raw)) = (request, &line.exchange.answer) else { break };
             let response = HttpResponse {
                 status: raw.status,
                 headers: raw.headers.clone(),
                 body: raw.body.clone().into_bytes().into(),
             };
-            let answer = wire::decode_answer(law, request.operation, &response);
+            let mut answer = wire::decode_answer(law, request.operation, &response);
+            request_ids.note(law, &mut answer);
             let interval = Interval { from: Moment(line.exchange.sent), to: Moment(line.exchange.received) };
             let judgement = oracle.judge(&request, interval, &answer);
             found.violations.extend(judgement.faults.into_iter().map(|f| (name.to_owned(), f)));

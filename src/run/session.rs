@@ -21,7 +21,7 @@ use crate::{
         step::{Call, Step},
         strategy::{Strategies, Walk},
     },
-    spec::law::{Change, Demand, FieldIx, KindIx, Law, OperationIx, OutputFrom, RuleIx, ShownFrom},
+    spec::law::{Change, Demand, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
     target,
     wire::{self, Answer, Body, Request, Tree},
 };
@@ -114,6 +114,10 @@ pub struct Session<'a> {
     scenario: &'a Scenario,
     pub(super) oracle: Oracle,
     muted: Arc<RuleSet>,
+    /// What the tokens of this session begin with.
+    pub(super) tokens: String,
+    /// How many tokens the clean-up has used.
+    pub(super) spent: u32,
     pub(super) created: Vec<Created>,
     /// Requests that the target accepted.
     pub(super) accepted: Vec<Request>,
@@ -123,13 +127,14 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// A scenario before its first step.
+    /// A scenario before its first step. `tokens` is what its tokens begin with; no other scenario's may.
     pub fn new(
         context: &'a Context,
         endpoint: &'a Endpoint,
         atlas: &'a Atlas,
         scenario: &'a Scenario,
         settings: Settings,
+        tokens: String,
     ) -> Self {
         let goal = match scenario {
             Scenario::Planned { rule, .. } => Some(*rule),
@@ -141,6 +146,8 @@ impl<'a> Session<'a> {
             atlas,
             scenario,
             muted: settings.muted.clone(),
+            tokens,
+            spent: 0,
             oracle: Oracle::new(context.law.clone(), settings),
             created: Vec::new(),
             accepted: Vec::new(),
@@ -184,8 +191,7 @@ impl<'a> Session<'a> {
 
     async fn wander(&mut self, walk: &mut Walk<'_>, length: usize) -> Result<(), End> {
         for _ in 0..length {
-            let changing = self.oracle.worlds().iter().any(|w| !w.timers.is_empty());
-            if changing && walk.below(4) == 0 {
+            if !self.is_settled() && walk.below(4) == 0 {
                 self.settle().await?;
                 continue;
             }
@@ -209,7 +215,7 @@ impl<'a> Session<'a> {
         let law = &self.context.law;
         for _ in 0..8 {
             let Some(call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
-            let Some(request) = call.resolve(self.oracle.worlds()) else { continue };
+            let Some(request) = call.resolve(law, self.oracle.worlds(), &self.tokens) else { continue };
             let rules = self.oracle.foresee(&request);
             let about_answers = |r: RuleIx| matches!(law[r].demand, Demand::Answer | Demand::Form | Demand::Code);
             let harmful = rules.iter().any(|r| self.muted.contains(r) && !about_answers(r));
@@ -223,7 +229,7 @@ impl<'a> Session<'a> {
     /// Looks at everything of which something is unconfirmed.
     async fn look_around(&mut self) -> Result<(), End> {
         for look in self.atlas.looks_at_unconfirmed(&self.context.law, self.oracle.worlds()) {
-            if look.resolve(self.oracle.worlds()).is_some() {
+            if look.resolve(&self.context.law, self.oracle.worlds(), &self.tokens).is_some() {
                 self.call(&look).await?;
             }
         }
@@ -237,6 +243,7 @@ impl<'a> Session<'a> {
         let mut waited = Duration::ZERO;
         let mut pause = Duration::from_millis(20);
         loop {
+            let over = self.is_settled();
             // By its usual moment a change is expected to be over; only by its latest must it be.
             let now = self.endpoint.clock.now();
             let timers = self.oracle.worlds().iter().flat_map(|w| &w.timers);
@@ -244,13 +251,18 @@ impl<'a> Session<'a> {
                 self.wait_until(usually).await?;
             }
             for look in &looks {
-                if look.resolve(self.oracle.worlds()).is_some() {
+                if look.resolve(&self.context.law, self.oracle.worlds(), &self.tokens).is_some() {
                     self.call_again(look).await?;
                 }
             }
             self.oracle.pass_time(self.endpoint.clock.now());
-            if !self.oracle.worlds().iter().any(|w| !w.timers.is_empty()) {
+            if over {
                 return Ok(());
+            }
+            // That all is over may have been seen at one resource before another had its turn: each is looked at once
+            // more, or the answer to a later request would be blamed for what has not happened there.
+            if self.is_settled() {
+                continue;
             }
             if waited >= self.context.options.patience {
                 return Err(End::Indeterminate(format!("a change was still under way after {waited:?}")));
@@ -263,6 +275,11 @@ impl<'a> Session<'a> {
             waited += pause;
             pause = (pause * 2).min(Duration::from_secs(1));
         }
+    }
+
+    /// True if nothing is under way.
+    fn is_settled(&self) -> bool {
+        !self.oracle.worlds().iter().any(|w| !w.timers.is_empty())
     }
 
     /// Waits on the target's clock.
@@ -291,7 +308,7 @@ impl<'a> Session<'a> {
         if self.context.is_over() {
             return Err(End::Over);
         }
-        let Some(request) = call.resolve(self.oracle.worlds()) else {
+        let Some(request) = call.resolve(&self.context.law, self.oracle.worlds(), &self.tokens) else {
             return Err(End::Indeterminate(format!(
                 "{}: the target has not shown a value that this request needs",
                 call.display(&self.context.law)
@@ -329,7 +346,8 @@ impl<'a> Session<'a> {
     fn is_throttled(&self, answer: &Answer) -> bool {
         match &answer.body {
             Body::Error { code, .. } => {
-                answer.status == 429 || self.context.law.codes.throttled.iter().any(|c| **c == **code)
+                let codes = &self.context.law.codes;
+                answer.status == 429 || codes.throttled.iter().chain(&codes.busy).any(|c| **c == **code)
             }
             Body::Unreadable { .. } => matches!(answer.status, 429 | 503),
             Body::Success(_) => false,
@@ -348,14 +366,18 @@ impl<'a> Session<'a> {
         let interval = Interval { from, to: self.endpoint.clock.now() };
         let record = record(&exchange, interval);
         if let Some(trace) = &self.context.trace {
-            let place = Place { step: self.played.steps.len(), cleanup: self.cleaning };
+            let place = Place { step: self.played.steps.len(), cleanup: self.cleaning, tokens: &self.tokens };
             trace.write(law, &self.played.name, place, Some(call), &record);
         }
         if !self.cleaning {
             self.played.exchanges.push((self.played.steps.len(), record));
         }
         match exchange.outcome {
-            Ok(response) => Ok((interval, wire::decode_answer(law, request.operation, &response))),
+            Ok(response) => {
+                let mut answer = wire::decode_answer(law, request.operation, &response);
+                self.context.note_request_id(&mut answer);
+                Ok((interval, answer))
+            }
             Err(why) => Err(why.to_string()),
         }
     }
@@ -391,6 +413,7 @@ pub fn record(exchange: &target::Exchange, interval: Interval) -> Exchange {
         sent: interval.from.0,
         received: interval.to.0,
         method: request.method.to_string(),
+        query: request.query,
         headers: request.headers,
         body: String::from_utf8_lossy(&request.body).into_owned(),
         answer: exchange.outcome.as_ref().ok().map(|response| RawAnswer {
@@ -417,14 +440,14 @@ pub fn created_by(law: &Law, operation: OperationIx, answer: &Answer) -> Vec<Cre
                 for (var, path) in paths {
                     let kind = operation.vars[*var as usize].kind;
                     let is_id = law[kind].id.is_some_and(|id| path.0 == [id]);
-                    if let (true, true, Some(id)) = (creates(kind), is_id, value.as_text()) {
+                    if let (true, true, Some(id)) = (creates(kind), is_id, value.as_single()) {
                         found.push(Created { kind, id: id.clone() });
                     }
                 }
             }
-            OutputFrom::One { kind, .. } if creates(*kind) => found.extend(own_id(law, *kind, value)),
+            OutputFrom::One { kind, .. } if creates(*kind) => found.extend(ids(law, *kind, value, &creates)),
             OutputFrom::Many { kind, .. } if creates(*kind) => {
-                found.extend(value.as_list().into_iter().flatten().filter_map(|item| own_id(law, *kind, item)));
+                found.extend(value.as_list().into_iter().flatten().flat_map(|item| ids(law, *kind, item, &creates)));
             }
             _ => {}
         }
@@ -433,9 +456,19 @@ pub fn created_by(law: &Law, operation: OperationIx, answer: &Answer) -> Vec<Cre
     found
 }
 
-fn own_id(law: &Law, kind: KindIx, item: &Tree) -> Option<Created> {
-    let id: FieldIx = law[kind].id?;
-    let shown =
-        law[kind].view.iter().find(|s| matches!(&s.from, ShownFrom::Paths(p) if p.iter().any(|p| p.0 == [id])))?;
-    Some(Created { kind, id: item.get(&shown.name)?.as_text()?.clone() })
+/// The ids in a view: its resource's own, and those of other resources that were created with it.
+fn ids(law: &Law, kind: KindIx, item: &Tree, creates: &impl Fn(KindIx) -> bool) -> Vec<Created> {
+    let shown = law[kind].view.iter().filter_map(|shown| {
+        let ShownFrom::Paths(paths) = &shown.from else { return None };
+        let kind = paths.iter().find_map(|path| names_at(law, kind, path))?;
+        Some(Created { kind, id: item.get(&shown.name)?.as_text()?.clone() })
+    });
+    shown.filter(|created| creates(created.kind)).collect()
+}
+
+/// The kind whose id a path ends in.
+fn names_at(law: &Law, start: KindIx, path: &Path) -> Option<KindIx> {
+    let (last, way) = path.0.split_last()?;
+    let kind = way.iter().try_fold(start, |kind, field| law[kind].fields[*field as usize].to)?;
+    (law[kind].id == Some(*last)).then_some(kind)
 }

@@ -7,7 +7,8 @@ use crate::{
     oracle::{RuleSet, Settings},
     scenario::{
         atlas::Atlas,
-        plan::{Search, Simulation, plan},
+        plan::{Search, plan},
+        simulation::Simulation,
         step::Step,
     },
     spec::law::{Law, OperationIx, RuleIx},
@@ -24,9 +25,9 @@ pub fn plan_everything(law: &Arc<Law>) -> Plans {
     plan_wanted(law, &law.rules().map(|(ix, _)| ix).collect(), &|_, _| true)
 }
 
-/// Plans for some rules of a law, with every operation at hand: the same ones that the rules have among all others, so
-/// that what a whole run has found is found again. `go_on` is told how many rules have none yet, and of how many, and
-/// ends the search by saying no.
+/// Plans for some rules of a law, with every operation at hand. Each rule that is reached among all others is reached
+/// alone, nearly always by the same steps, so that what a whole run has found is found again. `go_on` is told how many
+/// rules have none yet, and of how many, and ends the search by saying no.
 pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &dyn Fn(usize, usize) -> bool) -> Plans {
     let all: RuleSet = law.rules().map(|(ix, _)| ix).collect();
     let plan = |wanted: &RuleSet, walks| plan_around(law, &|_| true, wanted, &RuleSet::default(), walks, go_on);
@@ -36,7 +37,8 @@ pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &dyn Fn(usize, usize
             return plans;
         }
     }
-    // Where a walk leads depends on everything that it looks for.
+    // What the systematic search does not reach alone is looked for as a whole run does, which depends on all that is
+    // wanted.
     let mut plans = plan(&all, true);
     plans.retain(|rule, _| wanted.contains(*rule));
     plans

@@ -95,6 +95,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         target: target.to_owned(),
         law: LawName { cloud: law.cloud.to_string(), digest: law.digest.clone() },
         seed: context.options.seed,
+        nonce: context.nonce.clone(),
         readings: law.readings.iter().map(|r| (r.name.clone(), r.choice.clone())).collect(),
         operations: law
             .operations()

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use super::step::{Call, Symbol};
+use super::{
+    draft,
+    step::{Call, Symbol},
+};
 use crate::{
     model::{
         value::{Handle, Value},
         world::World,
     },
+    oracle::handles::seen_text,
     spec::{
-        file::FieldKind,
+        file::{FieldKind, ScalarType},
         law::{Change, FieldIx, KindIx, Law, OperationIx, OutputFrom, ParamIx, ShownFrom},
     },
 };
@@ -31,6 +35,66 @@ enum Reader {
     Within(FieldIx),
 }
 
+/// A request that shows resources by their ids.
+struct Look {
+    operation: OperationIx,
+    /// The parameter that names them.
+    param: ParamIx,
+    /// What else the request carries.
+    others: Vec<(Arc<str>, Symbol)>,
+    of: Vec<Handle>,
+}
+
+impl Look {
+    /// The request, if one of the resources has a name.
+    fn call(self, law: &Law, world: &World) -> Option<Call> {
+        let spec = &law[self.operation].params[self.param as usize];
+        let kind = world.get(*self.of.first()?)?.kind;
+        let by = spec.reference_to(kind)?.by;
+        let known = self.of.into_iter().filter(|h| seen_text(world, *h, by).is_some());
+        let symbols: Vec<Symbol> = known.filter_map(|h| Symbol::of(world, h, by)).collect();
+        let first = symbols.first()?.clone();
+        let symbol = if spec.kind == ScalarType::List { Symbol::List(symbols) } else { first };
+        let mut args = self.others;
+        args.push((spec.name.clone(), symbol));
+        Some(Call { operation: self.operation, args })
+    }
+}
+
+/// What a good request carries besides the name of a resource: what that refers to, and plain values. None if something
+/// of it cannot be had.
+fn others(
+    law: &Law,
+    world: &World,
+    operation: OperationIx,
+    param: ParamIx,
+    of: Handle,
+) -> Option<Vec<(Arc<str>, Symbol)>> {
+    let spec = &law[operation];
+    let mut args = Vec::new();
+    for (ix, other) in spec.params.iter().enumerate() {
+        if ix as ParamIx == param || !draft::belongs(spec, ix as ParamIx) {
+            continue;
+        }
+        let value = if other.names.is_empty() {
+            draft::good_values(law, world, spec, other).into_iter().next()
+        } else {
+            let references = world.get(of)?.fields.iter().filter_map(|value| match value {
+                Value::Ref(to) => Some(*to),
+                _ => None,
+            });
+            let by = |to: Handle| Some((to, other.reference_to(world.get(to)?.kind)?.by));
+            let mut named = references.filter_map(by).filter(|(to, by)| seen_text(world, *to, *by).is_some());
+            named.find_map(|(to, by)| Symbol::of(world, to, by)).map(|symbol| match other.kind {
+                ScalarType::List => Symbol::List(vec![symbol]),
+                _ => symbol,
+            })
+        };
+        args.push((other.name.clone(), value?));
+    }
+    Some(args)
+}
+
 impl Atlas {
     /// Works everything out. Only operations for which `available` holds are used.
     pub fn new(law: &Law, available: impl Fn(OperationIx) -> bool) -> Atlas {
@@ -46,9 +110,9 @@ impl Atlas {
             }
             for output in operation.output.iter().filter(|_| operation.reads) {
                 let OutputFrom::Selected { kind, by, .. } = &output.from else { continue };
-                let by_id = by
-                    .iter()
-                    .find(|p| operation.params[**p as usize].names.is_some_and(|r| law[*kind].id == Some(r.by)));
+                let by_id = by.iter().find(|p| {
+                    operation.params[**p as usize].reference_to(*kind).is_some_and(|r| law[*kind].id == Some(r.by))
+                });
                 if let Some(by_id) = by_id {
                     readers[kind.0 as usize].get_or_insert(Reader::Direct(ix, *by_id));
                 }
@@ -97,34 +161,24 @@ impl Atlas {
         self.readers[kind.0 as usize].is_some()
     }
 
-    /// Requests that show these resources: one for each kind, by their ids. What cannot be looked at, or has no name
-    /// yet, is left out.
+    /// Requests that show these resources, by their ids: as many as possible with each. What cannot be looked at, or has
+    /// no name yet, is left out.
     pub fn looks(&self, law: &Law, world: &World, handles: impl IntoIterator<Item = Handle>) -> Vec<Call> {
-        let mut calls: Vec<(OperationIx, ParamIx, Vec<Handle>)> = Vec::new();
+        let mut looks: Vec<Look> = Vec::new();
         for handle in handles {
             let Some((operation, param, handle)) = self.reader(world, handle) else { continue };
-            match calls.iter_mut().find(|(o, p, _)| (*o, *p) == (operation, param)) {
-                Some((_, _, list)) if list.contains(&handle) => {}
-                Some((_, _, list)) => list.push(handle),
-                None => calls.push((operation, param, vec![handle])),
+            let Some(others) = others(law, world, operation, param, handle) else { continue };
+            let several = law[operation].params[param as usize].kind == ScalarType::List;
+            let same = |l: &&mut Look| l.operation == operation && l.param == param && l.others == others;
+            if looks.iter().any(|l| l.operation == operation && l.param == param && l.of.contains(&handle)) {
+                continue;
+            }
+            match looks.iter_mut().find(same).filter(|_| several) {
+                Some(look) => look.of.push(handle),
+                None => looks.push(Look { operation, param, others, of: vec![handle] }),
             }
         }
-        calls
-            .into_iter()
-            .filter_map(|(operation, param, list)| {
-                let spec = &law[operation].params[param as usize];
-                let by = spec.names?.by;
-                let known = |h: &Handle| crate::oracle::handles::seen_text(world, *h, by).is_some();
-                let symbols: Vec<Symbol> =
-                    list.into_iter().filter(known).filter_map(|h| Symbol::of(world, h, by)).collect();
-                let symbol = if spec.kind == crate::spec::file::ScalarType::List {
-                    Symbol::List(symbols.clone())
-                } else {
-                    symbols.first()?.clone()
-                };
-                (!symbols.is_empty()).then(|| Call { operation, args: vec![(spec.name.clone(), symbol)] })
-            })
-            .collect()
+        looks.into_iter().filter_map(|look| look.call(law, world)).collect()
     }
 
     fn reader(&self, world: &World, handle: Handle) -> Option<(OperationIx, ParamIx, Handle)> {

@@ -2,23 +2,29 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use super::step::{Call, Symbol};
 use crate::{
     model::{
         forward::Dice,
         input::well_formed,
+        token::Use,
         value::{Handle, Value},
-        world::World,
+        world::{Lookup, World},
     },
     oracle::handles::seen_text,
     spec::{
         file::{Defect, Literal, ScalarType, Sent},
-        law::{FieldIx, KindIx, Law, Operation, OperationIx, Param, ParamIx},
+        law::{FieldIx, KindIx, Law, Operation, OperationIx, OutputFrom, Param, ParamIx, Reference},
     },
+    wire::Tree,
 };
 
 /// A text that is of no number, truth value, enumeration or name.
 const NONSENSE: &str = "eipcheck-nonsense";
+/// Texts of which one or the other does not have the form that a parameter asks for.
+const MISFITS: [&str; 5] = [NONSENSE, "eipcheck-n\u{f6}nsense", "eipcheck nonsense", "e", "0"];
 /// A parameter that no operation has.
 const UNDECLARED: &str = "EipcheckNoSuchParameter";
 
@@ -42,6 +48,8 @@ pub fn faults(operation: &Operation) -> Vec<Fault> {
                 Defect::Range => u8::from(param.min.is_some()) + u8::from(param.max.is_some()),
                 // In a list, the wrong element stands beside good ones, or alone.
                 Defect::Unknown | Defect::Malformed if param.kind == ScalarType::List => 2,
+                // A name of a thing of each kind that it may be.
+                Defect::Unknown | Defect::Stale => param.names.len() as u8,
                 _ => 1,
             };
             faults.extend((0..variants).map(|variant| Fault { param: Some(ix as ParamIx), defect: *defect, variant }));
@@ -67,10 +75,16 @@ pub fn nameable(world: &World, kind: KindIx, by: FieldIx, live: bool) -> Vec<Han
 /// Good values of a parameter in a world, the most natural first. Empty if there is none, as when it names a resource
 /// and there is no such resource.
 pub fn good_values(law: &Law, world: &World, operation: &Operation, param: &Param) -> Vec<Symbol> {
+    if operation.token.as_ref().is_some_and(|t| operation.params[t.param as usize].name == param.name) {
+        return vec![Symbol::fresh_token(world)];
+    }
     if param.filters.is_some() {
         return filter_values(law, world, operation, param);
     }
-    let single = single_values(world, param);
+    let mut single = single_values(law, world, param);
+    if single.is_empty() && !param.matches.is_empty() {
+        single = matching_values(law, world, operation, param);
+    }
     if param.kind != ScalarType::List {
         return single;
     }
@@ -84,16 +98,28 @@ pub fn good_values(law: &Law, world: &World, operation: &Operation, param: &Para
     lists
 }
 
-fn single_values(world: &World, param: &Param) -> Vec<Symbol> {
-    if let Some(reference) = param.names {
-        return nameable(world, reference.kind, reference.by, true)
-            .into_iter()
-            .filter_map(|h| Symbol::of(world, h, reference.by))
-            .collect();
+/// The examples that a parameter's row gives.
+pub fn examples(law: &Law, param: &Param) -> impl Iterator<Item = Symbol> {
+    param.examples.iter().map(|e| Symbol::Text(e.replace(HERE, &law.region).into()))
+}
+
+/// What stands for the region of the run in an example.
+const HERE: &str = "{region}";
+
+fn single_values(law: &Law, world: &World, param: &Param) -> Vec<Symbol> {
+    if !param.names.is_empty() {
+        let of_kind = |r: &Reference| {
+            let named = nameable(world, r.kind, r.by, true).into_iter();
+            named.filter_map(|h| Symbol::of(world, h, r.by)).collect::<Vec<_>>()
+        };
+        // One of each kind first: of a few that are tried, no kind should be left out.
+        let kinds: Vec<Vec<Symbol>> = param.names.iter().map(of_kind).chain([examples(law, param).collect()]).collect();
+        let most = kinds.iter().map(Vec::len).max().unwrap_or(0);
+        return (0..most).flat_map(|i| kinds.iter().filter_map(move |k| k.get(i)).cloned()).collect();
     }
     let text = |t: &str| Symbol::Text(t.into());
     if !param.examples.is_empty() {
-        return param.examples.iter().map(|e| text(e)).collect();
+        return examples(law, param).collect();
     }
     if !param.values.is_empty() {
         return param.values.iter().map(|v| Symbol::Text(v.clone())).collect();
@@ -113,9 +139,34 @@ fn single_values(world: &World, param: &Param) -> Vec<Symbol> {
     }
 }
 
+/// The kind of resource that a reading operation shows.
+fn shown_kind(operation: &Operation) -> Option<KindIx> {
+    operation.output.iter().find_map(|o| match &o.from {
+        OutputFrom::Selected { kind, .. } => Some(*kind),
+        _ => None,
+    })
+}
+
+/// Values that something that is there has where the parameter is compared.
+fn matching_values(law: &Law, world: &World, operation: &Operation, param: &Param) -> Vec<Symbol> {
+    let Some(kind) = shown_kind(operation) else { return Vec::new() };
+    let values = world.live(kind).flat_map(|(handle, _)| {
+        param.matches.iter().filter_map(move |path| match world.follow(law, handle, path) {
+            (Some((at, field)), Value::Text(_)) => Symbol::of(world, at, field),
+            _ => None,
+        })
+    });
+    let mut found: Vec<Symbol> = Vec::new();
+    for value in values {
+        if !found.contains(&value) {
+            found.push(value);
+        }
+    }
+    found
+}
+
 /// Filters on something that is there, and one that matches nothing.
 fn filter_values(law: &Law, world: &World, operation: &Operation, param: &Param) -> Vec<Symbol> {
-    use crate::spec::law::OutputFrom;
     let Some((name, values)) = param.filters else { return Vec::new() };
     let (name, values) = (&param.fields[name as usize].name, &param.fields[values as usize].name);
     let filter = |filter: &str, value: Symbol| {
@@ -124,11 +175,7 @@ fn filter_values(law: &Law, world: &World, operation: &Operation, param: &Param)
             (values.clone(), Symbol::List(vec![value])),
         ])])
     };
-    let kind = operation.output.iter().find_map(|o| match &o.from {
-        OutputFrom::Selected { kind, .. } => Some(*kind),
-        _ => None,
-    });
-    let Some(kind) = kind else { return Vec::new() };
+    let Some(kind) = shown_kind(operation) else { return Vec::new() };
     let mut found = Vec::new();
     for (filter_name, path) in &law[kind].filters {
         for (handle, _) in world.live(kind) {
@@ -153,6 +200,10 @@ pub fn with_fault(law: &Law, world: &World, good: &Call, fault: Fault, dice: &mu
         return Some(call);
     };
     let param = &operation.params[ix as usize];
+    let meant = match param.names.as_slice() {
+        [one] => Some(one),
+        several => several.get(fault.variant as usize),
+    };
     let value = match fault.defect {
         Defect::Required => {
             call.args.retain(|(n, _)| *n != param.name);
@@ -165,20 +216,28 @@ pub fn with_fault(law: &Law, world: &World, good: &Call, fault: Fault, dice: &mu
             let number = [below, above].into_iter().flatten().nth(fault.variant as usize)?;
             Symbol::Text(number.to_string().into())
         }
+        Defect::Form => {
+            let form = param.form.as_ref()?;
+            Symbol::Text(MISFITS.into_iter().find(|text| !form.is_match(text))?.into())
+        }
+        Defect::Length => {
+            // Too long, but otherwise of the right form.
+            let long = "e".repeat(param.longest? as usize + 1);
+            param.form.as_ref().is_none_or(|form| form.is_match(&long)).then(|| Symbol::Text(long.into()))?
+        }
         Defect::Malformed => {
-            let reference = param.names?;
-            if well_formed(law, reference.kind, reference.by, NONSENSE) {
+            if param.names.iter().any(|r| well_formed(law, r.kind, r.by, NONSENSE)) {
                 return None;
             }
             Symbol::Text(NONSENSE.into())
         }
         Defect::Unknown => {
-            let reference = param.names?;
+            let reference = meant?;
             let mint = law[reference.kind].fields[reference.by as usize].mint.as_ref()?;
             Symbol::Text(dice.mint(mint).into())
         }
         Defect::Stale => {
-            let reference = param.names?;
+            let reference = meant?;
             let gone = nameable(world, reference.kind, reference.by, false);
             Symbol::of(world, *gone.first()?, reference.by)?
         }
@@ -195,7 +254,33 @@ pub fn with_fault(law: &Law, world: &World, good: &Call, fault: Fault, dice: &mu
         value
     };
     set_arg(&mut call, &param.name, value);
+    if let (Defect::Unknown | Defect::Stale, Some(reference)) = (fault.defect, meant) {
+        tell_kind(operation, &mut call, param, Some(reference.kind));
+    }
     Some(call)
+}
+
+/// Lets a request say which kind of resource each of its names means, where a parameter tells that.
+pub fn tell_kinds(operation: &Operation, call: &mut Call) {
+    for param in &operation.params {
+        let kind = match call.args.iter().find(|(n, _)| *n == param.name) {
+            Some((_, Symbol::Of { kind, .. })) => Some(*kind),
+            Some((_, Symbol::Text(_))) => None,
+            _ => continue,
+        };
+        tell_kind(operation, call, param, kind);
+    }
+}
+
+/// The same for one of its names.
+fn tell_kind(operation: &Operation, call: &mut Call, param: &Param, kind: Option<KindIx>) {
+    let Some(told) = &param.told else { return };
+    let (by, Some(value)) = (&operation.params[told.by as usize], told.value(kind)) else { return };
+    let is_default = matches!(&by.default, Some(Literal::Text(text)) if **text == **value);
+    let said = call.args.iter().any(|(n, _)| *n == by.name);
+    if said || !is_default {
+        set_arg(call, &by.name, Symbol::Text(value.clone()));
+    }
 }
 
 /// Sets an argument, in place of one that is there.
@@ -215,6 +300,77 @@ pub fn rehearsal(law: &Law, good: &Call) -> Option<Call> {
     Some(call)
 }
 
+/// The request with a token that is new; none if the operation is never sent one.
+pub fn with_new_token(law: &Law, world: &World, good: &Call) -> Option<Call> {
+    with_token(law, good, Symbol::fresh_token(world))
+}
+
+/// The request with the token of an earlier one for the same operation.
+pub fn with_used_token(law: &Law, good: &Call, earlier: &Use) -> Option<Call> {
+    with_token(law, good, Symbol::of_token(&earlier.sent.token))
+}
+
+fn with_token(law: &Law, good: &Call, symbol: Symbol) -> Option<Call> {
+    let operation = &law[good.operation];
+    let param = &operation.params[operation.token.as_ref()?.param as usize];
+    if param.sent == Sent::Never {
+        return None;
+    }
+    let mut call = good.clone();
+    set_arg(&mut call, &param.name, symbol);
+    Some(call)
+}
+
+/// An earlier request with a token, once more as it was. None if a resource that it names has been forgotten.
+pub fn again(law: &Law, world: &World, earlier: &Use) -> Option<Call> {
+    let operation = &law[earlier.sent.operation];
+    let mut call = Call { operation: earlier.sent.operation, args: Vec::new() };
+    for (name, tree) in &earlier.sent.args {
+        let names = operation.params.iter().find(|p| p.name == *name).map_or(&[][..], |p| p.names.as_slice());
+        call.args.push((name.clone(), symbol_of(law, world, names, tree)?));
+    }
+    with_used_token(law, &call, earlier)
+}
+
+/// What was sent, in terms of handles.
+fn symbol_of(law: &Law, world: &World, names: &[Reference], tree: &Tree) -> Option<Symbol> {
+    let inner = |tree: &Tree| symbol_of(law, world, names, tree);
+    Some(match tree {
+        Tree::Text(text) => {
+            let named = names.iter().find_map(|r| match world.lookup(law, r.kind, r.by, text) {
+                Lookup::Live(handle) | Lookup::Gone(handle) => Some((handle, r.by)),
+                _ => None,
+            });
+            match named {
+                Some((handle, by)) => Symbol::of(world, handle, by)?,
+                None => Symbol::Text(text.clone()),
+            }
+        }
+        Tree::List(items) => Symbol::List(items.iter().map(inner).collect::<Option<_>>()?),
+        Tree::Struct(members) => {
+            let members = members.iter().map(|(name, tree)| Some((name.clone(), inner(tree)?)));
+            Symbol::Struct(members.collect::<Option<_>>()?)
+        }
+    })
+}
+
+/// The latest request of an operation that was accepted with a token.
+pub fn latest_use(world: &World, operation: OperationIx) -> Option<&Use> {
+    world.tokens.iter().rev().find(|used| used.sent.operation == operation && used.is_accepted())
+}
+
+/// Requests that show what the law says of tokens, made from good ones of one operation: with a new token as long as
+/// none has been accepted, then the same request again, and others with the same token.
+pub fn with_tokens(law: &Law, world: &World, operation: OperationIx, good: &[Call]) -> Vec<Call> {
+    match latest_use(world, operation) {
+        None => good.iter().filter_map(|call| with_new_token(law, world, call)).collect(),
+        Some(earlier) => {
+            let others = good.iter().filter_map(|call| with_used_token(law, call, earlier));
+            again(law, world, earlier).into_iter().chain(others).collect()
+        }
+    }
+}
+
 /// True if a good request carries the parameter.
 pub fn belongs(operation: &Operation, ix: ParamIx) -> bool {
     let param = &operation.params[ix as usize];
@@ -222,11 +378,12 @@ pub fn belongs(operation: &Operation, ix: ParamIx) -> bool {
     !rehearses && (param.required() || param.sent == Sent::Always)
 }
 
-/// True if a good request may carry the parameter or not.
+/// True if a good request may carry the parameter or not. Whether it carries a token is decided apart.
 pub fn is_choice(operation: &Operation, ix: ParamIx) -> bool {
     let param = &operation.params[ix as usize];
     let rehearses = operation.dry_run.is_some_and(|(p, _)| p == ix);
-    !rehearses && !param.required() && param.sent == Sent::Sometimes
+    let is_token = operation.token.as_ref().is_some_and(|t| t.param == ix);
+    !rehearses && !is_token && !param.required() && param.sent == Sent::Sometimes
 }
 
 /// The plainest good request, but for one parameter that is left out; none if another one cannot be had.
@@ -244,6 +401,7 @@ pub fn good_call_without(law: &Law, world: &World, operation: OperationIx, witho
             None => {}
         }
     }
+    tell_kinds(spec, &mut call);
     Some(call)
 }
 
@@ -253,12 +411,10 @@ pub fn good_calls(law: &Law, world: &World, operation: OperationIx, most: usize)
     let spec = &law[operation];
     let mut calls = vec![Call { operation, args: Vec::new() }];
     let mut missing = Vec::new();
-    for (ix, param) in spec.params.iter().enumerate().filter(|(ix, _)| belongs(spec, *ix as ParamIx)) {
+    for (_, param) in spec.params.iter().enumerate().filter(|(ix, _)| belongs(spec, *ix as ParamIx)) {
         let values = good_values(law, world, spec, param);
         if values.is_empty() {
-            if let (Some(reference), true) = (param.names, spec.params[ix].required() || param.sent == Sent::Always) {
-                missing.push(reference.kind);
-            }
+            missing.extend(param.names.iter().map(|r| r.kind));
             continue;
         }
         let mut more = Vec::new();
@@ -313,6 +469,9 @@ pub fn good_calls(law: &Law, world: &World, operation: OperationIx, most: usize)
             }
         }
     }
+    calls.iter_mut().for_each(|call| tell_kinds(spec, call));
+    let mut seen = FxHashSet::default();
+    calls.retain(|call| seen.insert(call.clone()));
     calls.truncate(most);
     Ok(calls)
 }

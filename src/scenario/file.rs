@@ -35,6 +35,8 @@ pub enum SymbolFile {
     Text(String),
     /// `kind#ordinal.field`: what that field turned out to be.
     Of(String),
+    /// A token by its number; the text that stands for it is another one in every scenario of every run.
+    Token(u32),
     /// Several.
     List(Vec<SymbolFile>),
     /// Named members.
@@ -100,6 +102,7 @@ impl SymbolFile {
     fn new(law: &Law, symbol: &Symbol) -> SymbolFile {
         match symbol {
             Symbol::Text(text) => SymbolFile::Text(text.to_string()),
+            Symbol::Token(number) => SymbolFile::Token(*number),
             Symbol::Of { kind, ordinal, field } => {
                 let name = &law[*kind].fields[*field as usize].name;
                 SymbolFile::Of(format!("{}.{name}", handles::name(law, *kind, *ordinal)))
@@ -114,6 +117,7 @@ impl SymbolFile {
     fn read(&self, law: &Law) -> Result<Symbol, StepError> {
         Ok(match self {
             SymbolFile::Text(text) => Symbol::Text(text.as_str().into()),
+            SymbolFile::Token(number) => Symbol::Token(*number),
             SymbolFile::Of(place) => {
                 let wrong = || StepError::Symbol(place.clone());
                 let (resource, field) = place.rsplit_once('.').ok_or_else(wrong)?;

@@ -7,14 +7,22 @@
 //! - [`atlas`]: which operation creates, shows and removes what, worked out from the law.
 //! - [`draft`]: arguments for an operation, right ones and wrong ones.
 //! - [`strategy`]: random drafts.
-//! - [`plan`]: for each rule, a short scenario that exercises it, found by searching the model.
+//! - [`simulation`]: the law played against itself, to try steps on.
+//! - [`plan`]: for each rule, a short scenario that exercises it, found by searching the model; [`aim`] says which state is
+//!   nearer to a rule, [`novelty`] which one is new, `build_up` walks at random, and [`strip`] drops what a scenario does
+//!   not need.
 //! - [`file`](mod@file): the form in which a scenario is written to disk.
 //!
 //! Imports `oracle`, `model`, `wire` and `spec`.
 
+pub mod aim;
 pub mod atlas;
+mod build_up;
 pub mod draft;
 pub mod file;
+pub mod novelty;
 pub mod plan;
+pub mod simulation;
 pub mod step;
 pub mod strategy;
+pub mod strip;

@@ -4,135 +4,51 @@
 //! fact is true that was not true in any state before (a resource of some kind has a field with some value, or refers
 //! to one in some state; so many of a kind are live; a value has become known): a *width-1* search (N. Lipovetzky and H.
 //! Geffner, "Width and serialization of classical planning problems", ECAI 2012). There are few such facts, so it goes
-//! deep quickly. Only then it goes on from states that are merely new in which two resources exist side by side (width 2, by whole
-//! resources), and last from those that are new in how the facts of one resource are combined.
+//! deep quickly. Only then it goes on from states that are merely new in which two resources exist side by side (width
+//! 2, by whole resources), and last from those that are new in how the facts of one resource are combined.
+//!
+//! Rules that need much to be there at once are not reached like that. Walks that build things up find most of them
+//! ([`mod@super::build_up`]). For the operations of those that are left it searches once more, from all states that it has
+//! come to: with only the operations that matter, and nearer to the rules' conditions first ([`Aim`]). The same law has
+//! the same suite.
+//!
 //! Each scenario is stripped afterwards of the steps that it does not need.
 
-use std::{
-    collections::BTreeMap,
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
-
-use rustc_hash::{FxHashSet, FxHasher};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
 use super::{
+    aim::Aim,
     atlas::Atlas,
+    build_up::build_up,
     draft,
+    novelty::{Look, Seen},
+    simulation::Simulation,
     step::{Call, Step},
+    strip::strip,
 };
 use crate::{
-    model::{
-        forward::{Dice, Forward},
-        time::{Interval, Moment},
-        value::{Handle, Value},
-        world::{Resource, World},
-    },
-    oracle::{
-        Oracle, RuleSet, Settings,
-        judge::{Judgement, Verdict},
-    },
+    model::forward::Dice,
+    oracle::{RuleSet, Settings},
     spec::{
-        file::{Defect, FieldKind},
-        law::{Change, KindIx, Law, Operation, OperationIx, Refusal, RuleIx},
+        file::Defect,
+        law::{Change, Law, OperationIx, Refusal, RuleIx, Undeclared},
     },
-    wire::Request,
 };
 
-/// How long a request takes in the simulation, in microseconds.
-const REQUEST: u64 = 1000;
 /// Live resources of one kind that a state may have before nothing more is added to it.
 const MOST_LIVE: usize = 3;
-/// Resources of one kind that are told from more of them.
-const MOST_ALIKE: usize = 2;
 /// States that the search goes on from at most, with all operations.
 const MOST_STATES: usize = 900;
-/// The seed of the walks: the same law has the same suite.
-const SEED: u64 = 6;
-/// Walks that build things up at random for what the search has not reached.
-const MOST_WALKS: usize = 1200;
-/// Steps of such a walk.
-const WALK_LENGTH: usize = 28;
-/// Steps of one that goes on from somewhere.
-const WALK_ON: usize = 10;
+/// Resources of one kind that are told from more of them, where something refers to them: in the search for everything,
+/// and where it aims at the rules of one operation.
+const MOST_ALIKE: usize = 2;
+const MOST_ALIKE_AIMED: usize = 3;
+/// States that it goes on from at most when it aims at the rules of one operation.
+const MOST_STATES_AIMED: usize = 600;
 /// Requests of one operation that are tried from a state.
 const MOST_REQUESTS: usize = 80;
-/// Requests of one operation among which such a walk chooses.
-const MOST_ON_THE_WAY: usize = 24;
-
-/// The law played against itself: the reference answers, the oracle judges.
-#[derive(Clone)]
-pub struct Simulation {
-    /// The reference.
-    pub forward: Forward,
-    /// The oracle.
-    pub oracle: Oracle,
-    now: Moment,
-}
-
-impl Simulation {
-    /// Nothing exists yet.
-    pub fn new(law: &Arc<Law>, settings: Settings) -> Simulation {
-        Simulation { forward: Forward::new(law.clone(), 1), oracle: Oracle::new(law.clone(), settings), now: Moment(0) }
-    }
-
-    /// Sends a request and judges the answer. None if an argument has not been seen.
-    pub fn call(&mut self, call: &Call) -> Option<(Request, Judgement)> {
-        let request = call.resolve(self.oracle.worlds())?;
-        let from = self.now;
-        let answer = self.forward.answer(&request, Moment(from.0 + REQUEST / 2));
-        self.now = Moment(from.0 + REQUEST);
-        let judgement = self.oracle.judge(&request, Interval { from, to: self.now }, &answer);
-        self.now = Moment(self.now.0 + 1);
-        Some((request, judgement))
-    }
-
-    /// Lets everything happen that is under way, and looks at it. The rules that the looks confirmed; none if something
-    /// went wrong.
-    pub fn settle(&mut self, atlas: &Atlas) -> Option<RuleSet> {
-        let law = self.oracle.law().clone();
-        let looks = atlas.looks_at_changing(&law, self.oracle.worlds());
-        let latest = self.oracle.worlds().iter().flat_map(|w| &w.timers).filter_map(|t| t.latest).max();
-        for moment in [self.forward.settled_at(), latest].into_iter().flatten() {
-            self.now = self.now.max(Moment(moment.0 + REQUEST));
-        }
-        self.forward.pass_time(self.now);
-        self.oracle.pass_time(self.now);
-        let mut passes = RuleSet::default();
-        for look in looks {
-            let (_, judgement) = self.call(&look)?;
-            if !matches!(judgement.verdict, Verdict::Explained) {
-                return None;
-            }
-            for rule in judgement.passes {
-                passes.insert(rule);
-            }
-        }
-        Some(passes)
-    }
-
-    /// Takes a step. The rules that it exercised; none if it cannot be taken.
-    pub fn take(&mut self, atlas: &Atlas, step: &Step) -> Option<RuleSet> {
-        self.try_step(atlas, step).map(|(passes, _)| passes)
-    }
-
-    /// Takes a step. The rules that it exercised, and whether the law is silent about it; none if it cannot be taken.
-    fn try_step(&mut self, atlas: &Atlas, step: &Step) -> Option<(RuleSet, bool)> {
-        match step {
-            Step::Settle => self.settle(atlas).map(|passes| (passes, false)),
-            Step::Call(call) => {
-                let (_, judgement) = self.call(call)?;
-                let explained = matches!(judgement.verdict, Verdict::Explained);
-                explained.then(|| (judgement.passes.into_iter().collect(), judgement.open))
-            }
-        }
-    }
-
-    /// True if something is under way.
-    pub fn is_changing(&self) -> bool {
-        self.oracle.worlds().iter().any(|w| !w.timers.is_empty())
-    }
-}
+/// Requests of one operation that are tried with a token.
+const MOST_WITH_TOKENS: usize = 12;
 
 /// What the search may use, and what it should find.
 pub struct Search<'a> {
@@ -146,13 +62,18 @@ pub struct Search<'a> {
     pub wanted: &'a RuleSet,
     /// Rules that no scenario may touch, except the one that is looked for: they are known to be broken.
     pub avoid: &'a RuleSet,
-    /// Walks at random for what the search has not reached. What they find depends on what else is looked for.
+    /// Goes on, by walks at random and by aiming, for what the systematic search has not reached. What that finds depends
+    /// on what else is looked for.
     pub walks: bool,
     /// Told now and then how many rules are still without a scenario; what was found is all there is once it says no.
     pub go_on: &'a dyn Fn(usize) -> bool,
 }
 
+/// For each rule the steps that exercise it, as far as they are found.
+pub(super) type Found = Vec<Option<Vec<Step>>>;
+
 /// A state that the search has reached.
+#[derive(Clone)]
 struct State {
     simulation: Simulation,
     steps: Vec<Step>,
@@ -160,15 +81,29 @@ struct State {
     open: bool,
 }
 
+impl State {
+    /// The state in which nothing exists.
+    fn nothing(law: &Arc<Law>) -> State {
+        let settings = Settings { tolerance: 0, muted: Arc::default() };
+        State { simulation: Simulation::new(law, settings), steps: Vec::new(), open: false }
+    }
+}
+
 /// For each rule that can be reached, a scenario, in the order of the rules.
-///
-/// First a systematic search; then, for rules that need much to be there at once, walks that build things up at random
-/// (from a fixed seed) and try at every step what is still looked for.
 pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
-    let mut found: Vec<Option<Vec<Step>>> = vec![None; search.law.rules.len()];
-    explore(search, &mut found);
+    let mut found: Found = vec![None; search.law.rules.len()];
+    let nothing = State::nothing(search.law);
+    let states = explore(search, vec![nothing], None, MOST_STATES, &mut found);
     if search.walks {
         build_up(search, &mut found);
+        for (operation, _) in search.law.operations() {
+            let mut rules = still_wanted(search, &found);
+            rules.retain(|rule| search.law[*rule].operation == Some(operation));
+            if !rules.is_empty() {
+                let aim = Aim::new(search.law, operation, &rules);
+                explore(search, states.clone(), Some(&aim), MOST_STATES_AIMED, &mut found);
+            }
+        }
     }
     let mut plans = Vec::new();
     for (ix, steps) in found.into_iter().enumerate() {
@@ -180,100 +115,13 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     plans
 }
 
-/// The rules that are wanted and not found, and the operations that could exercise them: all of them if a rule belongs
-/// to none.
-fn still_wanted(search: &Search<'_>, found: &[Option<Vec<Step>>]) -> Vec<RuleIx> {
+/// The rules that are wanted and not found.
+pub(super) fn still_wanted(search: &Search<'_>, found: &Found) -> Vec<RuleIx> {
     search.wanted.iter().filter(|r| found[r.0 as usize].is_none()).collect()
 }
 
-/// Walks that build things up, each from nothing.
-fn build_up(search: &Search<'_>, found: &mut [Option<Vec<Step>>]) {
-    let law = search.law;
-    let mut dice = Dice::new(SEED);
-    let builders: Vec<OperationIx> =
-        law.operations().filter(|(ix, o)| (search.available)(*ix) && !o.reads).map(|(ix, _)| ix).collect();
-    for walk in 0..MOST_WALKS {
-        let left = still_wanted(search, found);
-        if left.is_empty() || builders.is_empty() || !(search.go_on)(left.len()) {
-            return;
-        }
-        let about = |ix: OperationIx| left.iter().any(|r| law[*r].operation.is_none_or(|o| o == ix));
-        let asked: Vec<OperationIx> = builders.iter().copied().filter(|ix| about(*ix)).collect();
-        // What the operations in question name is wanted more than anything else.
-        let named: Vec<KindIx> = law
-            .operations()
-            .filter(|(ix, o)| about(*ix) && !o.reads)
-            .flat_map(|(_, o)| o.params.iter().filter_map(|p| p.names.map(|r| r.kind)))
-            .collect();
-        let mut simulation = Simulation::new(law, Settings::default());
-        let mut way: Vec<Step> = Vec::new();
-        // Most walks go on from somewhere on the way to where a rule of the same operation was exercised.
-        let near: Vec<&Vec<Step>> = found
-            .iter()
-            .enumerate()
-            .filter(|(ix, _)| law[RuleIx(*ix as u32)].operation.is_some_and(about))
-            .filter_map(|(_, steps)| steps.as_ref())
-            .collect();
-        if walk % 4 != 0
-            && let Some(steps) = near.get(dice.below(near.len()))
-        {
-            let part = steps.len() / 2 + dice.below(steps.len() / 2 + 1);
-            for step in &steps[..part] {
-                let mut after = simulation.clone();
-                if after.take(search.atlas, step).is_some() {
-                    simulation = after;
-                    way.push(step.clone());
-                }
-            }
-        }
-        let length = way.len() + if way.is_empty() { WALK_LENGTH } else { WALK_ON };
-        while way.len() < length {
-            let Some(step) = next_builder(search, &simulation, &builders, &asked, &named, &mut dice) else { break };
-            let mut after = simulation.clone();
-            let Some((passes, open)) = after.try_step(search.atlas, &step) else { continue };
-            // What the law is silent about is used only where nothing else leads on.
-            if (open && dice.below(2) > 0) || passes.iter().any(|r| search.avoid.contains(r)) {
-                continue;
-            }
-            simulation = after;
-            way.push(step);
-            // Now and then what is under way stays under way while the next thing happens.
-            if simulation.is_changing() && (is_due(&simulation) || dice.below(4) == 0) {
-                match simulation.take(search.atlas, &Step::Settle) {
-                    Some(_) => way.push(Step::Settle),
-                    None => break,
-                }
-            }
-            // Some names are learnt only by looking.
-            if has_unseen_names(law, &simulation) || dice.below(4) == 0 {
-                for look in search.atlas.looks_at_unconfirmed(law, simulation.oracle.worlds()) {
-                    let look = Step::Call(look);
-                    let mut after = simulation.clone();
-                    if after.take(search.atlas, &look).is_some() {
-                        simulation = after;
-                        way.push(look);
-                    }
-                }
-            }
-            for step in steps_from(search, Some(&about), &simulation, found) {
-                let mut trial = simulation.clone();
-                let Some(passes) = trial.take(search.atlas, &step) else { continue };
-                note_found(search, found, &passes, &way, std::slice::from_ref(&step));
-                // A change is confirmed only by looking.
-                let mut steps = vec![step];
-                for look in search.atlas.looks_at_unconfirmed(law, trial.oracle.worlds()) {
-                    steps.push(Step::Call(look));
-                    let Some(passes) = trial.take(search.atlas, &steps[steps.len() - 1]) else { break };
-                    note_found(search, found, &passes, &way, &steps);
-                }
-            }
-        }
-        tracing::debug!(walk, left = left.len(), "walked");
-    }
-}
-
 /// Notes the rules that the last of some steps exercised.
-fn note_found(search: &Search<'_>, found: &mut [Option<Vec<Step>>], passes: &RuleSet, way: &[Step], steps: &[Step]) {
+pub(super) fn note_found(search: &Search<'_>, found: &mut Found, passes: &RuleSet, way: &[Step], steps: &[Step]) {
     let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
     for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
         let place = &mut found[rule.0 as usize];
@@ -283,101 +131,118 @@ fn note_found(search: &Search<'_>, found: &mut [Option<Vec<Step>>], passes: &Rul
     }
 }
 
-/// A plain request that adds something, of what there is little of.
-fn next_builder(
+/// Notes the rules that looks after a step exercise: a change is confirmed only by looking.
+pub(super) fn look_around(
     search: &Search<'_>,
-    simulation: &Simulation,
-    builders: &[OperationIx],
-    asked: &[OperationIx],
-    named: &[KindIx],
-    dice: &mut Dice,
-) -> Option<Step> {
-    let law = search.law;
-    let world = simulation.oracle.worlds().first()?;
-    for _ in 0..40 {
-        // One request in three is of the operations in question: what they do may be what their rules speak of.
-        let pool = if !asked.is_empty() && dice.below(3) == 0 { asked } else { builders };
-        let operation = pool[dice.below(pool.len())];
-        let enough = law[operation].effects.iter().any(|e| match &e.change {
-            Change::Create { kind, .. } => {
-                let live = world.live(*kind).count();
-                let often = if named.contains(kind) { 8 } else { 5 };
-                live > MOST_LIVE || dice.below(often) < live + usize::from(live > 0)
-            }
-            _ => false,
-        });
-        // What tears down is needed too, but seldom.
-        if enough || (!builds_up(&law[operation]) && dice.below(8) > 0) {
-            continue;
-        }
-        let Ok(calls) = draft::good_calls(law, world, operation, MOST_ON_THE_WAY) else { continue };
-        let pick = dice.below(calls.len());
-        return calls.into_iter().nth(pick).map(Step::Call);
+    found: &mut Found,
+    mut simulation: Simulation,
+    way: &[Step],
+    step: Step,
+) {
+    let mut steps = vec![step];
+    for look in search.atlas.looks_at_unconfirmed(search.law, simulation.oracle.worlds()) {
+        let look = Step::Call(look);
+        let Some(passes) = simulation.take(search.atlas, &look) else { return };
+        steps.push(look);
+        note_found(search, found, &passes, way, &steps);
     }
-    None
-}
-
-/// True if something has a name that nobody has seen.
-fn has_unseen_names(law: &Law, simulation: &Simulation) -> bool {
-    let unseen = |r: &Resource| r.live && law[r.kind].id.is_some_and(|id| r.fields[id as usize] == Value::Unknown);
-    simulation.oracle.worlds().first().is_some_and(|w| w.iter().any(|(_, r)| unseen(r)))
 }
 
 /// True if something should have happened by now that has not been seen yet.
-fn is_due(simulation: &Simulation) -> bool {
+pub(super) fn is_due(simulation: &Simulation) -> bool {
     simulation.oracle.worlds().iter().any(|w| w.timers.iter().any(|t| t.usually <= simulation.now))
 }
 
-/// Searches on from nothing until every rule that is wanted is found, or the effort is spent.
-fn explore(search: &Search<'_>, found: &mut [Option<Vec<Step>>]) {
-    let mut seen = Seen::default();
-    let settings = Settings { tolerance: 0, muted: Arc::default() };
-    // Ordered by what is new, then by length, then by when it was found.
+/// Searches on from some states until every rule that is wanted (or aimed at) is found, or the effort is spent. Returns
+/// those states and all that it has come to.
+fn explore(
+    search: &Search<'_>,
+    from: Vec<State>,
+    aim: Option<&Aim<'_>>,
+    most_states: usize,
+    found: &mut Found,
+) -> Vec<State> {
+    let mut seen = Seen::new(match aim {
+        Some(aim) => Look { kinds: aim.kinds().to_vec(), most_alike: MOST_ALIKE_AIMED },
+        None => Look { kinds: search.law.kinds().map(|(ix, _)| ix).collect(), most_alike: MOST_ALIKE },
+    });
+    let operations: Vec<OperationIx> = match aim {
+        Some(aim) => aim.operations(),
+        None => search.law.operations().map(|(ix, _)| ix).collect(),
+    };
+    let operations: Vec<OperationIx> = operations.into_iter().filter(|ix| (search.available)(*ix)).collect();
+    // Ordered by what is new, then by how near it is to the aim, then by length, then by when it was found. What only the
+    // law's silence leads to comes last; but where there is an aim, some rule may be reached in no other way.
     let mut queue = BTreeMap::new();
-    let start = State { simulation: Simulation::new(search.law, settings), steps: Vec::new(), open: false };
-    queue.insert((Novelty::Fact, 0, 0), start);
-    let (mut states, mut number) = (0, 0);
-    while let Some((_, state)) = queue.pop_first() {
-        let left = still_wanted(search, found).len();
-        if left == 0 || states >= MOST_STATES || !(search.go_on)(left) {
+    let mut done = Vec::new();
+    let mut number = 0;
+    let mut add = |queue: &mut BTreeMap<_, State>, state: State| {
+        let nearness = aim.map_or(0, |aim| aim.nearness(&state.simulation));
+        if let Some(novelty) = seen.note(search.law, &state.simulation, state.open, nearness) {
+            number += 1;
+            let last = state.open && aim.is_none();
+            queue.insert((last, novelty, state.open, Reverse(nearness), state.steps.len(), number), state);
+        }
+    };
+    for state in from {
+        add(&mut queue, state);
+    }
+    while let Some((place, state)) = queue.pop_first() {
+        let left = still_wanted(search, found);
+        let sought = |rule: &RuleIx| aim.is_none_or(|aim| search.law[*rule].operation == Some(aim.operation()));
+        if done.len() >= most_states || !left.iter().any(sought) || !(search.go_on)(left.len()) {
+            queue.insert(place, state);
             break;
         }
-        states += 1;
-        if states % 50 == 0 {
-            tracing::debug!(states, left, waiting = queue.len(), depth = state.steps.len(), "searching");
+        if done.len() % 50 == 0 {
+            tracing::debug!(states = done.len(), left = left.len(), waiting = queue.len(), "searching");
         }
-        for step in steps_from(search, None, &state.simulation, found) {
+        tracing::trace!(?place, way = in_one_line(search.law, &state.steps), "going on");
+        for step in steps_from(search, &operations, &state.simulation, found) {
             let mut simulation = state.simulation.clone();
             let before = simulation.forward.world().clone();
             let Some((passes, open)) = simulation.try_step(search.atlas, &step) else { continue };
-            let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
-            let steps = || state.steps.iter().cloned().chain([step.clone()]).collect::<Vec<_>>();
             note_found(search, found, &passes, &state.steps, std::slice::from_ref(&step));
-            let changed = !Arc::ptr_eq(&before, simulation.forward.world()) || matches!(step, Step::Settle);
-            let learnt = law_is_reading(search.law, &step);
-            if forbidden.is_some() || !(changed || learnt) {
-                continue;
+            if aim.is_some_and(|aim| is_of(&step, aim.operation())) {
+                look_around(search, found, simulation.clone(), &state.steps, step.clone());
             }
-            if let Some(novelty) = seen.note(search.law, &simulation, open || state.open) {
-                let state = State { simulation, steps: steps(), open: open || state.open };
-                number += 1;
-                queue.insert((novelty, state.steps.len(), number), state);
+            let changed = !Arc::ptr_eq(&before, simulation.forward.world()) || matches!(step, Step::Settle);
+            let forbidden = passes.iter().any(|r| search.avoid.contains(r));
+            if !forbidden && (changed || is_reading(search.law, &step)) {
+                let steps = state.steps.iter().cloned().chain([step]).collect();
+                add(&mut queue, State { simulation, steps, open: open || state.open });
             }
         }
+        done.push(state);
     }
-    tracing::debug!(states, waiting = queue.len(), "the search is over");
+    tracing::debug!(states = done.len(), waiting = queue.len(), "the search is over");
+    done.extend(queue.into_values());
+    done
 }
 
-fn law_is_reading(law: &Law, step: &Step) -> bool {
+/// Steps in one line.
+fn in_one_line(law: &Law, steps: &[Step]) -> String {
+    let one = |step: &Step| match step {
+        Step::Call(call) => call.display(law),
+        Step::Settle => "settle".into(),
+    };
+    steps.iter().map(one).collect::<Vec<_>>().join(" / ")
+}
+
+fn is_of(step: &Step, operation: OperationIx) -> bool {
+    matches!(step, Step::Call(call) if call.operation == operation)
+}
+
+fn is_reading(law: &Law, step: &Step) -> bool {
     matches!(step, Step::Call(call) if law[call.operation].reads)
 }
 
-/// Every step worth trying from a state.
-fn steps_from(
+/// Every step worth trying from a state, with these operations.
+pub(super) fn steps_from(
     search: &Search<'_>,
-    about: Option<&dyn Fn(OperationIx) -> bool>,
+    operations: &[OperationIx],
     simulation: &Simulation,
-    found: &[Option<Vec<Step>>],
+    found: &Found,
 ) -> Vec<Step> {
     let law = search.law;
     let Some(world) = simulation.oracle.worlds().first() else { return Vec::new() };
@@ -396,10 +261,8 @@ fn steps_from(
             }
         }
     }
-    for (ix, operation) in law.operations().filter(|(ix, _)| (search.available)(*ix)) {
-        if about.is_some_and(|about| !about(ix)) {
-            continue;
-        }
+    for ix in operations.iter().copied() {
+        let operation = &law[ix];
         let Ok(calls) = draft::good_calls(law, world, ix, MOST_REQUESTS) else { continue };
         let crowded = operation.effects.iter().any(|e| match &e.change {
             Change::Create { kind, .. } => world.live(*kind).count() >= MOST_LIVE,
@@ -407,11 +270,14 @@ fn steps_from(
         });
         if let Some(plain) = calls.first() {
             for fault in draft::faults(operation) {
-                let refusal = match fault.param {
-                    Some(param) => operation.params[param as usize].refusal(fault.defect),
-                    None => operation.undeclared.as_ref(),
+                let asked = |r: &Refusal| wanted(r.rule) || r.code_rule.is_some_and(wanted);
+                let asked = match (fault.param, &operation.undeclared) {
+                    (Some(param), _) => operation.params[param as usize].refusal(fault.defect).is_some_and(asked),
+                    (None, Some(Undeclared::Refused(refusal))) => asked(refusal),
+                    (None, Some(Undeclared::Ignored(rule))) => wanted(*rule),
+                    (None, None) => false,
                 };
-                if refusal.is_some_and(|r| wanted(r.rule) || r.code_rule.is_some_and(wanted)) {
+                if asked {
                     // Which of the good requests leaves nothing else to refuse, only trying tells.
                     for good in calls.iter().take(6) {
                         steps.extend(draft::with_fault(law, world, good, fault, &mut dice).map(Step::Call));
@@ -421,13 +287,23 @@ fn steps_from(
             if operation.dry_run.is_some_and(|(_, rule)| wanted(rule)) {
                 steps.extend(calls.iter().take(6).filter_map(|c| draft::rehearsal(law, c)).map(Step::Call));
             }
+            let token_wanted = operation.token.as_ref().is_some_and(|token| {
+                let refusal = token.mismatch.as_ref();
+                let mismatch = refusal.is_some_and(|r| wanted(r.rule) || r.code_rule.is_some_and(wanted));
+                mismatch || token.repeat.is_some_and(wanted)
+            });
+            if token_wanted && (!crowded || draft::latest_use(world, ix).is_some()) {
+                let few = &calls[..calls.len().min(MOST_WITH_TOKENS)];
+                steps.extend(draft::with_tokens(law, world, ix, few).into_iter().map(Step::Call));
+            }
             // Names of what is gone, where the operation wants to hear of it.
             for param in &operation.params {
-                if let Some(reference) = param.names.filter(|r| r.accepts_gone) {
+                for reference in param.names.iter().filter(|r| r.accepts_gone) {
                     for handle in draft::nameable(world, reference.kind, reference.by, false).into_iter().take(2) {
                         let mut call = plain.clone();
                         if let Some(symbol) = super::step::Symbol::of(world, handle, reference.by) {
                             draft::set_arg(&mut call, &param.name, symbol);
+                            draft::tell_kinds(operation, &mut call);
                             steps.push(Step::Call(call));
                         }
                     }
@@ -439,10 +315,11 @@ fn steps_from(
         }
     }
     // An operation that takes only what is gone has no plain request; try it with that alone.
-    for (ix, operation) in law.operations().filter(|(ix, _)| (search.available)(*ix)) {
-        let accepting: Vec<_> = operation.params.iter().filter(|p| p.names.is_some_and(|r| r.accepts_gone)).collect();
+    for ix in operations.iter().copied() {
+        let operation = &law[ix];
+        let accepting: Vec<_> = operation.params.iter().filter(|p| p.names.iter().any(|r| r.accepts_gone)).collect();
         if let ([param], Err(_)) = (accepting.as_slice(), draft::good_calls(law, world, ix, 1))
-            && let Some(reference) = param.names
+            && let Some(reference) = param.names.first()
         {
             for handle in draft::nameable(world, reference.kind, reference.by, false).into_iter().take(2) {
                 if let Some(symbol) = super::step::Symbol::of(world, handle, reference.by) {
@@ -452,10 +329,13 @@ fn steps_from(
         }
         // Names of what no longer exists, or never did, where nothing that exists could be named instead.
         for (place, param) in operation.params.iter().enumerate() {
-            let Some(reference) = param.names else { continue };
+            if param.names.is_empty() {
+                continue;
+            }
             for defect in [Defect::Stale, Defect::Unknown, Defect::Malformed] {
                 let asked = |r: &Refusal| wanted(r.rule) || r.code_rule.is_some_and(wanted);
-                if world.live(reference.kind).next().is_some() || !param.refusal(defect).is_some_and(asked) {
+                let nameable = param.names.iter().any(|r| world.live(r.kind).next().is_some());
+                if nameable || !param.refusal(defect).is_some_and(asked) {
                     continue;
                 }
                 let Some(partial) = draft::good_call_without(law, world, ix, place as u32) else { continue };
@@ -465,191 +345,4 @@ fn steps_from(
         }
     }
     steps
-}
-
-/// True if an operation only adds: it creates, or changes, but removes nothing at once.
-fn builds_up(operation: &Operation) -> bool {
-    let now = || operation.effects.iter().filter(|e| e.after.is_none()).map(|e| &e.change);
-    now().any(|c| matches!(c, Change::Create { .. })) || !now().any(|c| matches!(c, Change::Delete(_)))
-}
-
-/// How much a state is worth going on from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Novelty {
-    /// It has a fact that no earlier state had.
-    Fact,
-    /// It has two resources, each in some state, that no earlier state had together.
-    Pair,
-    /// It has a resource in a combination of facts that no earlier state had.
-    Combination,
-    /// It is new in some way, but the law does not promise that it can be reached.
-    Unsaid,
-}
-
-/// What has been seen in any state so far.
-#[derive(Default)]
-struct Seen {
-    promised: Facts,
-    unsaid: Facts,
-}
-
-/// What has been seen in some states.
-#[derive(Default)]
-struct Facts {
-    facts: FxHashSet<u64>,
-    pairs: FxHashSet<u64>,
-    combinations: FxHashSet<u64>,
-}
-
-impl Seen {
-    /// What is new in a state; remembers it.
-    fn note(&mut self, law: &Law, simulation: &Simulation, unsaid: bool) -> Option<Novelty> {
-        // What only the law's silence leads to must not take the place of what it promises.
-        let this = if unsaid { &mut self.unsaid } else { &mut self.promised };
-        let novelty = this.note(law, simulation)?;
-        Some(if unsaid { Novelty::Unsaid } else { novelty })
-    }
-}
-
-impl Facts {
-    /// What is new in a state; remembers it.
-    fn note(&mut self, law: &Law, simulation: &Simulation) -> Option<Novelty> {
-        let world = simulation.forward.world();
-        let known = simulation.oracle.worlds().first();
-        let mut new_fact = false;
-        let mut new_combination = false;
-        for (kind, _) in law.kinds() {
-            let live = world.live(kind).count().min(MOST_LIVE);
-            new_fact |= self.facts.insert(hash(&(kind, live)));
-        }
-        for (handle, resource) in world.iter() {
-            let mut facts: Vec<u64> = vec![hash(&(resource.kind, resource.live))];
-            for (ix, field) in law[resource.kind].fields.iter().enumerate() {
-                let here = (resource.kind, resource.live, ix);
-                match (field.kind, world.read(law, handle, ix as u32)) {
-                    (FieldKind::Id | FieldKind::Chosen, _) => {
-                        let seen =
-                            known.is_some_and(|w| crate::oracle::handles::seen_text(w, handle, ix as u32).is_some());
-                        facts.push(hash(&(here, seen)));
-                    }
-                    (_, Value::Ref(to)) => facts.push(hash(&(here, own_state(law, world, to)))),
-                    (_, Value::List(list)) => {
-                        facts.push(hash(&(here, list.len().min(MOST_ALIKE))));
-                        let parts = list.iter().filter_map(|v| match v {
-                            Value::Ref(h) => Some(*h),
-                            _ => None,
-                        });
-                        facts.extend(parts.map(|part| hash(&(here, "part", own_state(law, world, part)))));
-                    }
-                    (_, value) => facts.push(hash(&(here, value))),
-                }
-            }
-            for fact in &facts {
-                new_fact |= self.facts.insert(*fact);
-            }
-            new_combination |= self.combinations.insert(hash(&facts));
-        }
-        let mut states: Vec<u64> = world.iter().map(|(h, _)| own_state(law, world, h)).collect();
-        states.sort_unstable();
-        let mut new_pair = false;
-        for (i, one) in states.iter().enumerate() {
-            for other in &states[i + 1..] {
-                new_pair |= self.pairs.insert(hash(&(one, other)));
-            }
-        }
-        if new_fact {
-            Some(Novelty::Fact)
-        } else if new_pair {
-            Some(Novelty::Pair)
-        } else {
-            new_combination.then_some(Novelty::Combination)
-        }
-    }
-}
-
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = FxHasher::default();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// A resource's states and flags, and which of its references point anywhere, without names.
-fn own_state(law: &Law, world: &World, handle: Handle) -> u64 {
-    let Some(resource) = world.get(handle) else { return 0 };
-    let fields = law[resource.kind].fields.iter().enumerate();
-    let own = fields.filter_map(|(ix, field)| match (field.kind, world.read(law, handle, ix as u32)) {
-        (FieldKind::State | FieldKind::Flag, value) => Some(hash(&value)),
-        (FieldKind::Ref | FieldKind::InverseOne, value) => Some(hash(&(value == Value::Null))),
-        (FieldKind::Inverse, Value::List(list)) => Some(hash(&list.len().min(MOST_ALIKE))),
-        _ => None,
-    });
-    hash(&(resource.kind, resource.live, own.collect::<Vec<_>>()))
-}
-
-/// Drops every step without which the rule is still exercised by the last one.
-fn strip(search: &Search<'_>, rule: RuleIx, mut steps: Vec<Step>) -> Vec<Step> {
-    let exercises = |steps: &[Step]| {
-        let mut simulation = Simulation::new(search.law, Settings::default());
-        let Some((last, way)) = steps.split_last() else { return false };
-        for step in way {
-            match simulation.take(search.atlas, step) {
-                Some(passes) if !passes.iter().any(|r| search.avoid.contains(r)) => {}
-                _ => return false,
-            }
-        }
-        simulation.take(search.atlas, last).is_some_and(|passes| passes.contains(rule))
-    };
-    let mut place = steps.len().saturating_sub(1);
-    while place > 0 {
-        place -= 1;
-        let mut fewer = steps.clone();
-        let removed = fewer.remove(place);
-        let Some(fewer) = renumbered(search, &removed, fewer, &steps[..place]) else { continue };
-        if exercises(&fewer) {
-            steps = fewer;
-        }
-    }
-    steps
-}
-
-/// The steps after one was removed, with the ordinals of what later steps created counted down. None if a later step
-/// names what the removed one created.
-fn renumbered(search: &Search<'_>, removed: &Step, steps: Vec<Step>, before: &[Step]) -> Option<Vec<Step>> {
-    use super::step::Symbol;
-    let mut simulation = Simulation::new(search.law, Settings::default());
-    for step in before {
-        simulation.take(search.atlas, step)?;
-    }
-    let count = |s: &Simulation| -> Vec<u32> {
-        search.law.kinds().map(|(k, _)| s.forward.world().iter().filter(|(_, r)| r.kind == k).count() as u32).collect()
-    };
-    let start = count(&simulation);
-    simulation.take(search.atlas, removed)?;
-    let end = count(&simulation);
-    if start == end {
-        return Some(steps);
-    }
-    fn shift(symbol: &mut Symbol, start: &[u32], end: &[u32]) -> Option<()> {
-        match symbol {
-            Symbol::Text(_) => Some(()),
-            Symbol::Of { kind, ordinal, .. } => {
-                let (s, e) = (start[kind.0 as usize], end[kind.0 as usize]);
-                if *ordinal > e {
-                    *ordinal -= e - s;
-                } else if *ordinal > s {
-                    return None;
-                }
-                Some(())
-            }
-            Symbol::List(list) => list.iter_mut().try_for_each(|s| shift(s, start, end)),
-            Symbol::Struct(members) => members.iter_mut().try_for_each(|(_, s)| shift(s, start, end)),
-        }
-    }
-    let mut steps = steps;
-    for step in &mut steps[before.len()..] {
-        if let Step::Call(call) = step {
-            call.args.iter_mut().try_for_each(|(_, s)| shift(s, &start, &end))?;
-        }
-    }
-    Some(steps)
 }

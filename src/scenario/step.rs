@@ -51,25 +51,41 @@ pub enum Symbol {
         /// The field.
         field: FieldIx,
     },
+    /// The token of this number: a text that no other scenario of any run sends.
+    Token(u32),
     /// Several.
     List(Vec<Symbol>),
     /// Named members.
     Struct(Vec<(Arc<str>, Symbol)>),
 }
 
+/// The text of a token. `tokens` is what all tokens of one scenario begin with.
+fn token_text(tokens: &str, number: u32) -> String {
+    format!("{tokens}-{number}")
+}
+
+/// The number of the token with this text, if it was made from one.
+fn token_number(text: &str) -> Option<u32> {
+    text.rsplit_once('-')?.1.parse().ok()
+}
+
 impl Symbol {
     /// The argument as it will be sent; none if it names something that has not been seen in any of these worlds.
-    pub fn resolve(&self, worlds: &[Arc<World>]) -> Option<Tree> {
+    /// `tokens` is what the tokens of this scenario begin with.
+    pub fn resolve(&self, worlds: &[Arc<World>], tokens: &str) -> Option<Tree> {
         match self {
             Symbol::Text(text) => Some(Tree::Text(text.clone())),
+            Symbol::Token(number) => Some(Tree::text(token_text(tokens, *number))),
             Symbol::Of { kind, ordinal, field } => worlds.iter().find_map(|world| {
                 let handle = world.nth(*kind, *ordinal)?;
                 handles::seen_text(world, handle, *field).map(Tree::Text)
             }),
-            Symbol::List(items) => items.iter().map(|s| s.resolve(worlds)).collect::<Option<_>>().map(Tree::List),
+            Symbol::List(items) => {
+                items.iter().map(|s| s.resolve(worlds, tokens)).collect::<Option<_>>().map(Tree::List)
+            }
             Symbol::Struct(members) => members
                 .iter()
-                .map(|(n, s)| Some((n.clone(), s.resolve(worlds)?)))
+                .map(|(n, s)| Some((n.clone(), s.resolve(worlds, tokens)?)))
                 .collect::<Option<_>>()
                 .map(Tree::Struct),
         }
@@ -81,10 +97,22 @@ impl Symbol {
         Some(Symbol::Of { kind: resource.kind, ordinal: resource.ordinal, field })
     }
 
+    /// A token that nothing in this world was sent with.
+    pub fn fresh_token(world: &World) -> Symbol {
+        let numbers = world.tokens.iter().filter_map(|used| token_number(&used.sent.token));
+        Symbol::Token(numbers.max().map_or(1, |number| number.saturating_add(1)))
+    }
+
+    /// The symbol for a token that has been sent.
+    pub fn of_token(text: &Arc<str>) -> Symbol {
+        token_number(text).map_or_else(|| Symbol::Text(text.clone()), Symbol::Token)
+    }
+
     /// For people: handles by name, texts in quotes.
     pub fn display(&self, law: &Law) -> String {
         match self {
             Symbol::Text(text) => format!("\"{text}\""),
+            Symbol::Token(number) => format!("token#{number}"),
             Symbol::Of { kind, ordinal, field } => {
                 let name = handles::name(law, *kind, *ordinal);
                 if law[*kind].id == Some(*field) {
@@ -105,10 +133,12 @@ impl Symbol {
 }
 
 impl Call {
-    /// The request as it will be sent; none if an argument names something that has not been seen.
-    pub fn resolve(&self, worlds: &[Arc<World>]) -> Option<Request> {
-        let args = self.args.iter().map(|(n, s)| Some((n.clone(), s.resolve(worlds)?))).collect::<Option<_>>()?;
-        Some(Request { operation: self.operation, args })
+    /// The request as it will be sent; none if an argument names something that has not been seen. `tokens` is what the
+    /// tokens of this scenario begin with.
+    pub fn resolve(&self, law: &Law, worlds: &[Arc<World>], tokens: &str) -> Option<Request> {
+        let args =
+            self.args.iter().map(|(n, s)| Some((n.clone(), s.resolve(worlds, tokens)?))).collect::<Option<_>>()?;
+        Some(Request::new(law, self.operation, args))
     }
 
     /// For people: `Operation Parameter=value …`.

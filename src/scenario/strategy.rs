@@ -18,11 +18,11 @@ use super::{
     step::{Call, Symbol},
 };
 use crate::{
-    model::{forward::Dice, world::World},
+    model::{forward::Dice, token::Use, value::Handle, world::World},
     oracle::handles::seen_text,
     spec::{
         file::{Level, ScalarType},
-        law::{KindIx, Law, OperationIx, ParamIx},
+        law::{FieldIx, KindIx, Law, OperationIx, ParamIx},
     },
 };
 
@@ -48,6 +48,8 @@ pub enum Bent {
     Faults(Fault, Fault),
     /// It is a rehearsal.
     Rehearsal,
+    /// It carries a token that is new.
+    Token,
     /// It names what belongs to something else: another value of the same kind than the natural one, in every place.
     Crossed,
 }
@@ -95,6 +97,7 @@ impl Strategies {
         let fault = (0..faults.len().max(1), 0..faults.len().max(1));
         let has_faults = !faults.is_empty();
         let rehearses = law[operation].dry_run.is_some();
+        let has_token = law[operation].token.is_some();
         (any::<u64>(), 0..100u32, fault)
             .prop_map(move |(picks, die, (one, other))| {
                 let bent = match die {
@@ -102,6 +105,7 @@ impl Strategies {
                     15..18 if has_faults => Bent::Faults(faults[one], faults[other]),
                     18..24 if rehearses => Bent::Rehearsal,
                     24..34 => Bent::Crossed,
+                    34..54 if has_token => Bent::Token,
                     _ => Bent::Straight,
                 };
                 Draft { operation, bent, picks }
@@ -138,8 +142,11 @@ impl<'s> Walk<'s> {
     /// The next request. Where the drawn operation needs a resource that is not there, the request is one that creates
     /// it, or what that needs in turn. None if nothing can be made of this draw.
     pub fn next(&mut self, atlas: &Atlas, worlds: &[Arc<World>]) -> Option<Call> {
-        let mut draft = self.draw(&self.strategies.drafts)?;
         let world = worlds.first()?;
+        if let Some(call) = self.with_used_token(world) {
+            return Some(call);
+        }
+        let mut draft = self.draw(&self.strategies.drafts)?;
         // Each round goes one step back towards what has no needs.
         for _ in 0..8 {
             match self.materialise(world, &draft) {
@@ -152,6 +159,22 @@ impl<'s> Walk<'s> {
             }
         }
         None
+    }
+
+    /// Now and then, once a token has been accepted: the same request again, or another one with its token.
+    fn with_used_token(&mut self, world: &World) -> Option<Call> {
+        let law = self.strategies.law.clone();
+        let used: Vec<&Use> = world.tokens.iter().filter(|u| u.is_accepted()).collect();
+        if used.is_empty() || self.dice.below(4) > 0 {
+            return None;
+        }
+        let earlier = used[self.dice.below(used.len())];
+        if self.dice.below(3) > 0 {
+            return draft::again(&law, world, earlier);
+        }
+        let draft = self.draw(&self.strategies.straight[earlier.sent.operation.0 as usize])?;
+        let other = self.materialise(world, &draft).ok()??;
+        draft::with_used_token(&law, &other, earlier)
     }
 
     fn draw(&mut self, strategy: &SBoxedStrategy<Draft>) -> Option<Draft> {
@@ -175,9 +198,8 @@ impl<'s> Walk<'s> {
             match values.into_iter().nth(pick) {
                 Some(value) => call.args.push((param.name.clone(), value)),
                 None => {
-                    if let Some(reference) = param.names
-                        && belongs(operation, ix)
-                    {
+                    if !param.names.is_empty() && belongs(operation, ix) {
+                        let reference = param.names[self.dice.below(param.names.len())];
                         // A name that exists but has not been seen: a look will show it.
                         if world.live(reference.kind).any(|(h, _)| seen_text(world, h, reference.by).is_none()) {
                             return Ok(None);
@@ -187,12 +209,19 @@ impl<'s> Walk<'s> {
                 }
             }
         }
+        draft::tell_kinds(operation, &mut call);
         Ok(match draft.bent {
             Bent::Straight => Some(call),
-            Bent::Fault(fault) => draft::with_fault(&law, world, &call, fault, &mut self.dice),
+            Bent::Fault(fault) => {
+                // What becomes of the token of a refused request is for the law to say.
+                let has_token = operation.token.is_some() && picks.below(3) == 0;
+                let good = draft::with_new_token(&law, world, &call).filter(|_| has_token).unwrap_or(call);
+                draft::with_fault(&law, world, &good, fault, &mut self.dice)
+            }
             Bent::Faults(one, other) => draft::with_fault(&law, world, &call, one, &mut self.dice)
                 .and_then(|call| draft::with_fault(&law, world, &call, other, &mut self.dice)),
             Bent::Rehearsal => draft::rehearsal(&law, &call),
+            Bent::Token => draft::with_new_token(&law, world, &call).or(Some(call)),
             Bent::Crossed => Some(self.crossed(&law, world, call)),
         })
     }
@@ -201,11 +230,17 @@ impl<'s> Walk<'s> {
     /// not.
     fn crossed(&mut self, law: &Law, world: &World, mut call: Call) -> Call {
         for param in law[call.operation].params.iter() {
-            let Some(reference) = param.names else { continue };
             let Some((_, value)) = call.args.iter_mut().find(|(n, _)| *n == param.name) else { continue };
-            let mut all = draft::nameable(world, reference.kind, reference.by, true);
-            all.extend(draft::nameable(world, reference.kind, reference.by, false));
-            let pick = all.get(self.dice.below(all.len())).and_then(|h| Symbol::of(world, *h, reference.by));
+            if param.names.is_empty() {
+                continue;
+            }
+            let mut all: Vec<(Handle, FieldIx)> = Vec::new();
+            for (reference, live) in param.names.iter().flat_map(|r| [(r, true), (r, false)]) {
+                all.extend(
+                    draft::nameable(world, reference.kind, reference.by, live).into_iter().map(|h| (h, reference.by)),
+                );
+            }
+            let pick = all.get(self.dice.below(all.len())).and_then(|(h, by)| Symbol::of(world, *h, *by));
             if let Some(symbol) = pick {
                 *value = if param.kind == ScalarType::List { Symbol::List(vec![symbol]) } else { symbol };
             }

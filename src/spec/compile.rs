@@ -11,9 +11,9 @@ use super::{
     check,
     derive::{KindRefusals, Table},
     error::{Problem, SpecErrors, SpecText},
-    file::{CloudFile, FactsFile, ResourcesFile, WireFault},
+    file::{CloudFile, FactsFile, ProductFile, ResourcesFile, WireFault},
     kinds::{self, OperationText},
-    law::{Demand, Law, Operation, OperationIx, Rule, RuleIx, WireStyle},
+    law::{Demand, Law, Operation, OperationIx, Product, Rule, RuleIx, WireStyle},
     names::Names,
     operation,
     rules::renumber,
@@ -55,7 +55,11 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
     for table in &tables {
         check::contradictions(&mut names, table.file, table.operation);
     }
-    check_dry_run(&mut names, &files.operations);
+    check_general_parameters(&mut names, &files.operations);
+    if cloud.product.is_empty() {
+        let help = "add `[product.NAME]` with a `title` and a `version`";
+        names.error_with(Problem::Shape("the cloud has no product".into()), cloud_text.at(cloud.cloud.span()), help);
+    }
 
     let in_force = in_force(&names, &operations);
     let facts = files.facts.as_ref();
@@ -69,10 +73,11 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
         title: cloud.title.clone(),
         wire: WireStyle {
             protocol: *cloud.protocol,
-            version: cloud.version.clone(),
-            service: cloud.service.clone(),
             namespace: cloud.namespace.clone(),
+            ignores: cloud.ignores.clone(),
         },
+        products: products(cloud),
+        credentials: cloud.credentials.clone(),
         region: cloud.region.clone(),
         sources: cloud.sources.iter().map(|(key, source)| (key.clone(), source.clone())).collect(),
         codes: cloud.codes.clone(),
@@ -87,6 +92,17 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
     };
     renumber(&mut law, &becomes);
     Ok(law)
+}
+
+/// The products, in the order of their names.
+fn products(cloud: &CloudFile) -> Vec<Product> {
+    let product = |(name, file): (&String, &ProductFile)| Product {
+        name: name.clone(),
+        title: file.title.clone(),
+        version: file.version.clone(),
+        service: file.service.clone().unwrap_or_else(|| name.clone()),
+    };
+    cloud.product.iter().map(product).collect()
 }
 
 /// The ids of all rules and open questions that are in force.
@@ -144,16 +160,29 @@ fn wire_rules(names: &mut Names<'_>) -> FxHashMap<WireFault, RuleIx> {
     found
 }
 
-/// The parameter that asks for a rehearsal is one that some operation has.
-fn check_dry_run(names: &mut Names<'_>, operations: &[OperationText]) {
+/// The parameter that asks for a rehearsal, and the one by which a repeated request is known, are ones that some
+/// operation has.
+fn check_general_parameters(names: &mut Names<'_>, operations: &[OperationText]) {
     let cloud = names.cloud;
-    if let Some(dry_run) = &cloud.dry_run
-        && !operations.is_empty()
-        && !operations.iter().any(|(_, o)| o.input.contains_key(&**dry_run.parameter))
+    let general = [
+        ("dry-run", cloud.dry_run.as_ref().map(|d| &d.parameter)),
+        ("token", cloud.token.as_ref().map(|t| &t.parameter)),
+    ];
+    for (table, parameter) in general {
+        if let Some(parameter) = parameter
+            && !operations.is_empty()
+            && !operations.iter().any(|(_, o)| o.input.contains_key(&***parameter))
+        {
+            let problem = Problem::Unknown { what: "parameter of any operation called", name: parameter.to_string() };
+            let place = names.cloud_text.at(parameter.span());
+            names.error_with(problem, place, format!("give some operation this parameter, or leave out `[{table}]`"));
+        }
+    }
+    if let Some(token) = &cloud.token
+        && token.codes.is_empty()
+        && (token.codes_level.is_some() || token.codes_source.is_some())
     {
-        let problem =
-            Problem::Unknown { what: "parameter of any operation called", name: dry_run.parameter.to_string() };
-        let place = names.cloud_text.at(dry_run.parameter.span());
-        names.error_with(problem, place, "give some operation this parameter, or leave out `[dry-run]`");
+        let help = "add `codes`, or leave out `codes-level` and `codes-source`";
+        names.error_with(Problem::NoCodes, names.cloud_text.at(token.parameter.span()), help);
     }
 }

@@ -5,8 +5,8 @@
 
 use super::{
     error::{Problem, SpecText},
-    file::{self, Convention, Defect, Level, OperationFile, OutputFile, ParameterFile, ScalarType},
-    law::{Demand, OperationIx, Param, ParamIx, Refusal, Rule, RuleIx, SourceAt},
+    file::{self, Convention, Defect, Level, OperationFile, OutputFile, ParameterFile, ScalarType, TokenDemand},
+    law::{Demand, OperationIx, Param, ParamIx, Reference, Refusal, Rule, RuleIx, SourceAt, Token, Undeclared},
     names::Names,
     rules::{Codes, code_id, codes_apart},
 };
@@ -63,25 +63,55 @@ pub(super) fn refusals(
     if typed && names.find_convention(Defect::Type).is_some() {
         found.extend(by_convention(names, table, name, Defect::Type, None));
     }
-    let limits = match &parameter.limits {
-        Some(limits) => (limits.level, names.source(table.file, &limits.source)),
-        None => (level, row),
-    };
-    if parameter.kind == ScalarType::Integer && (parameter.min.is_some() || parameter.max.is_some()) {
-        found.extend(by_convention(names, table, name, Defect::Range, Some(limits.clone())));
+    if parameter.max_length.is_some() {
+        found.extend(by_convention(names, table, name, Defect::Length, None));
     }
-    if !parameter.values.is_empty() {
-        found.extend(by_convention(names, table, name, Defect::Enum, Some(limits)));
+    let integer = parameter.kind == ScalarType::Integer;
+    let limited = [
+        (Defect::Range, integer && (parameter.min.is_some() || parameter.max.is_some())),
+        (Defect::Enum, !parameter.values.is_empty()),
+        (Defect::Form, parameter.pattern.is_some()),
+    ];
+    for (defect, _) in limited.into_iter().filter(|(_, limited)| *limited) {
+        found.extend(limit(names, table, name, parameter, defect, (level, row.clone())));
     }
     found.extend(reference(names, table, name, parameter, compiled));
     found
 }
 
-/// The refusal of a parameter that the operation does not have.
-pub(super) fn undeclared(names: &mut Names<'_>, table: Table<'_>) -> Option<Refusal> {
+/// The refusal of a value outside the limits of a row.
+fn limit(
+    names: &mut Names<'_>,
+    table: Table<'_>,
+    name: &str,
+    parameter: &ParameterFile,
+    defect: Defect,
+    row: (Level, SourceAt),
+) -> Option<(Defect, Refusal)> {
+    let Some(limits) = &parameter.limits else { return by_convention(names, table, name, defect, Some(row)) };
+    let source = names.source(table.file, &limits.source);
+    if limits.codes.is_empty() {
+        return by_convention(names, table, name, defect, Some((limits.level, source)));
+    }
+    let convention = names.convention(defect, table.file.key("input", name))?;
+    let says = statement(names, convention, name, &table.operation.operation)?;
+    let codes = Codes { codes: &limits.codes, level: limits.codes_level.unwrap_or(limits.level), source: None };
+    let rule = table.rule(table.id(name, defect), limits.level, says, source);
+    Some((defect, add_refusal(names, table, name, rule, codes)))
+}
+
+/// What becomes of a parameter that the operation does not have.
+pub(super) fn undeclared(names: &mut Names<'_>, table: Table<'_>) -> Option<Undeclared> {
     let convention = names.find_convention(Defect::Undeclared)?;
     let id = format!("{}.{}", *table.operation.operation, Defect::Undeclared.name());
-    conventional(names, table, id, "a parameter", convention, None)
+    if !convention.ignored {
+        return conventional(names, table, id, "a parameter", convention, None).map(Undeclared::Refused);
+    }
+    let says = statement(names, convention, "a parameter", &table.operation.operation)?;
+    let source = names.source(names.cloud_text, &convention.source);
+    names.note(&id, None, table.file.at(table.operation.operation.span()));
+    let rule = Rule { demand: Demand::Permit, ..table.rule(id, convention.level, says, source) };
+    Some(Undeclared::Ignored(names.book.add(rule)))
 }
 
 /// A refusal whose codes are the cloud's convention; the refusal itself is as binding as its ground says, or else as
@@ -150,15 +180,20 @@ fn reference(
     parameter: &ParameterFile,
     compiled: &Param,
 ) -> Vec<(Defect, Refusal)> {
-    let Some(reference) = compiled.names else { return Vec::new() };
-    let kind = &names.kinds[reference.kind.0 as usize];
-    let (kind_name, by_id) = (kind.name.to_string(), kind.id == Some(reference.by));
-    let (title, operation) = (kind.title.clone(), table.operation.operation.to_string());
+    let Some(reference) = compiled.names.first() else { return Vec::new() };
+    let of = |r: &Reference| &names.kinds[r.kind.0 as usize];
+    let (kind_name, by_id) = (of(reference).name.to_string(), compiled.names.iter().all(|r| of(r).id == Some(r.by)));
+    let titles: Vec<&str> = compiled.names.iter().map(|r| &*of(r).title).collect();
+    let (title, operation) = (titles.join(", "), table.operation.operation.to_string());
     let what = match parameter.kind {
         ScalarType::List => format!("an element of {name}"),
         _ => name.to_owned(),
     };
-    let own = names.refusals_of.get(&kind_name).cloned().unwrap_or_default();
+    // Each kind would say something else of a name that may be of several.
+    let own = match compiled.names.as_slice() {
+        [_] => names.refusals_of.get(&kind_name).cloned().unwrap_or_default(),
+        _ => KindRefusals::default(),
+    };
     let mut found = Vec::new();
     let mut add = |names: &mut Names<'_>, defect: Defect, refusal: &(SpecText, file::Refusal), fault: &str| {
         let (text, refusal) = refusal;
@@ -178,7 +213,8 @@ fn reference(
     if by_id && let Some(refusal) = here(&parameter.malformed).or(own.malformed) {
         add(names, Defect::Malformed, &refusal, "does not have the form of an id of its kind");
     }
-    if let Some(refusal) = here(&parameter.unknown).or(own.unknown) {
+    let unanswered = parameter.unknown_open || parameter.passes_over;
+    if let Some(refusal) = here(&parameter.unknown).or(own.unknown).filter(|_| !unanswered) {
         add(names, Defect::Unknown, &refusal, "names nothing");
         if !parameter.accepts_gone {
             add(names, Defect::Stale, &refusal, "names something that is gone");
@@ -215,6 +251,99 @@ pub(super) fn dry_run(names: &mut Names<'_>, table: Table<'_>, params: &[Param])
     Some((index as ParamIx, names.rule(rule, place)))
 }
 
+/// The rules about the token of an operation.
+pub(super) fn token(names: &mut Names<'_>, table: Table<'_>, params: &[Param]) -> Option<Token> {
+    let (cloud, operation) = (names.cloud, &*table.operation.operation);
+    let own = table.operation.token.as_ref();
+    let here = cloud.token.as_ref().and_then(|token| {
+        let index = params.iter().position(|p| *p.name == **token.parameter)?;
+        Some((token, index))
+    });
+    let Some((token, index)) = here else {
+        if let Some(own) = own {
+            let problem = Problem::Shape(format!("`{operation}` has no token to say anything about"));
+            let help = "declare the parameter that `[token]` in cloud.toml names, or leave out this table";
+            names.error_with(problem, table.file.at(own.span()), help);
+        }
+        return None;
+    };
+    if let Some(own) = own
+        && own.codes.as_ref().is_none_or(Vec::is_empty)
+        && (own.codes_level.is_some() || own.codes_source.is_some())
+    {
+        let help = "add `codes`, or leave out `codes-level` and `codes-source`";
+        names.error_with(Problem::NoCodes, table.file.at(own.span()), help);
+    }
+    let parameter = token.parameter.as_str();
+    let place = table.file.key("input", parameter);
+    if params[index].kind != ScalarType::String {
+        let problem = Problem::Shape(format!("`{parameter}` is a token, so it is a text"));
+        names.error_with(problem, place.clone(), "give it `type = \"string\"`");
+    }
+    let level = own.and_then(|o| o.level).unwrap_or(token.level);
+    let source = match own.and_then(|o| o.source.as_ref()) {
+        Some(source) => names.source(table.file, source),
+        None => names.source(names.cloud_text, &token.source),
+    };
+    let demanded = |demand: fn(&file::OperationTokenFile) -> TokenDemand| {
+        own.is_none_or(|own| demand(own) == TokenDemand::Demanded)
+    };
+    let repeat = demanded(|own| own.repeat).then(|| {
+        let id = format!("{operation}.{parameter}.repeat");
+        let says = format!(
+            "{operation} with the {parameter} and the parameters of an earlier request is answered as that one was, \
+             and changes nothing more."
+        );
+        names.note(&id, None, place);
+        let rule = table.rule(id, level, says, source.clone());
+        names.book.add(Rule { demand: Demand::Keep, ..rule })
+    });
+    let mismatch = demanded(|own| own.mismatch).then(|| {
+        let says =
+            format!("{operation} is refused when its {parameter} is that of an earlier request with other parameters.");
+        // Codes of its own come with a level and a source of their own.
+        let (text, codes, codes_level, codes_source) = match own.and_then(|o| o.codes.as_ref().zip(Some(o))) {
+            Some((codes, own)) => (table.file, codes, own.codes_level, &own.codes_source),
+            None => (names.cloud_text, &token.codes, token.codes_level, &token.codes_source),
+        };
+        let codes_source = codes_source.as_ref().map(|s| names.source(text, s));
+        let codes = Codes { codes, level: codes_level.unwrap_or(level), source: codes_source };
+        let rule = table.rule(format!("{operation}.{parameter}.mismatch"), level, says, source);
+        add_refusal(names, table, parameter, rule, codes)
+    });
+    let under_way = own.and_then(|o| o.under_way.as_ref()).unwrap_or(&token.under_way);
+    Some(Token {
+        param: index as ParamIx,
+        repeat,
+        mismatch,
+        scope: token.scope,
+        remembered: i64::from(own.and_then(|o| o.remembered).unwrap_or(token.remembered)),
+        after_failure: own.and_then(|o| o.after_failure).unwrap_or(token.after_failure),
+        under_way: under_way.iter().map(|c| c.as_str().into()).collect(),
+    })
+}
+
+/// The rule about the HTTP statuses of an operation's errors, if its file gives any.
+pub(super) fn status(names: &mut Names<'_>, table: Table<'_>) -> Option<RuleIx> {
+    let operation = table.operation;
+    for (code, statuses) in &operation.status {
+        let all = statuses.all();
+        if all.is_empty() || all.iter().any(|s| !(400..600).contains(s)) {
+            let problem = Problem::Value(format!("`{code}` does not come with an HTTP status of an error"));
+            names.error_with(problem, table.file.at(statuses.span()), "give a number from 400 to 599, or several");
+        }
+    }
+    if operation.status.is_empty() {
+        return None;
+    }
+    let id = format!("{}.status", *operation.operation);
+    let says = format!("An error of {} has the HTTP status that is documented for its code.", *operation.operation);
+    let source = names.source_at(table.file, &operation.source, "table of errors".into());
+    names.note(&id, None, table.file.at(operation.operation.span()));
+    let rule = Rule { demand: Demand::Form, ..table.rule(id, operation.level, says, source) };
+    Some(names.book.add(rule))
+}
+
 /// The rule about a field of an answer.
 pub(super) fn output(names: &mut Names<'_>, table: Table<'_>, name: &str, output: &OutputFile) -> RuleIx {
     let id = format!("{}.{name}", *table.operation.operation);
@@ -224,7 +353,9 @@ pub(super) fn output(names: &mut Names<'_>, table: Table<'_>, name: &str, output
         None => names.source_at(table.file, &table.operation.source, format!("output {name}")),
     };
     let says = output.says.clone().unwrap_or_else(|| {
-        if output.selects.is_some() {
+        if output.counts.is_some() {
+            format!("The answer's {name} is how many resources the request selects, on whatever page they are.")
+        } else if output.selects.is_some() {
             format!("The answer's {name} lists exactly the resources that the request selects, each as it is.")
         } else if output.view.is_some() && output.kind == ScalarType::List {
             format!("The answer's {name} lists exactly the resources that the request is about, each as it is.")

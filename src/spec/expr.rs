@@ -47,6 +47,7 @@ pub struct Expr {
     source: Arc<str>,
     program: Program,
     variables: Vec<Arc<str>>,
+    kinds: Vec<KindIx>,
 }
 
 impl Expr {
@@ -79,9 +80,27 @@ impl Expr {
         &self.program
     }
 
+    /// The conditions that it joins by `&&`; itself if it is no such conjunction.
+    pub fn conjuncts(&self) -> Vec<&IdedExpr> {
+        let mut parts = Vec::new();
+        let mut rest = vec![self.program.expression()];
+        while let Some(node) = rest.pop() {
+            match &node.expr {
+                Node::Call(call) if call.func_name == op::LOGICAL_AND => rest.extend(call.args.iter().rev()),
+                _ => parts.push(node),
+            }
+        }
+        parts
+    }
+
     /// The variables that it reads, sorted; those of its own comprehensions are not among them.
     pub fn variables(&self) -> &[Arc<str>] {
         &self.variables
+    }
+
+    /// The kinds of resource that it looks at, sorted.
+    pub fn kinds(&self) -> &[KindIx] {
+        &self.kinds
     }
 
     /// True if it reads this variable.
@@ -284,7 +303,10 @@ fn compile(source: &str, scope: &Scope<'_>) -> Result<(Expr, Found), ExprError> 
     let mut variables = walk.reads;
     variables.sort();
     variables.dedup();
-    Ok((Expr { source: source.into(), program, variables }, found))
+    let mut kinds = walk.kinds;
+    kinds.sort();
+    kinds.dedup();
+    Ok((Expr { source: source.into(), program, variables, kinds }, found))
 }
 
 /// The byte that a parser's line and column (from one) mean.
@@ -362,14 +384,27 @@ struct Walk<'a> {
     info: &'a SourceInfo,
     locals: Vec<(&'a str, Found)>,
     reads: Vec<Arc<str>>,
+    kinds: Vec<KindIx>,
 }
 
 impl<'a> Walk<'a> {
     fn new(scope: &'a Scope<'a>, source: &'a str, info: &'a SourceInfo) -> Walk<'a> {
-        Walk { scope, source, info, locals: Vec::new(), reads: Vec::new() }
+        Walk { scope, source, info, locals: Vec::new(), reads: Vec::new(), kinds: Vec::new() }
     }
 
     fn infer(&mut self, node: &'a IdedExpr) -> Result<Found, ExprError> {
+        let found = self.infer_node(node)?;
+        let one = match &found.ty {
+            Ty::List(of) => of,
+            ty => ty,
+        };
+        if let Ty::Resource(kind) = one {
+            self.kinds.push(*kind);
+        }
+        Ok(found)
+    }
+
+    fn infer_node(&mut self, node: &'a IdedExpr) -> Result<Found, ExprError> {
         match &node.expr {
             Node::Unspecified => Ok(Found::new(Ty::Any)),
             Node::Literal(literal) => Ok(match literal {

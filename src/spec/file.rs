@@ -4,12 +4,18 @@
 //! [`mod@super::load`]). The JSON Schema that editors use is generated from these types, and their doc comments are its
 //! descriptions, so each says what its author must know.
 //!
-//! Imports nothing of the crate.
+//! What is said of tokens stands in [`token`], what is about the wire in [`dialect`]. Imports nothing of the crate.
+
+mod dialect;
+mod token;
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Deref, ops::Range};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
+
+pub use dialect::{CredentialNames, GeneralCodes, Joined, ProductFile, Protocol, Statuses, WireFault, WireRule};
+pub use token::{AfterFailure, OperationTokenFile, TokenDemand, TokenFile, TokenScope};
 
 /// The version of the grammar that this build reads; `format` of `cloud.toml` must be the same.
 pub const FORMAT: u32 = 1;
@@ -89,15 +95,20 @@ pub struct CloudFile {
     pub title: String,
     /// How requests and answers are written.
     pub protocol: At<Protocol>,
-    /// The API version that every request carries.
-    pub version: String,
-    /// The service name in the scope of a signature.
-    pub service: String,
+    /// The parts of the cloud that have an API version of their own, by name; at least one.
+    pub product: BTreeMap<String, ProductFile>,
     /// The XML namespace of a successful answer's root element.
     #[serde(default)]
     pub namespace: Option<String>,
     /// The region used unless the user names one.
     pub region: String,
+    /// Parameters that clients may send with any operation, and that change nothing. An operation that declares one of
+    /// them has it like any other.
+    #[serde(default)]
+    pub ignores: Vec<String>,
+    /// The environment variables that hold the user's credentials.
+    #[serde(default)]
+    pub credentials: CredentialNames,
     /// Where statements come from: the documents themselves, and what else the provider publishes.
     pub sources: BTreeMap<String, Source>,
     /// Answers that say nothing about the law.
@@ -106,6 +117,9 @@ pub struct CloudFile {
     /// The parameter that asks for a rehearsal, if the cloud has one.
     #[serde(default)]
     pub dry_run: Option<DryRun>,
+    /// The parameter by which a repeated request is known, if the cloud has one.
+    #[serde(default)]
+    pub token: Option<TokenFile>,
     /// What follows from the tables of parameters alone.
     #[serde(default)]
     pub convention: Vec<Convention>,
@@ -117,14 +131,6 @@ pub struct CloudFile {
     pub reading: Vec<ReadingFile>,
 }
 
-/// A wire protocol that this build speaks.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub enum Protocol {
-    /// Form-encoded requests with flattened, one-based lists; XML answers with `<item>` lists; signed with SigV4.
-    Ec2Query,
-}
-
 /// A text that rules are taken from.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -134,30 +140,6 @@ pub struct Source {
     /// Where it is published.
     #[serde(default)]
     pub url: Option<String>,
-}
-
-/// Error codes that are answers of the service as a whole rather than of an operation.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct GeneralCodes {
-    /// Too many requests: nothing is learnt, whatever was asked.
-    #[serde(default)]
-    pub throttled: Vec<String>,
-    /// The account's quota is used up: nothing is learnt.
-    #[serde(default)]
-    pub quota: Vec<String>,
-    /// The caller may not do this: nothing is learnt.
-    #[serde(default)]
-    pub denied: Vec<String>,
-    /// The operation does not exist at this target.
-    #[serde(default)]
-    pub unimplemented: Vec<String>,
-    /// The code that the reference server gives where none is documented.
-    #[serde(default)]
-    pub undocumented: Option<String>,
-    /// The HTTP status of each code that does not come with 400.
-    #[serde(default)]
-    pub status: BTreeMap<String, u16>,
 }
 
 /// A parameter that makes any operation a rehearsal.
@@ -190,6 +172,9 @@ pub struct Convention {
     pub says: String,
     /// Where it is said.
     pub source: SourceRef,
+    /// For `undeclared`: such a parameter is passed over, and the request is judged as if it were not there.
+    #[serde(default)]
+    pub ignored: bool,
 }
 
 /// A way in which a single parameter is wrong, whatever the state of the world.
@@ -204,6 +189,10 @@ pub enum Defect {
     Range,
     /// A text that is not one of `enum`.
     Enum,
+    /// A text that does not match `pattern`.
+    Form,
+    /// A text that is longer than `max-length`.
+    Length,
     /// A reference that does not have the form of its kind.
     Malformed,
     /// A reference of the right form that names nothing.
@@ -222,6 +211,8 @@ impl Defect {
             Defect::Type => "type",
             Defect::Range => "range",
             Defect::Enum => "enum",
+            Defect::Form => "form",
+            Defect::Length => "length",
             Defect::Malformed => "malformed",
             Defect::Unknown => "unknown",
             Defect::Stale => "stale",
@@ -238,60 +229,6 @@ pub struct SourceRef {
     pub text: At<String>,
     /// The place in it: `paragraph 2`, `parameter Size`, a section's name.
     pub at: String,
-}
-
-/// A rule about the form of every answer; which forms there are is the protocol's own.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct WireRule {
-    /// The rule's id.
-    pub id: At<String>,
-    /// The fault of form that breaks it.
-    pub fault: WireFault,
-    /// How binding it is.
-    pub level: Level,
-    /// The statement.
-    pub says: String,
-    /// Where it is said.
-    pub source: SourceRef,
-}
-
-/// A fault in the form of an answer that leaves its meaning readable.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[serde(rename_all = "kebab-case")]
-pub enum WireFault {
-    /// No request id, or an empty one, in a successful answer.
-    NoRequestId,
-    /// No request id, or an empty one, in an error.
-    NoErrorRequestId,
-    /// The root element is not the one that belongs to the operation.
-    RootElement,
-    /// The root element is not in the protocol's namespace.
-    Namespace,
-    /// An error that is not in the protocol's envelope.
-    ErrorEnvelope,
-    /// A boolean that is not written `true` or `false`.
-    BooleanSpelling,
-    /// A list without its wrapping element, where an empty one is expected.
-    MissingListWrapper,
-    /// An element that is there but empty, where a value that is not set is left out.
-    EmptyScalar,
-}
-
-impl WireFault {
-    /// The name of the fault in the specs.
-    pub fn name(self) -> &'static str {
-        match self {
-            WireFault::NoRequestId => "no-request-id",
-            WireFault::NoErrorRequestId => "no-error-request-id",
-            WireFault::RootElement => "root-element",
-            WireFault::Namespace => "namespace",
-            WireFault::ErrorEnvelope => "error-envelope",
-            WireFault::BooleanSpelling => "boolean-spelling",
-            WireFault::MissingListWrapper => "missing-list-wrapper",
-            WireFault::EmptyScalar => "empty-scalar",
-        }
-    }
 }
 
 /// A question that the documents do not settle, and the answers a user may choose from.
@@ -516,6 +453,12 @@ pub struct OperationFile {
     pub source: At<String>,
     /// How binding its tables are: `must` if its source is one of the documents.
     pub level: Level,
+    /// The product that it belongs to: a key of `[product]`. May be left out where the cloud has only one.
+    #[serde(default)]
+    pub product: Option<At<String>>,
+    /// The HTTP status that its table of errors gives for a code; of several any is right.
+    #[serde(default)]
+    pub status: BTreeMap<String, At<Statuses>>,
     /// Its parameters.
     #[serde(default)]
     pub input: BTreeMap<String, ParameterFile>,
@@ -528,6 +471,9 @@ pub struct OperationFile {
     /// Where the law is silent, said aloud.
     #[serde(default)]
     pub open: Vec<OpenFile>,
+    /// Where it departs from what the cloud says of tokens.
+    #[serde(default)]
+    pub token: Option<At<OperationTokenFile>>,
 }
 
 /// A parameter.
@@ -546,6 +492,9 @@ pub struct ParameterFile {
     /// Its name on the wire; the protocol's usual form of the name unless given.
     #[serde(default)]
     pub wire: Option<String>,
+    /// For a list of scalars: its elements are written as one value, in this way, instead of one by one.
+    #[serde(default)]
+    pub joined: Option<Joined>,
     /// A request without it is refused.
     #[serde(default)]
     pub required: bool,
@@ -561,9 +510,22 @@ pub struct ParameterFile {
     /// The values that it may have.
     #[serde(default, rename = "enum")]
     pub values: Vec<String>,
-    /// It names a resource: `kind` (by its id) or `kind.field`.
+    /// The regular expression that a text matches as a whole.
     #[serde(default)]
-    pub names: Option<At<String>>,
+    pub pattern: Option<At<String>>,
+    /// How many characters a text has at most. How binding that is, the convention says.
+    #[serde(default)]
+    pub max_length: Option<u32>,
+    /// It names a resource: `kind` (by its id) or `kind.field`. A list of them: it names a resource of any of these
+    /// kinds, each of which has a variable of its own.
+    #[serde(default)]
+    pub names: Option<At<Paths>>,
+    /// With `names`: texts that match this regular expression as a whole are no names, and stand for themselves.
+    #[serde(default)]
+    pub plain: Option<At<String>>,
+    /// With several kinds in `names`: another parameter tells which of them a request means.
+    #[serde(default)]
+    pub told: Option<ToldFile>,
     /// The variable that rules know the named resource by; the kind's name unless given (for a list: with an `s`).
     #[serde(default, rename = "as")]
     pub variable: Option<At<String>>,
@@ -571,13 +533,20 @@ pub struct ParameterFile {
     /// unknown.
     #[serde(default)]
     pub accepts_gone: bool,
+    /// The law does not say how a reference that names nothing is answered here, whatever it says of the kind: it may
+    /// be accepted as well, and nobody knows what comes of that.
+    #[serde(default)]
+    pub unknown_open: bool,
+    /// A name that names nothing, or something gone, is passed over, as if it were not in the request.
+    #[serde(default)]
+    pub passes_over: bool,
     /// The codes for a reference that names nothing, where they are not the kind's own.
     #[serde(default)]
     pub unknown: Option<Refusal>,
     /// The codes for a malformed reference, where they are not the kind's own.
     #[serde(default)]
     pub malformed: Option<Refusal>,
-    /// Values to send, all of them valid.
+    /// Values to send, all of them valid. `{region}` stands for the region of the run.
     #[serde(default)]
     pub examples: Vec<Literal>,
     /// How often it is sent when it need not be.
@@ -586,15 +555,31 @@ pub struct ParameterFile {
     /// It holds the filters of a reading operation: a list of structs of a name and a list of values.
     #[serde(default)]
     pub filters: Option<FiltersFile>,
+    /// For a reading operation: it shows only resources of which this field or path has the value of the parameter; of
+    /// several paths, any one.
+    #[serde(default)]
+    pub matches: Option<At<Paths>>,
     /// The place in the operation's source; `parameter NAME` unless given.
     #[serde(default)]
     pub at: Option<String>,
     /// How binding the parameter's row is; the operation's level unless given.
     #[serde(default)]
     pub level: Option<Level>,
-    /// Another source than the operation's for the limits (`min`, `max`, `enum`) of this row.
+    /// Another source than the operation's for the limits (`min`, `max`, `enum`, `pattern`) of this row, or other codes
+    /// than the convention's.
     #[serde(default)]
     pub limits: Option<LimitSource>,
+}
+
+/// The parameter that tells which kind of resource another one names.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ToldFile {
+    /// Its name.
+    pub by: At<String>,
+    /// Its values, each with the kind that it stands for; or with `plain`, for a text that is no name.
+    #[serde(rename = "as")]
+    pub kinds: BTreeMap<String, At<String>>,
 }
 
 /// Where the limits of a parameter are said, and how binding they are.
@@ -605,6 +590,12 @@ pub struct LimitSource {
     pub level: Level,
     /// Where it is said.
     pub source: SourceRef,
+    /// The codes of the refusal, where they are not the convention's; any of them is right.
+    #[serde(default)]
+    pub codes: Vec<String>,
+    /// How binding these codes are; the same as `level` unless given.
+    #[serde(default)]
+    pub codes_level: Option<Level>,
 }
 
 /// Which members of a filter are its name and its values.
@@ -667,6 +658,9 @@ pub struct OutputFile {
     /// A reading operation's list: every resource of the kind that the request selects.
     #[serde(default)]
     pub selects: Option<SelectsFile>,
+    /// How many resources another output's list would have if it were not cut into pages: the name of that output.
+    #[serde(default)]
+    pub counts: Option<At<String>>,
     /// Fields of the view that this answer may leave out.
     #[serde(default)]
     pub later: Vec<String>,
@@ -700,6 +694,19 @@ pub struct SelectsFile {
     /// The parameter that holds filters.
     #[serde(default)]
     pub filter: Option<At<String>>,
+    /// The list is cut into pages, of which the answer shows one.
+    #[serde(default)]
+    pub page: Option<PageFile>,
+}
+
+/// The parameters that say which page of a list is shown.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PageFile {
+    /// The one that holds the number of the page, from 1; needs a `default`.
+    pub number: At<String>,
+    /// The one that holds how much a page holds at most; needs a `default`.
+    pub size: At<String>,
 }
 
 /// A rule of behaviour. It has exactly one of `refuse`, `permit`, `effect` and `keeps`.

@@ -158,7 +158,7 @@ pub(super) fn check_inverses(names: &mut Names<'_>, file: &SpecText, resources: 
 }
 
 /// A regular expression that must match as a whole.
-fn pattern(names: &mut Names<'_>, file: &SpecText, text: &At<String>) -> Option<Regex> {
+pub(super) fn pattern(names: &mut Names<'_>, file: &SpecText, text: &At<String>) -> Option<Regex> {
     // The text by itself first: `a)(b` must not close the group around it.
     let compiled = Regex::new(text).and_then(|_| Regex::new(&format!("^(?:{})$", **text)));
     match compiled {
@@ -355,7 +355,7 @@ fn compile_view(
         .then(|| names.rule(answer_rule(&id, level, says, source), key));
     Some(Shown {
         name: name.into(),
-        wire: answer_wire(&view.wire, name),
+        wire: answer_wire(*names.cloud.protocol, &view.wire, name),
         kind: view.kind,
         from,
         values: view.values.clone(),
@@ -427,8 +427,7 @@ fn undo(names: &mut Names<'_>, file: &SpecText, kind: KindIx, name: &At<String>,
         return;
     };
     let id = names.kinds[kind.0 as usize].id;
-    let names_it =
-        |p: &super::law::Param| p.names.is_some_and(|r| r.kind == kind && (id.is_none() || Some(r.by) == id));
+    let names_it = |p: &super::law::Param| p.reference_to(kind).is_some_and(|r| id.is_none() || Some(r.by) == id);
     match operation.params.iter().position(names_it) {
         Some(param) => names.kinds[kind.0 as usize].undo.push((OperationIx(index as u32), param as u32)),
         // Its reference is broken, and that is said already.

@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     expr::Expr,
-    file::{Accepted, Defect, FieldKind, Level, Protocol, ScalarType, Sent, WireFault},
+    file::{
+        Accepted, AfterFailure, CredentialNames, Defect, FieldKind, Joined, Level, Protocol, ScalarType, Sent,
+        TokenScope, WireFault,
+    },
 };
 
 macro_rules! index_type {
@@ -30,6 +33,8 @@ macro_rules! index_type {
 }
 
 index_type! {
+    /// A product of a [`Law`].
+    ProductIx => products: Product;
     /// An operation of a [`Law`].
     OperationIx => operations: Operation;
     /// A kind of resource of a [`Law`].
@@ -54,6 +59,10 @@ pub struct Law {
     pub title: String,
     /// How requests and answers are written.
     pub wire: WireStyle,
+    /// The parts with an API version of their own, by name.
+    pub products: Vec<Product>,
+    /// The environment variables that hold credentials.
+    pub credentials: CredentialNames,
     /// The region used unless the user names one.
     pub region: String,
     /// Titles of the texts that rules come from.
@@ -84,6 +93,25 @@ impl Law {
         self.operations.binary_search_by(|o| (*o.name).cmp(name)).ok().map(|i| OperationIx(i as u32))
     }
 
+    /// The product of this name.
+    pub fn product(&self, name: &str) -> Option<ProductIx> {
+        self.products.iter().position(|p| p.name == name).map(|i| ProductIx(i as u32))
+    }
+
+    /// The HTTP statuses that a code of this operation may come with, and the rule that says so; none if the law does
+    /// not say.
+    pub fn statuses(&self, operation: OperationIx, code: &str) -> Option<(&[u16], Option<RuleIx>)> {
+        let operation = &self[operation];
+        let own = operation.status.iter().find(|(c, _)| **c == *code);
+        match own {
+            Some((_, statuses)) => Some((statuses, operation.status_rule)),
+            None => {
+                let general = self.codes.status.get(code)?;
+                Some((std::slice::from_ref(general), self.wire_rules.get(&WireFault::Status).copied()))
+            }
+        }
+    }
+
     /// The rule with this id.
     pub fn rule(&self, id: &str) -> Option<RuleIx> {
         self.rules.binary_search_by(|r| (*r.id).cmp(id)).ok().map(|i| RuleIx(i as u32))
@@ -104,7 +132,8 @@ impl Law {
         let refusals = self.operations.iter().flat_map(|operation| {
             let of_params = operation.params.iter().flat_map(|p| &p.refusals).map(|(_, refusal)| refusal);
             let of_rules = operation.refusals.iter().map(|r| &r.refusal);
-            of_params.chain(of_rules).chain(&operation.undeclared)
+            let undeclared = operation.undeclared.as_ref().and_then(Undeclared::refusal);
+            of_params.chain(of_rules).chain(undeclared)
         });
         refusals.into_iter().find(|r| r.rule == rule || r.code_rule == Some(rule))
     }
@@ -130,12 +159,23 @@ impl Law {
 pub struct WireStyle {
     /// The protocol.
     pub protocol: Protocol,
+    /// The XML namespace of answers.
+    pub namespace: Option<String>,
+    /// Parameters that any operation may carry, and that change nothing.
+    pub ignores: Vec<String>,
+}
+
+/// A part of a cloud with an API version of its own.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// The short name.
+    pub name: String,
+    /// The name for people.
+    pub title: String,
     /// The API version that requests carry.
     pub version: String,
     /// The service in the scope of a signature.
     pub service: String,
-    /// The XML namespace of answers.
-    pub namespace: Option<String>,
 }
 
 /// A reading with its choice.
@@ -337,10 +377,18 @@ pub struct Operation {
     pub summary: String,
     /// How binding its tables are.
     pub level: Level,
+    /// What it belongs to.
+    pub product: ProductIx,
+    /// The HTTP statuses that its table of errors gives for its codes; any of them is right.
+    pub status: Vec<(Arc<str>, Vec<u16>)>,
+    /// The rule about those, if there are any.
+    pub status_rule: Option<RuleIx>,
     /// Its parameters.
     pub params: Vec<Param>,
     /// The parameter that makes it a rehearsal, with the rule about it.
     pub dry_run: Option<(ParamIx, RuleIx)>,
+    /// The parameter by which a repeated request is known, with the rules about it.
+    pub token: Option<Token>,
     /// The variables that its expressions know.
     pub vars: Vec<Var>,
     /// What a successful answer holds.
@@ -357,8 +405,8 @@ pub struct Operation {
     pub open: Vec<Open>,
     /// The rule that a good request is accepted: its first effect's, or its answer's.
     pub accepts: RuleIx,
-    /// The refusal of a parameter that it does not have.
-    pub undeclared: Option<Refusal>,
+    /// What becomes of a parameter that it does not have, if the law says so.
+    pub undeclared: Option<Undeclared>,
     /// True if it changes nothing.
     pub reads: bool,
 }
@@ -373,6 +421,44 @@ impl Operation {
     pub fn var(&self, name: &str) -> Option<VarIx> {
         self.vars.iter().position(|v| &*v.name == name).map(|i| i as VarIx)
     }
+}
+
+/// What becomes of a request with a parameter that the operation does not have.
+#[derive(Clone, Debug)]
+pub enum Undeclared {
+    /// It is refused.
+    Refused(Refusal),
+    /// The parameter is passed over, by this rule.
+    Ignored(RuleIx),
+}
+
+impl Undeclared {
+    /// The refusal, if there is one.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Undeclared::Refused(refusal) => Some(refusal),
+            Undeclared::Ignored(_) => None,
+        }
+    }
+}
+
+/// The parameter by which a repeated request is known.
+#[derive(Debug)]
+pub struct Token {
+    /// Which parameter.
+    pub param: ParamIx,
+    /// The rule that a repeat is answered like the first request and changes nothing; none if the law is silent.
+    pub repeat: Option<RuleIx>,
+    /// The refusal of the same token with other parameters; none if the law is silent.
+    pub mismatch: Option<Refusal>,
+    /// What one token sent to two operations means.
+    pub scope: TokenScope,
+    /// For how many seconds a token is certainly remembered.
+    pub remembered: i64,
+    /// What becomes of a token whose request was refused.
+    pub after_failure: AfterFailure,
+    /// Codes with which a repeat may be refused while what the first request began is still under way.
+    pub under_way: Vec<Arc<str>>,
 }
 
 /// A variable that an operation's expressions know.
@@ -399,6 +485,8 @@ pub struct Param {
     pub kind: ScalarType,
     /// The type of a list's elements.
     pub of: Option<ScalarType>,
+    /// How a list is written as one value, if it is.
+    pub joined: Option<Joined>,
     /// The members of a struct, or of a list of structs.
     pub fields: Vec<Param>,
     /// The value that an absent one stands for.
@@ -409,8 +497,20 @@ pub struct Param {
     pub max: Option<i64>,
     /// The values that it may have.
     pub values: Vec<Arc<str>>,
-    /// What it names.
-    pub names: Option<Reference>,
+    /// The form that a text has.
+    pub form: Option<Regex>,
+    /// How many characters it has at most.
+    pub longest: Option<u32>,
+    /// What it names: a resource of any of these kinds.
+    pub names: Vec<Reference>,
+    /// Texts of this form are no names.
+    pub plain: Option<Regex>,
+    /// The parameter that tells which of the kinds it is.
+    pub told: Option<Told>,
+    /// What names nothing is passed over.
+    pub passes_over: bool,
+    /// Only resources of which one of these has its value are shown.
+    pub matches: Vec<Path>,
     /// Values to send.
     pub examples: Vec<String>,
     /// How often it is sent.
@@ -430,6 +530,27 @@ impl Param {
     /// True if the law demands it.
     pub fn required(&self) -> bool {
         self.refusal(Defect::Required).is_some()
+    }
+
+    /// How it names a resource of this kind, if it does.
+    pub fn reference_to(&self, kind: KindIx) -> Option<Reference> {
+        self.names.iter().copied().find(|r| r.kind == kind)
+    }
+}
+
+/// Another parameter tells which kind of resource a parameter names.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// That parameter.
+    pub by: ParamIx,
+    /// Its values with the kinds; none for a text that is no name.
+    pub kinds: Vec<(Arc<str>, Option<KindIx>)>,
+}
+
+impl Told {
+    /// The value that goes with a resource of this kind, or with a text that is no name.
+    pub fn value(&self, kind: Option<KindIx>) -> Option<&Arc<str>> {
+        self.kinds.iter().find(|(_, k)| *k == kind).map(|(value, _)| value)
     }
 }
 
@@ -599,7 +720,11 @@ pub enum OutputFrom {
         by: Vec<ParamIx>,
         /// The parameter that filters.
         filter: Option<ParamIx>,
+        /// The parameters that hold the number of the page and its size.
+        page: Option<(ParamIx, ParamIx)>,
     },
+    /// How many resources an output that selects would show without pages.
+    Counts(Arc<str>),
     /// Not judged.
     Nothing,
 }

@@ -1,8 +1,8 @@
 //! The law: the spec files, read, checked and compiled.
 //!
 //! [`mod@file`] is the grammar of the files and [`law`] what becomes of them; everything between is one pass from the one to
-//! the other. [`mod@load`] reads the files. `compile` orders the steps: `kinds` and `operation` resolve names and compile
-//! expressions ([`expr`]), `derive` adds the rules that follow from tables, `rules` keeps the book of all rules, and
+//! the other. [`mod@load`] reads the files. `compile` orders the steps: `kinds`, `operation` and `reference` resolve names and
+//! compile expressions ([`expr`]), `derive` adds the rules that follow from tables, `rules` keeps the book of all rules, and
 //! `check` looks for what is wrong only in the whole. What is wrong at all is an [`error::SpecError`] that points at its
 //! place.
 //!
@@ -19,6 +19,7 @@ pub mod law;
 pub mod load;
 mod names;
 mod operation;
+mod reference;
 mod rules;
 pub mod schema;
 

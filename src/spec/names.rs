@@ -8,8 +8,11 @@ use super::{
     derive::KindRefusals,
     error::{Place, Problem, SpecError, SpecText},
     expr::{ANYTHING, Expr, KindShape, REGION, Scope, Slot, Ty},
-    file::{At, CloudFile, Convention, Defect, FieldKind, Literal, ReadingFile, ScalarType, SourceRef},
-    law::{Field, FieldIx, Kind, KindIx, Path, Reading, Rule, RuleIx, SourceAt},
+    file::{
+        At, CloudFile, Convention, Defect, FieldKind, Literal, OperationFile, Protocol, ReadingFile, ScalarType,
+        SourceRef,
+    },
+    law::{Field, FieldIx, Kind, KindIx, Path, ProductIx, Reading, Rule, RuleIx, SourceAt},
     rules::RuleBook,
 };
 
@@ -145,6 +148,33 @@ impl<'a> Names<'a> {
         self.cloud.convention.iter().find(|c| *c.defect == defect)
     }
 
+    /// The product of an operation.
+    pub fn product(&mut self, file: &SpecText, operation: &OperationFile) -> ProductIx {
+        let products = &self.cloud.product;
+        let index = |name: &str| products.keys().position(|p| p == name);
+        let found = match &operation.product {
+            Some(product) => {
+                let found = index(product);
+                if found.is_none() {
+                    let problem = Problem::Unknown { what: "product", name: product.to_string() };
+                    let error = SpecError::new(problem, file.at(product.span()));
+                    self.errors.push(error.nearest(product, products.keys().map(String::as_str)));
+                }
+                found
+            }
+            None => {
+                if products.len() > 1 {
+                    let names: Vec<&str> = products.keys().map(String::as_str).collect();
+                    let problem = Problem::Shape(format!("`{}` belongs to no product", *operation.operation));
+                    let help = format!("add `product`: {}", super::error::list(&names));
+                    self.error_with(problem, file.at(operation.operation.span()), help);
+                }
+                None
+            }
+        };
+        ProductIx(found.unwrap_or(0) as u32)
+    }
+
     /// A place in a source, with its title.
     pub fn source(&mut self, file: &SpecText, source: &SourceRef) -> SourceAt {
         self.source_at(file, &source.text, source.at.clone())
@@ -266,7 +296,7 @@ impl<'a> Names<'a> {
             FieldKind::Inverse => false,
             FieldKind::Integer => matches!(kind, None | Some(ScalarType::Integer | ScalarType::String)),
             FieldKind::Flag => matches!(kind, None | Some(ScalarType::Boolean | ScalarType::String)),
-            _ => matches!(kind, None | Some(ScalarType::String | ScalarType::Timestamp)),
+            _ => matches!(kind, None | Some(ScalarType::String | ScalarType::Timestamp | ScalarType::List)),
         };
         if fits {
             return Some(path);
@@ -394,17 +424,18 @@ pub(super) fn literal_text(literal: &Literal) -> String {
     }
 }
 
-/// The protocol's usual form of a name in an answer: its first letter is a small one.
+/// A name whose first letter is a small one.
 pub(super) fn lower_camel(name: &str) -> String {
     let mut chars = name.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 /// The element path of a field of an answer.
-pub(super) fn answer_wire(wire: &Option<String>, name: &str) -> Vec<String> {
-    match wire {
-        Some(path) => path.split('/').map(str::to_owned).collect(),
-        None => vec![lower_camel(name)],
+pub(super) fn answer_wire(protocol: Protocol, wire: &Option<String>, name: &str) -> Vec<String> {
+    match (wire, protocol) {
+        (Some(path), _) => path.split('/').map(str::to_owned).collect(),
+        (None, Protocol::Ec2Query) => vec![lower_camel(name)],
+        (None, Protocol::Rpc) => vec![name.to_owned()],
     }
 }
 

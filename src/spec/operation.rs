@@ -8,12 +8,14 @@ use super::{
     derive::{self, Table},
     error::{Problem, SpecError, SpecText},
     expr::{Expr, KindShape, Member, Scope, Slot, Ty},
-    file::{AfterFile, At, EffectFile, FieldKind, OpenFile, OutputFile, ParameterFile, RuleFile, ScalarType},
+    file::{AfterFile, At, EffectFile, FieldKind, OpenFile, OutputFile, ParameterFile, Paths, RuleFile, ScalarType},
+    kinds,
     law::{
         After, Change, Demand, Effect, FieldIx, Guard, KindIx, Open, Operation, Output, OutputFrom, Param, ParamIx,
-        Reference, RefuseRule, Rule, RuleIx, Var, VarIx,
+        RefuseRule, Rule, RuleIx, Var, VarIx,
     },
     names::{Force, Names, answer_wire, field_slot, literal_fits, literal_text, part_of, scalar_slot, shared},
+    reference::{references, told},
     rules::{Codes, code_id, codes_apart, excludes},
 };
 
@@ -33,19 +35,24 @@ pub(super) fn declare(names: &mut Names<'_>, table: Table<'_>) -> (Operation, He
     for (index, (name, parameter)) in operation.input.iter().enumerate() {
         let slot = scalar_slot(parameter.kind, parameter.of, &parameter.values);
         heads.input.push(Member { name: name.as_str().into(), slot });
-        if let Some(target) = &parameter.names {
-            match reference(names, file, name, parameter, target, index as ParamIx, &mut vars) {
-                Some(reference) => params[index].names = Some(reference),
+        if let Some(targets) = &parameter.names {
+            match references(names, file, name, parameter, targets, index as ParamIx, &mut vars) {
+                Some(references) => params[index].names = references,
                 None => heads.broken = true,
             }
         }
+        params[index].told = told(names, table, name, parameter, &params[index].names);
         params[index].refusals = derive::refusals(names, table, name, parameter, &params[index]);
     }
     let declared = Operation {
         name: operation.operation.as_str().into(),
         summary: operation.summary.clone(),
         level: operation.level,
+        product: names.product(file, operation),
+        status: operation.status.iter().map(|(code, s)| (code.as_str().into(), s.all().to_vec())).collect(),
+        status_rule: derive::status(names, table),
         dry_run: derive::dry_run(names, table, &params),
+        token: derive::token(names, table, &params),
         params,
         vars,
         output: Vec::new(),
@@ -107,12 +114,19 @@ fn parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &str, pa
         wire: parameter.wire.clone().unwrap_or_else(|| name.into()),
         kind: parameter.kind,
         of: parameter.of,
+        joined: parameter.joined,
         fields,
         default: parameter.default.clone(),
         min: parameter.min,
         max: parameter.max,
         values: shared(&parameter.values),
-        names: None,
+        form: parameter.pattern.as_ref().and_then(|p| kinds::pattern(names, file, p)),
+        longest: parameter.max_length,
+        names: Vec::new(),
+        plain: parameter.plain.as_ref().and_then(|p| kinds::pattern(names, file, p)),
+        told: None,
+        passes_over: parameter.passes_over,
+        matches: Vec::new(),
         examples: parameter.examples.iter().map(literal_text).collect(),
         sent: parameter.sent,
         filters,
@@ -133,6 +147,11 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &s
         (false, Some(_)) => wrong(format!("`{name}` has `of` but is no list"), "give it `type = \"list\"`"),
         _ => {}
     }
+    let scalars = parameter.kind == ScalarType::List
+        && !matches!(parameter.of, None | Some(ScalarType::List | ScalarType::Struct));
+    if parameter.joined.is_some() && !scalars {
+        wrong(format!("`{name}` is `joined` but is no list of scalars"), "only lists of scalars are one value");
+    }
     if !parameter.fields.is_empty() && element != Some(ScalarType::Struct) {
         wrong(format!("`{name}` has `fields` but is no struct"), "only structs, and lists of structs, have members");
     }
@@ -152,6 +171,25 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &s
     {
         wrong(format!("`{name}` has no value between {min} and {max}"), "exchange `min` and `max`");
     }
+    if (parameter.pattern.is_some() || parameter.max_length.is_some()) && element != Some(ScalarType::String) {
+        wrong(format!("`{name}` has a form but is no text"), "only texts have a `pattern` and a `max-length`");
+    }
+    for (word, given) in [
+        ("plain", parameter.plain.is_some()),
+        ("told", parameter.told.is_some()),
+        ("passes-over", parameter.passes_over),
+        ("accepts-gone", parameter.accepts_gone),
+    ] {
+        if given && parameter.names.is_none() {
+            wrong(format!("`{name}` names nothing, so `{word}` says nothing"), "add `names`, or leave it out");
+        }
+    }
+    if parameter.passes_over && (parameter.unknown.is_some() || parameter.accepts_gone) {
+        wrong(
+            format!("`{name}` passes over what is not there, so that is neither refused nor accepted"),
+            "leave out `passes-over`, or `unknown` and `accepts-gone`",
+        );
+    }
     if parameter.default.is_some() && parameter.required {
         wrong(format!("`{name}` is required, so its `default` is never used"), "leave out one of them");
     }
@@ -165,6 +203,8 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &s
             value("a default and examples are of the type that the parameter has".into());
         } else if !parameter.values.is_empty() && !parameter.values.contains(&text) {
             value("it is not one of its `enum`".into());
+        } else if parameter.max_length.is_some_and(|most| text.chars().count() > most as usize) {
+            value("it is longer than its `max-length`".into());
         } else if let super::file::Literal::Integer(number) = literal
             && parameter.kind == ScalarType::Integer
             && (parameter.min.is_some_and(|min| *number < min) || parameter.max.is_some_and(|max| *number > max))
@@ -174,64 +214,8 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &s
     }
 }
 
-/// What a parameter names, with a variable for it.
-fn reference(
-    names: &mut Names<'_>,
-    file: &SpecText,
-    name: &str,
-    parameter: &ParameterFile,
-    target: &At<String>,
-    index: ParamIx,
-    vars: &mut Vec<Var>,
-) -> Option<Reference> {
-    let text = matches!(
-        (parameter.kind, parameter.of),
-        (ScalarType::String, _) | (ScalarType::List, Some(ScalarType::String))
-    );
-    if !text {
-        let problem = Problem::Shape(format!("`{name}` is no text, so it cannot name a resource"));
-        names.error_with(problem, file.at(target.span()), "give it `type = \"string\"`, or a list `of = \"string\"`");
-        return None;
-    }
-    let (kind_name, field) = match target.split_once('.') {
-        Some((kind, field)) => (kind, Some(field)),
-        None => (target.as_str(), None),
-    };
-    let kind = names.kind(file, target.span(), target, kind_name)?;
-    let by = match field {
-        Some(field) => {
-            let found = names.field(file, target.span(), target, kind, field)?;
-            if !matches!(names.field_at(kind, found).kind, FieldKind::Id | FieldKind::Chosen) {
-                let problem = Problem::Path(format!("`{field}` does not name a resource"));
-                let place = file.within(target.span(), target, part_of(target, field));
-                names.error_with(problem, place, "only a field of kind `id` or `chosen` names one");
-                return None;
-            }
-            found
-        }
-        None => match names.kinds[kind.0 as usize].id {
-            Some(id) => id,
-            None => {
-                let problem = Problem::Shape(format!("a resource of kind `{kind_name}` has no id to name it by"));
-                let help = format!("write `names = \"{kind_name}.FIELD\"`, or give the kind an `id`");
-                names.error_with(problem, file.at(target.span()), help);
-                return None;
-            }
-        },
-    };
-    let list = parameter.kind == ScalarType::List;
-    let variable = match &parameter.variable {
-        Some(variable) => variable.to_string(),
-        None if list => format!("{kind_name}s"),
-        None => kind_name.to_owned(),
-    };
-    let span = parameter.variable.as_ref().map_or(target.span(), At::span);
-    let var = variable_index(names, file, span, vars, Var { name: variable.into(), kind, list, param: Some(index) })?;
-    Some(Reference { kind, by, var, accepts_gone: parameter.accepts_gone })
-}
-
 /// Adds a variable, unless there is one of its name.
-fn variable_index(
+pub(super) fn variable_index(
     names: &mut Names<'_>,
     file: &SpecText,
     span: Range<usize>,
@@ -282,6 +266,11 @@ pub(super) fn complete(names: &mut Names<'_>, table: Table<'_>, operation: Opera
     }
     for (name, output) in &table.operation.output {
         behaviour.output(name, output);
+    }
+    for (name, parameter) in &table.operation.input {
+        if let Some(paths) = &parameter.matches {
+            behaviour.matches(name, paths);
+        }
     }
     behaviour.operation.reads = behaviour.operation.effects.is_empty();
     behaviour.operation.accepts = behaviour.accepts();
@@ -620,7 +609,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             let rule = judged.then(|| derive::output(self.names, self.table, name, output));
             self.operation.output.push(Output {
                 name: name.into(),
-                wire: answer_wire(&output.wire, name),
+                wire: answer_wire(*self.names.cloud.protocol, &output.wire, name),
                 kind: output.kind,
                 from,
                 values: output.values.clone(),
@@ -637,17 +626,22 @@ impl<'t> Behaviour<'_, '_, 't> {
             self.names.error_with(Problem::Shape(problem), place.clone(), help);
             None
         };
-        let given = [output.shows.is_some(), output.value.is_some(), output.view.is_some()];
+        let given = [output.shows.is_some(), output.value.is_some(), output.view.is_some(), output.counts.is_some()];
         if given.iter().filter(|g| **g).count() > 1 {
             let problem = format!("the output `{name}` takes its value from more than one place");
-            return wrong(problem, "give one of `shows`, `value` and `view`");
+            return wrong(problem, "give one of `shows`, `value`, `view` and `counts`");
         }
         if output.view.is_none() && (output.of.is_some() || output.selects.is_some() || !output.later.is_empty()) {
             let problem = format!("the output `{name}` shows resources, but without a view");
             return wrong(problem, "add `view`: the kind whose view shows them");
         }
-        let several = matches!(output.kind, ScalarType::List | ScalarType::Struct);
-        if several && (output.shows.is_some() || output.value.is_some()) {
+        let gives_one = match output.kind {
+            ScalarType::Struct => output.shows.is_some() || output.value.is_some(),
+            // A list may show the one value that it holds.
+            ScalarType::List => output.value.is_some(),
+            _ => false,
+        };
+        if gives_one {
             let problem = format!("the output `{name}` is more than one value, and `shows` and `value` give one");
             return wrong(
                 problem,
@@ -666,6 +660,18 @@ impl<'t> Behaviour<'_, '_, 't> {
             let wanted = scalar_slot(output.kind, None, &output.values);
             return self.guard(value, &scope, &wanted).map(OutputFrom::Value);
         }
+        if let Some(counted) = &output.counts {
+            let selects = |o: &OutputFile| o.selects.is_some();
+            if output.kind != ScalarType::Integer || !self.table.operation.output.get(&***counted).is_some_and(selects)
+            {
+                let problem =
+                    Problem::Shape(format!("the output `{name}` does not count what `{}` selects", **counted));
+                let help = "give it `type = \"integer\"`, and name an output that has `selects`";
+                self.names.error_with(problem, self.file().at(counted.span()), help);
+                return None;
+            }
+            return Some(OutputFrom::Counts(counted.as_str().into()));
+        }
         let Some(view) = &output.view else { return Some(OutputFrom::Nothing) };
         let kind = self.names.kind(self.file(), view.span(), view, view)?;
         let later = self.later(kind, name, &output.later);
@@ -683,13 +689,18 @@ impl<'t> Behaviour<'_, '_, 't> {
                 for parameter in &selects.by {
                     by.extend(self.selector(
                         parameter,
-                        |p| p.names.is_some_and(|r| r.kind == kind),
+                        |p| p.reference_to(kind).is_some(),
                         "names the kind that it shows",
                     ));
                 }
                 let filter = selects.filter.as_ref();
                 let filter = filter.and_then(|f| self.selector(f, |p| p.filters.is_some(), "has `filters`"));
-                Some(OutputFrom::Selected { kind, by, filter })
+                let page = selects.page.as_ref().and_then(|page| {
+                    let counts = |p: &Param| p.kind == ScalarType::Integer && p.default.is_some();
+                    let what = "is an integer with a `default`";
+                    self.selector(&page.number, counts, what).zip(self.selector(&page.size, counts, what))
+                });
+                Some(OutputFrom::Selected { kind, by, filter, page })
             }
             _ => {
                 let problem = format!("it is not clear which resources the output `{name}` shows");
@@ -697,6 +708,24 @@ impl<'t> Behaviour<'_, '_, 't> {
                 self.names.error_with(Problem::Shape(problem), place, help);
                 None
             }
+        }
+    }
+
+    /// The fields that a parameter of a reading operation is compared with.
+    fn matches(&mut self, name: &str, paths: &At<Paths>) {
+        let kind = self.operation.output.iter().find_map(|o| match &o.from {
+            OutputFrom::Selected { kind, .. } => Some(*kind),
+            _ => None,
+        });
+        let (Some(kind), Some(index)) = (kind, self.operation.param(name)) else {
+            let problem = Problem::Shape(format!("`{name}` is compared with nothing: no output has `selects`"));
+            self.names.error_with(problem, self.file().at(paths.span()), "leave out `matches`");
+            return;
+        };
+        for path in paths.all() {
+            let steps: Vec<&str> = path.split('.').collect();
+            let found = self.names.shown_path(self.table.file, paths.span(), path, kind, &steps, None);
+            self.operation.params[index as usize].matches.extend(found);
         }
     }
 
@@ -746,7 +775,9 @@ impl<'t> Behaviour<'_, '_, 't> {
             self.names.error_with(problem, place, "show the resources with `view` and `of`");
             return None;
         }
-        let path = self.names.shown_path(self.table.file, span, text, from, rest, Some(kind))?;
+        // A list of one value.
+        let kind = (kind != ScalarType::List).then_some(kind);
+        let path = self.names.shown_path(self.table.file, span, text, from, rest, kind)?;
         Some((var, path))
     }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     error::{Place, Problem, SpecError, list},
     file::Level,
-    law::{Change, Demand, Kind, Law, Operation, OutputFrom, Refusal, Rule, RuleIx, SourceAt},
+    law::{Change, Demand, Kind, Law, Operation, OutputFrom, Refusal, Rule, RuleIx, SourceAt, Undeclared},
 };
 
 /// The rules so far, and every id that was given, those of rules that are not in force among them.
@@ -136,8 +136,12 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
             name: _,
             summary: _,
             level: _,
+            product: _,
+            status: _,
+            status_rule,
             params,
             dry_run,
+            token,
             vars: _,
             output,
             refusals,
@@ -150,10 +154,19 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
             reads: _,
         } = operation;
         params.iter_mut().flat_map(|p| &mut p.refusals).for_each(|(_, r)| refusal(r));
+        status_rule.iter_mut().for_each(new);
         dry_run.iter_mut().for_each(|(_, rule)| new(rule));
+        if let Some(token) = token {
+            token.repeat.iter_mut().for_each(new);
+            token.mismatch.iter_mut().for_each(refusal);
+        }
         refusals.iter_mut().for_each(|r| refusal(&mut r.refusal));
         permits.iter_mut().chain(keeps).for_each(|(rule, _)| new(rule));
-        undeclared.iter_mut().for_each(refusal);
+        match undeclared {
+            Some(Undeclared::Refused(refused)) => refusal(refused),
+            Some(Undeclared::Ignored(rule)) => new(rule),
+            None => {}
+        }
         new(accepts);
         for effect in effects {
             new(&mut effect.rule);
@@ -169,6 +182,7 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
                 | OutputFrom::One { .. }
                 | OutputFrom::Many { .. }
                 | OutputFrom::Selected { .. }
+                | OutputFrom::Counts(_)
                 | OutputFrom::Nothing => {}
             }
         }

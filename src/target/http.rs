@@ -4,23 +4,19 @@
 //! closed before the request was written to it. Everything else is reported, because a request whose answer got lost
 //! may have been done.
 
-use std::{
-    error::Error as _,
-    io,
-    time::{Duration, SystemTime},
-};
+use std::{error::Error as _, io, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{Client, Url, header::CONTENT_TYPE, redirect};
+use reqwest::{Client, Url, redirect};
 use tokio::time::timeout;
 
 use super::{Exchange, NoAnswer, TargetError};
 use crate::{
-    spec::law::Law,
+    spec::law::{Law, ProductIx},
     wire::{
         self, MAX_ANSWER, Request,
         http::{HttpRequest, HttpResponse},
-        sign::Signer,
+        sign::{Signer, Stamp},
     },
 };
 
@@ -36,12 +32,14 @@ pub struct TargetOptions {
     pub signer: Signer,
     /// How long an answer may take until it is complete.
     pub timeout: Duration,
+    /// Where requests to some products go, if not to the target's own URL.
+    pub endpoints: Vec<(ProductIx, Url)>,
 }
 
 impl TargetOptions {
     /// The usual options.
     pub fn new(signer: Signer) -> TargetOptions {
-        TargetOptions { signer, timeout: Duration::from_secs(30) }
+        TargetOptions { signer, timeout: Duration::from_secs(30), endpoints: Vec::new() }
     }
 }
 
@@ -56,23 +54,8 @@ pub struct HttpTarget {
 impl HttpTarget {
     /// A target at this URL: a scheme, a host and perhaps a port.
     pub fn new(base_url: Url, options: TargetOptions) -> Result<HttpTarget, TargetError> {
-        let wrong = |why| {
-            let mut url = base_url.clone();
-            // A URL that cannot hold a password has none to hide.
-            let _ = url.set_password(None);
-            Err(TargetError::Url { url: url.into(), why })
-        };
-        if !matches!(base_url.scheme(), "http" | "https") {
-            return wrong("it is not an http or https URL");
-        }
-        if base_url.host_str().is_none() {
-            return wrong("it names no host");
-        }
-        if !base_url.username().is_empty() || base_url.password().is_some() {
-            return wrong("credentials are not taken from the URL");
-        }
-        if base_url.path() != "/" || base_url.query().is_some() || base_url.fragment().is_some() {
-            return wrong("requests go to the path /, so the URL may not name another");
+        for url in std::iter::once(&base_url).chain(options.endpoints.iter().map(|(_, url)| url)) {
+            check(url)?;
         }
         let client = Client::builder()
             .user_agent(USER_AGENT)
@@ -93,42 +76,47 @@ impl HttpTarget {
         &self.url
     }
 
-    /// True if the target is on this machine.
-    pub fn is_loopback(&self) -> bool {
-        is_loopback(&self.url)
+    /// Where requests to this product go.
+    fn url_of(&self, product: ProductIx) -> &Url {
+        self.options.endpoints.iter().find(|(p, _)| *p == product).map_or(&self.url, |(_, url)| url)
     }
 
     /// Sends a request.
     pub async fn send(&self, law: &Law, request: &Request) -> Exchange {
-        self.post(wire::request_type(law), wire::encode_request(law, request)).await
+        self.send_parameters(law, law[request.operation].product, wire::encode_request(law, request)).await
     }
 
-    /// Sends a request for an operation that the law may not know, its arguments as they stand.
-    pub async fn send_raw(&self, law: &Law, action: &str, args: &[(String, String)]) -> Exchange {
-        self.post(wire::request_type(law), wire::encode_raw(law, action, args)).await
+    /// Sends a request for an operation of a product that the law may not know, its arguments as they stand.
+    pub async fn send_raw(&self, law: &Law, product: ProductIx, action: &str, args: &[(String, String)]) -> Exchange {
+        self.send_parameters(law, product, wire::encode_raw(law, product, action, args)).await
     }
 
-    async fn post(&self, content_type: &str, body: String) -> Exchange {
-        let body = Bytes::from(body);
-        let signed = self.options.signer.sign(self.url.as_str(), content_type, &body, SystemTime::now());
-        let mut request = HttpRequest { method: "POST", query: String::new(), headers: Vec::new(), body };
-        request.headers.push((CONTENT_TYPE.as_str().to_owned(), content_type.to_owned()));
-        let outcome = match signed {
-            Ok(headers) => {
-                request.headers.extend(headers);
-                match timeout(self.options.timeout, self.exchange(&request)).await {
+    async fn send_parameters(&self, law: &Law, product: ProductIx, parameters: String) -> Exchange {
+        let url = self.url_of(product);
+        match self.options.signer.request(law, product, url, parameters, &Stamp::now()) {
+            Ok(mut request) => {
+                let outcome = match timeout(self.options.timeout, self.exchange(url, &request)).await {
                     Ok(outcome) => outcome,
                     Err(_) => Err(NoAnswer::Timeout { after: self.options.timeout }),
-                }
+                };
+                request.headers.push(("user-agent".to_owned(), USER_AGENT.to_owned()));
+                Exchange { request, outcome }
             }
-            Err(e) => Err(NoAnswer::Unsendable { why: e.to_string() }),
-        };
-        request.headers.push(("user-agent".to_owned(), USER_AGENT.to_owned()));
-        Exchange { request, outcome }
+            Err(e) => {
+                let (query, headers, body) = (String::new(), Vec::new(), Bytes::new());
+                let request = HttpRequest { method: "POST", query, headers, body };
+                Exchange { request, outcome: Err(NoAnswer::Unsendable { why: e.to_string() }) }
+            }
+        }
     }
 
-    async fn exchange(&self, request: &HttpRequest) -> Result<HttpResponse, NoAnswer> {
-        let mut builder = self.client.post(self.url.clone()).body(request.body.clone());
+    async fn exchange(&self, url: &Url, request: &HttpRequest) -> Result<HttpResponse, NoAnswer> {
+        let mut url = url.clone();
+        url.set_query(Some(request.query.as_str()).filter(|query| !query.is_empty()));
+        let mut builder = match request.method {
+            "GET" => self.client.get(url),
+            _ => self.client.post(url).body(request.body.clone()),
+        };
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
@@ -188,6 +176,29 @@ impl HttpTarget {
         }
         NoAnswer::Garbage { why }
     }
+}
+
+/// The URL is one that requests can be sent to.
+fn check(base_url: &Url) -> Result<(), TargetError> {
+    let wrong = |why| {
+        let mut url = base_url.clone();
+        // A URL that cannot hold a password has none to hide.
+        let _ = url.set_password(None);
+        Err(TargetError::Url { url: url.into(), why })
+    };
+    if !matches!(base_url.scheme(), "http" | "https") {
+        return wrong("it is not an http or https URL");
+    }
+    if base_url.host_str().is_none() {
+        return wrong("it names no host");
+    }
+    if !base_url.username().is_empty() || base_url.password().is_some() {
+        return wrong("credentials are not taken from the URL");
+    }
+    if base_url.path() != "/" || base_url.query().is_some() || base_url.fragment().is_some() {
+        return wrong("requests go to the path /, so the URL may not name another");
+    }
+    Ok(())
 }
 
 /// True if the URL leads to this machine.

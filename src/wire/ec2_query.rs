@@ -3,25 +3,23 @@
 //! Everything is directed by the schema of the operation: what it does not declare is written as it stands on the way
 //! out, and ignored on the way in.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt::Write, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::{
-    Answer, Body, MAX_ANSWER, MAX_REQUEST, Request, RequestFault, Tree,
-    form::{self, Malformed},
-    http::HttpResponse,
-    xml::{Document, Element, escape_into},
+    ACTION, Answer, Body, MAX_ITEMS, Request, RequestFault, Tree, VERSION,
+    flat::{self, Reading},
+    form::Malformed,
+    http::{HttpRequest, HttpResponse},
+    schema::Schema,
+    xml::{DECLARATION, Document, Element, escape_into},
 };
 use crate::spec::{
     file::{ScalarType, WireFault},
-    law::{Kind, Law, Operation, OperationIx, Output, OutputFrom, Param, Shown, ShownFrom},
+    law::{Kind, Law, Operation, OperationIx},
 };
 
-/// The parameter that names the operation.
-const ACTION: &str = "Action";
-/// The parameter that names the version of the API.
-const VERSION: &str = "Version";
 /// Other parameters of the protocol itself, not of an operation: how old and new clients sign in the query.
 const PROTOCOL_PARAMETERS: &[&str] =
     &["AWSAccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "Timestamp", "SecurityToken"];
@@ -34,81 +32,12 @@ const REQUEST_ID: &str = "requestId";
 const ERROR_REQUEST_ID: &str = "RequestID";
 /// Headers that carry the id of a request when the body does not.
 const REQUEST_ID_HEADERS: &[&str] = &["x-amzn-requestid", "x-amz-request-id"];
-/// How many elements the lists of an answer may have in all.
-const MAX_ITEMS: usize = 100_000;
-
-/// The body of a request.
-pub fn encode_request(law: &Law, request: &Request) -> String {
-    let operation = &law[request.operation];
-    let mut out = head(law, &operation.name);
-    let mut name = String::new();
-    for (documented, tree) in &request.args {
-        write_member(&mut out, &mut name, &operation.params, documented, tree);
-    }
-    out
-}
-
-/// The body of a request for an operation that the law does not know, its arguments as they stand.
-pub fn encode_raw(law: &Law, action: &str, args: &[(String, String)]) -> String {
-    let mut out = head(law, action);
-    for (name, value) in args {
-        form::push_pair(&mut out, name, value);
-    }
-    out
-}
-
-fn head(law: &Law, action: &str) -> String {
-    let mut out = String::with_capacity(256);
-    form::push_pair(&mut out, ACTION, action);
-    form::push_pair(&mut out, VERSION, &law.wire.version);
-    out
-}
-
-fn write_member(out: &mut String, name: &mut String, params: &[Param], documented: &str, tree: &Tree) {
-    let param = params.iter().find(|p| &*p.name == documented);
-    let before = name.len();
-    if before > 0 {
-        name.push('.');
-    }
-    name.push_str(param.map_or(documented, |p| &p.wire));
-    write_argument(out, name, param.map_or(&[], |p| &p.fields), tree);
-    name.truncate(before);
-}
-
-fn write_argument(out: &mut String, name: &mut String, fields: &[Param], tree: &Tree) {
-    match tree {
-        Tree::Text(text) => form::push_pair(out, name, text),
-        Tree::List(list) => {
-            let before = name.len();
-            for (i, element) in list.iter().enumerate() {
-                // Writing to a string cannot fail.
-                let _ = write!(name, ".{}", i + 1);
-                write_argument(out, name, fields, element);
-                name.truncate(before);
-            }
-        }
-        Tree::Struct(members) => {
-            for (documented, member) in members {
-                write_member(out, name, fields, documented, member);
-            }
-        }
-    }
-}
 
 /// Reads a request. Of a scalar that is sent twice the first counts.
-pub fn decode_request(
-    law: &Law,
-    method: &str,
-    query: &str,
-    body: &[u8],
-) -> Result<(OperationIx, Request), RequestFault> {
-    let body = if method == "GET" { &[][..] } else { body };
-    if query.len() + body.len() > MAX_REQUEST {
-        return Err(RequestFault::TooLarge { limit: MAX_REQUEST });
-    }
+pub fn decode_request(law: &Law, request: &HttpRequest) -> Result<Request, RequestFault> {
     let mut pairs = Vec::with_capacity(16);
     let (mut action, mut version) = (None, None);
-    for pair in form::pairs(query.as_bytes()).chain(form::pairs(body)) {
+    for pair in request.parameters() {
         let (name, value) = pair.map_err(|Malformed(pair)| RequestFault::Malformed { pair })?;
         match &*name {
             ACTION => action = action.or(Some(value)),
@@ -116,208 +45,14 @@ pub fn decode_request(
             _ => pairs.push((name, value)),
         }
     }
-    let action = action.filter(|a| !a.is_empty()).ok_or(RequestFault::NoAction)?;
-    let Some(index) = law.operation(&action) else {
-        return Err(RequestFault::UnknownAction { name: action.into_owned() });
-    };
-    if version.as_deref() != Some(&*law.wire.version) {
-        return Err(RequestFault::Version { found: version.map(Cow::into_owned) });
-    }
-    let params = &law[index].params;
-    let mut slots: Vec<(usize, Slot)> = Vec::new();
-    let mut undeclared: Vec<(usize, Arc<str>, Tree)> = Vec::new();
-    for (at, (name, value)) in pairs.into_iter().enumerate() {
-        if let Err(value) = put_member(&mut slots, params, &name, Arc::from(&*value), at)
-            && !is_protocol_parameter(&name)
-        {
-            undeclared.push((at, Arc::from(&*name), Tree::Text(value)));
-        }
-    }
-    // In the order in which they were written.
-    let mut args: Vec<(usize, Arc<str>, Tree)> = slots
-        .into_iter()
-        .map(|(param, slot)| {
-            let param = &params[param];
-            (slot.first(), param.name.clone(), slot.into_tree(param))
-        })
-        .chain(undeclared)
-        .collect();
-    args.sort_by_key(|(at, _, _)| *at);
-    let args = args.into_iter().map(|(_, name, tree)| (name, tree)).collect();
-    Ok((index, Request { operation: index, args }))
+    let operation = super::operation_of(law, action.as_deref(), version.as_deref())?;
+    let passes = |name: &str| is_protocol_parameter(name) || law.wire.ignores.iter().any(|i| i == name);
+    Ok(flat::read(law, operation, pairs.into_iter(), &Reading { any_case: false, passes: &passes }))
 }
 
 fn is_protocol_parameter(name: &str) -> bool {
     PROTOCOL_PARAMETERS.contains(&name)
         || name.get(..PROTOCOL_PREFIX.len()).is_some_and(|p| p.eq_ignore_ascii_case(PROTOCOL_PREFIX))
-}
-
-/// An argument while its parts come in, each with the place in the request where it began.
-enum Slot {
-    Text(usize, Arc<str>),
-    /// By the numbers of the elements; those without a number come first.
-    List(usize, BTreeMap<(u32, usize), Slot>),
-    /// By the places of the members in the schema.
-    Struct(usize, Vec<(usize, Slot)>),
-}
-
-impl Slot {
-    fn first(&self) -> usize {
-        match self {
-            Slot::Text(at, _) | Slot::List(at, _) | Slot::Struct(at, _) => *at,
-        }
-    }
-
-    fn into_tree(self, param: &Param) -> Tree {
-        match self {
-            Slot::Text(_, text) => Tree::Text(text),
-            Slot::List(_, list) => Tree::List(list.into_values().map(|s| s.into_tree(param)).collect()),
-            Slot::Struct(_, members) => Tree::Struct(
-                members
-                    .into_iter()
-                    .map(|(field, slot)| (param.fields[field].name.clone(), slot.into_tree(&param.fields[field])))
-                    .collect(),
-            ),
-        }
-    }
-}
-
-/// Puts the value where its name says; hands it back if the schema has no such place.
-fn put_member(
-    slots: &mut Vec<(usize, Slot)>,
-    params: &[Param],
-    name: &str,
-    value: Arc<str>,
-    at: usize,
-) -> Result<(), Arc<str>> {
-    // The longest wire name that fits, so that a dotted name may begin with another.
-    let found = params
-        .iter()
-        .enumerate()
-        .filter_map(|(i, p)| {
-            let rest = name.strip_prefix(p.wire.as_str())?;
-            (rest.is_empty() || rest.starts_with('.')).then_some((i, p, rest))
-        })
-        .max_by_key(|(_, p, _)| p.wire.len());
-    let Some((index, param, rest)) = found else { return Err(value) };
-    let rest = rest.strip_prefix('.');
-    let is_struct = |kind| kind == ScalarType::Struct;
-    if param.kind == ScalarType::List {
-        let (number, rest) = match rest {
-            None => (None, None),
-            Some(rest) => {
-                let (number, rest) = rest.split_once('.').map_or((rest, None), |(n, r)| (n, Some(r)));
-                match number.parse::<u32>() {
-                    Ok(n) if number.bytes().all(|b| b.is_ascii_digit()) => (Some(n), rest),
-                    _ => return Err(value),
-                }
-            }
-        };
-        let of_structs = param.of.is_some_and(is_struct);
-        if !fits(of_structs, &param.fields, rest) {
-            return Err(value);
-        }
-        let key = number.map_or((0, at + 1), |n| (n, 0));
-        let slot = slot_of(slots, index, || Slot::List(at, BTreeMap::new()));
-        let Slot::List(_, list) = slot else { return Err(value) };
-        match rest {
-            None => {
-                list.entry(key).or_insert(Slot::Text(at, value));
-                Ok(())
-            }
-            Some(rest) => match list.entry(key).or_insert_with(|| Slot::Struct(at, Vec::new())) {
-                Slot::Struct(_, members) => put_member(members, &param.fields, rest, value, at),
-                _ => Err(value),
-            },
-        }
-    } else if is_struct(param.kind) {
-        if !fits(true, &param.fields, rest) {
-            return Err(value);
-        }
-        match (slot_of(slots, index, || Slot::Struct(at, Vec::new())), rest) {
-            (Slot::Struct(_, members), Some(rest)) => put_member(members, &param.fields, rest, value, at),
-            _ => Err(value),
-        }
-    } else if rest.is_some() {
-        Err(value)
-    } else {
-        slot_of(slots, index, || Slot::Text(at, value));
-        Ok(())
-    }
-}
-
-/// True if the rest of a name leads somewhere, so that nothing is begun that stays empty.
-fn fits(of_structs: bool, fields: &[Param], rest: Option<&str>) -> bool {
-    match rest {
-        None => !of_structs,
-        Some(rest) if of_structs => fields.iter().any(|field| {
-            rest.strip_prefix(field.wire.as_str()).is_some_and(|rest| match rest.strip_prefix('.') {
-                None => rest.is_empty() && field.kind != ScalarType::Struct,
-                Some(rest) if field.kind == ScalarType::List => {
-                    let (number, rest) = rest.split_once('.').map_or((rest, None), |(n, r)| (n, Some(r)));
-                    number.parse::<u32>().is_ok()
-                        && number.bytes().all(|b| b.is_ascii_digit())
-                        && fits(field.of == Some(ScalarType::Struct), &field.fields, rest)
-                }
-                Some(rest) => field.kind == ScalarType::Struct && fits(true, &field.fields, Some(rest)),
-            })
-        }),
-        Some(_) => false,
-    }
-}
-
-fn slot_of(slots: &mut Vec<(usize, Slot)>, index: usize, new: impl FnOnce() -> Slot) -> &mut Slot {
-    let at = slots.iter().position(|(i, _)| *i == index).unwrap_or_else(|| {
-        slots.push((index, new()));
-        slots.len() - 1
-    });
-    &mut slots[at].1
-}
-
-/// What the schema says of a field of an answer.
-#[derive(Clone, Copy)]
-struct Schema<'l> {
-    name: &'l Arc<str>,
-    wire: &'l [String],
-    kind: ScalarType,
-    /// For a resource, or a list of them: how it is shown, and what of that may be missing.
-    view: Option<(&'l Kind, &'l [Arc<str>])>,
-    optional: bool,
-    /// The path of a list leads through lists rather than through elements.
-    through_lists: bool,
-}
-
-impl<'l> Schema<'l> {
-    fn of_output(law: &'l Law, output: &'l Output) -> Schema<'l> {
-        let view = match &output.from {
-            OutputFrom::One { kind, later, .. } | OutputFrom::Many { kind, later, .. } => Some((&law[*kind], &**later)),
-            OutputFrom::Selected { kind, .. } => Some((&law[*kind], &[][..])),
-            OutputFrom::Paths(_) | OutputFrom::Value(_) | OutputFrom::Nothing => None,
-        };
-        Schema {
-            name: &output.name,
-            wire: &output.wire,
-            kind: output.kind,
-            view,
-            optional: output.optional || output.rule.is_none(),
-            through_lists: output.kind == ScalarType::List && output.wire.len() > 1,
-        }
-    }
-
-    fn of_shown(law: &'l Law, shown: &'l Shown, later: &[Arc<str>]) -> Schema<'l> {
-        let view = match &shown.from {
-            ShownFrom::List(_, kind) => Some((&law[*kind], &[][..])),
-            ShownFrom::Paths(_) | ShownFrom::Value(_) | ShownFrom::Nothing => None,
-        };
-        Schema {
-            name: &shown.name,
-            wire: &shown.wire,
-            kind: shown.kind,
-            view,
-            optional: shown.optional || shown.rule.is_none() || later.contains(&shown.name),
-            through_lists: false,
-        }
-    }
 }
 
 /// Reads an answer, as far as it can be read.
@@ -326,9 +61,6 @@ pub fn decode_answer(law: &Law, operation: OperationIx, response: &HttpResponse)
     let from_headers = || REQUEST_ID_HEADERS.iter().find_map(|name| response.header(name)).map(Arc::from);
     let unreadable =
         |why: String| Answer { status, request_id: from_headers(), body: Body::Unreadable { why }, faults: Vec::new() };
-    if response.body.len() > MAX_ANSWER {
-        return unreadable(format!("the body is larger than {MAX_ANSWER} bytes"));
-    }
     let document = match Document::read(&response.body) {
         Ok(document) => document,
         Err(why) => return unreadable(format!("the body is {why}")),
@@ -509,8 +241,6 @@ impl<'l> Reader<'l, '_> {
         Tree::Struct(document.children(element).map(|c| (Arc::from(document.name(c)), self.as_it_stands(c))).collect())
     }
 }
-
-const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 
 /// The body of a successful answer.
 pub fn encode_success(law: &Law, operation: OperationIx, request_id: &str, tree: &Tree) -> Bytes {

@@ -7,9 +7,14 @@
 //! Imports only `spec`.
 
 pub mod ec2_query;
+pub mod flat;
 pub mod form;
 pub mod http;
+pub mod json;
+pub mod rpc;
+pub mod schema;
 pub mod sign;
+pub mod verify;
 pub mod xml;
 
 use std::sync::Arc;
@@ -18,9 +23,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use self::http::HttpResponse;
+use self::http::{HttpRequest, HttpResponse};
 use crate::spec::file::{Protocol, WireFault};
-use crate::spec::law::{Law, OperationIx};
+use crate::spec::law::{Law, OperationIx, ProductIx};
 
 /// The largest answer that is read, in bytes.
 pub const MAX_ANSWER: usize = 4 << 20;
@@ -53,6 +58,14 @@ impl Tree {
         }
     }
 
+    /// The text of a scalar, or of a list of one scalar.
+    pub fn as_single(&self) -> Option<&Arc<str>> {
+        match self {
+            Tree::List(list) => list.first().filter(|_| list.len() == 1)?.as_text(),
+            scalar => scalar.as_text(),
+        }
+    }
+
     /// The elements of a list.
     pub fn as_list(&self) -> Option<&[Tree]> {
         match self {
@@ -70,14 +83,24 @@ impl Tree {
     }
 }
 
-/// A request: an operation and its arguments. Arguments may be wrong in any way, and may have names that the operation
-/// does not know (those are written as they stand).
+/// A request: an operation and its arguments. Arguments may be wrong in any way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The operation.
     pub operation: OperationIx,
     /// Its arguments, by the names that the documents use.
     pub args: Vec<(Arc<str>, Tree)>,
+    /// Arguments that the operation does not have, by the names that stand on the wire. They are apart because such a
+    /// name may be what the documents call a parameter that has another name on the wire.
+    pub undeclared: Vec<(Arc<str>, Tree)>,
+}
+
+impl Request {
+    /// A request with these arguments; those that the operation does not have are undeclared.
+    pub fn new(law: &Law, operation: OperationIx, args: Vec<(Arc<str>, Tree)>) -> Request {
+        let (args, undeclared) = args.into_iter().partition(|(name, _)| law[operation].param(name).is_some());
+        Request { operation, args, undeclared }
+    }
 }
 
 /// An answer, read as far as it can be read.
@@ -144,63 +167,110 @@ pub enum RequestFault {
     },
 }
 
-/// The media type of a request's body.
-pub fn request_type(law: &Law) -> &'static str {
-    match law.wire.protocol {
-        Protocol::Ec2Query => "application/x-www-form-urlencoded; charset=utf-8",
-    }
-}
+/// The parameter that names the operation.
+const ACTION: &str = "Action";
+/// The parameter that names the version of the API.
+const VERSION: &str = "Version";
+/// How many elements the lists of an answer may have in all.
+const MAX_ITEMS: usize = 100_000;
 
-/// The media type of an answer's body.
-pub fn answer_type(law: &Law) -> &'static str {
-    match law.wire.protocol {
-        Protocol::Ec2Query => "text/xml;charset=UTF-8",
-    }
-}
-
-/// The body of a request.
+/// The parameters of a request as a form, with the operation and the version first.
 pub fn encode_request(law: &Law, request: &Request) -> String {
-    match law.wire.protocol {
-        Protocol::Ec2Query => ec2_query::encode_request(law, request),
-    }
+    let operation = &law[request.operation];
+    let mut out = head(law, operation.product, &operation.name);
+    flat::write(law, request, &mut |name, value| form::push_pair(&mut out, name, value));
+    out
 }
 
-/// The body of a request for an operation that the law does not know, its arguments as they stand.
-pub fn encode_raw(law: &Law, action: &str, args: &[(String, String)]) -> String {
-    match law.wire.protocol {
-        Protocol::Ec2Query => ec2_query::encode_raw(law, action, args),
+/// The same for an operation that the law does not know, its arguments as they stand.
+pub fn encode_raw(law: &Law, product: ProductIx, action: &str, args: &[(String, String)]) -> String {
+    let mut out = head(law, product, action);
+    for (name, value) in args {
+        form::push_pair(&mut out, name, value);
     }
+    out
+}
+
+fn head(law: &Law, product: ProductIx, action: &str) -> String {
+    let mut out = String::with_capacity(256);
+    form::push_pair(&mut out, ACTION, action);
+    form::push_pair(&mut out, VERSION, &law[product].version);
+    out
 }
 
 /// Reads an answer, as far as it can be read.
 pub fn decode_answer(law: &Law, operation: OperationIx, response: &HttpResponse) -> Answer {
+    if response.body.len() > MAX_ANSWER {
+        let why = format!("the body is larger than {MAX_ANSWER} bytes");
+        let body = Body::Unreadable { why };
+        return Answer { status: response.status, request_id: None, body, faults: Vec::new() };
+    }
     match law.wire.protocol {
         Protocol::Ec2Query => ec2_query::decode_answer(law, operation, response),
+        Protocol::Rpc => rpc::decode_answer(law, operation, response),
     }
 }
 
 /// Reads a request, as a server.
-pub fn decode_request(
-    law: &Law,
-    method: &str,
-    query: &str,
-    body: &[u8],
-) -> Result<(OperationIx, Request), RequestFault> {
+pub fn decode_request(law: &Law, request: &HttpRequest) -> Result<Request, RequestFault> {
+    if request.query.len() + request.body.len() > MAX_REQUEST {
+        return Err(RequestFault::TooLarge { limit: MAX_REQUEST });
+    }
     match law.wire.protocol {
-        Protocol::Ec2Query => ec2_query::decode_request(law, method, query, body),
+        Protocol::Ec2Query => ec2_query::decode_request(law, request),
+        Protocol::Rpc => rpc::decode_request(law, request),
+    }
+}
+
+/// The operation that a request asks for.
+fn operation_of(law: &Law, action: Option<&str>, version: Option<&str>) -> Result<OperationIx, RequestFault> {
+    let action = action.filter(|a| !a.is_empty()).ok_or(RequestFault::NoAction)?;
+    let operation = law.operation(action).ok_or_else(|| RequestFault::UnknownAction { name: action.to_owned() })?;
+    if version != Some(&*law[law[operation].product].version) {
+        return Err(RequestFault::Version { found: version.map(str::to_owned) });
+    }
+    Ok(operation)
+}
+
+/// How the answer to one request is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// As JSON instead of XML.
+    pub json: bool,
+    /// The host that answers.
+    pub host: String,
+}
+
+/// How the answer to this request is to be written, as a server.
+pub fn style(law: &Law, request: &HttpRequest) -> Style {
+    let host = request.header("host").unwrap_or_default().to_owned();
+    match law.wire.protocol {
+        Protocol::Ec2Query => Style { json: false, host },
+        Protocol::Rpc => Style { json: rpc::wants_json(request), host },
+    }
+}
+
+/// The media type of an answer's body.
+pub fn answer_type(law: &Law, style: &Style) -> &'static str {
+    match law.wire.protocol {
+        Protocol::Ec2Query => "text/xml;charset=UTF-8",
+        Protocol::Rpc if style.json => "application/json;charset=utf-8",
+        Protocol::Rpc => "text/xml;charset=utf-8",
     }
 }
 
 /// The body of a successful answer, as a server. What the operation does not declare is left out.
-pub fn encode_success(law: &Law, operation: OperationIx, request_id: &str, tree: &Tree) -> Bytes {
+pub fn encode_success(law: &Law, style: &Style, operation: OperationIx, request_id: &str, tree: &Tree) -> Bytes {
     match law.wire.protocol {
         Protocol::Ec2Query => ec2_query::encode_success(law, operation, request_id, tree),
+        Protocol::Rpc => rpc::encode_success(law, style, operation, request_id, tree),
     }
 }
 
 /// The body of an error, as a server.
-pub fn encode_error(law: &Law, request_id: &str, code: &str, message: &str) -> Bytes {
+pub fn encode_error(law: &Law, style: &Style, request_id: &str, code: &str, message: &str) -> Bytes {
     match law.wire.protocol {
         Protocol::Ec2Query => ec2_query::encode_error(request_id, code, message),
+        Protocol::Rpc => rpc::encode_error(style, request_id, code, message),
     }
 }

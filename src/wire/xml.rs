@@ -14,6 +14,9 @@ use quick_xml::{
 /// How deep elements may nest.
 pub const MAX_DEPTH: usize = 64;
 
+/// What a document begins with.
+pub const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+
 /// No such element.
 const NONE: u32 = u32::MAX;
 

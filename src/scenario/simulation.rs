@@ -1,0 +1,107 @@
+//! The law played against itself: the reference answers, the oracle judges, time is a number.
+//!
+//! This is what the search for scenarios tries its steps on. Nothing leaves the process.
+
+use std::sync::Arc;
+
+use super::{
+    atlas::Atlas,
+    step::{Call, Step},
+};
+use crate::{
+    model::{
+        forward::Forward,
+        time::{Interval, Moment},
+    },
+    oracle::{
+        Oracle, RuleSet, Settings,
+        judge::{Judgement, Verdict},
+    },
+    spec::law::Law,
+    wire::Request,
+};
+
+/// How long a request takes in the simulation, in microseconds.
+const REQUEST: u64 = 1000;
+/// What tokens begin with in the simulation.
+const TOKENS: &str = "eipcheck-plan";
+
+/// The law played against itself: the reference answers, the oracle judges.
+#[derive(Clone)]
+pub struct Simulation {
+    /// The reference.
+    pub forward: Forward,
+    /// The oracle.
+    pub oracle: Oracle,
+    /// The time.
+    pub now: Moment,
+}
+
+impl Simulation {
+    /// Nothing exists yet.
+    pub fn new(law: &Arc<Law>, settings: Settings) -> Simulation {
+        Simulation { forward: Forward::new(law.clone(), 1), oracle: Oracle::new(law.clone(), settings), now: Moment(0) }
+    }
+
+    /// The request as it would be sent. None if an argument has not been seen.
+    pub fn resolve(&self, call: &Call) -> Option<Request> {
+        call.resolve(self.oracle.law(), self.oracle.worlds(), TOKENS)
+    }
+
+    /// Sends a request and judges the answer. None if an argument has not been seen.
+    pub fn call(&mut self, call: &Call) -> Option<(Request, Judgement)> {
+        let request = self.resolve(call)?;
+        let from = self.now;
+        let answer = self.forward.answer(&request, Moment(from.0 + REQUEST / 2));
+        self.now = Moment(from.0 + REQUEST);
+        let judgement = self.oracle.judge(&request, Interval { from, to: self.now }, &answer);
+        self.now = Moment(self.now.0 + 1);
+        Some((request, judgement))
+    }
+
+    /// Lets everything happen that is under way, and looks at it. The rules that the looks confirmed; none if something
+    /// went wrong.
+    pub fn settle(&mut self, atlas: &Atlas) -> Option<RuleSet> {
+        let law = self.oracle.law().clone();
+        let looks = atlas.looks_at_changing(&law, self.oracle.worlds());
+        let latest = self.oracle.worlds().iter().flat_map(|w| &w.timers).filter_map(|t| t.latest).max();
+        for moment in [self.forward.settled_at(), latest].into_iter().flatten() {
+            self.now = self.now.max(Moment(moment.0 + REQUEST));
+        }
+        self.forward.pass_time(self.now);
+        self.oracle.pass_time(self.now);
+        let mut passes = RuleSet::default();
+        for look in looks {
+            let (_, judgement) = self.call(&look)?;
+            if !matches!(judgement.verdict, Verdict::Explained) {
+                return None;
+            }
+            for rule in judgement.passes {
+                passes.insert(rule);
+            }
+        }
+        Some(passes)
+    }
+
+    /// Takes a step. The rules that it exercised; none if it cannot be taken.
+    pub fn take(&mut self, atlas: &Atlas, step: &Step) -> Option<RuleSet> {
+        self.try_step(atlas, step).map(|(passes, _)| passes)
+    }
+
+    /// Takes a step. The rules that it exercised, and whether the law is silent about it; none if it cannot be taken.
+    pub fn try_step(&mut self, atlas: &Atlas, step: &Step) -> Option<(RuleSet, bool)> {
+        match step {
+            Step::Settle => self.settle(atlas).map(|passes| (passes, false)),
+            Step::Call(call) => {
+                let (_, judgement) = self.call(call)?;
+                let explained = matches!(judgement.verdict, Verdict::Explained);
+                explained.then(|| (judgement.passes.into_iter().collect(), judgement.open))
+            }
+        }
+    }
+
+    /// True if something is under way.
+    pub fn is_changing(&self) -> bool {
+        self.oracle.worlds().iter().any(|w| !w.timers.is_empty())
+    }
+}
