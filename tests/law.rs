@@ -7,7 +7,7 @@ use std::{
 
 use eipcheck::{
     oracle::Settings,
-    run::suite::{Plans, plan_everything},
+    run::suite::{Plans, plan_everything, plan_wanted},
     scenario::{atlas::Atlas, simulation::Simulation, step::Step},
     spec::{Law, SpecSource, clouds, file::Level, law::RuleIx, load},
 };
@@ -206,6 +206,21 @@ fn every_scenario_exercises_its_rule() {
         };
         for rule in plans.keys() {
             assert_eq!(exercises(rule), Some(true), "the scenario of {} does not show it", law[*rule].id);
+        }
+    }
+}
+
+/// `--only` with the id of a finding's rule must test what the whole run has tested.
+#[test]
+fn a_rule_that_is_reached_among_all_others_is_reached_alone() {
+    for (law, plans) in LAWS.iter() {
+        let mut rules: Vec<RuleIx> = plans.keys().copied().collect();
+        rules.sort_by_key(|rule| std::cmp::Reverse(plans[rule].len()));
+        // The longest are the ones that the systematic search does not reach.
+        let some = rules.iter().take(2).chain(rules.iter().skip(2).step_by(40));
+        for rule in some {
+            let alone = plan_wanted(law, &std::iter::once(*rule).collect(), &|_, _| true);
+            assert_eq!(alone.keys().collect::<Vec<_>>(), [rule], "{}", law[*rule].id);
         }
     }
 }

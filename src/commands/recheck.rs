@@ -15,6 +15,9 @@ use eipcheck::{
     spec::{file::Level, law::RuleIx},
 };
 
+/// A violation, with the scenario that it was found in.
+type Found = (String, Violation);
+
 /// How often a rule's violations are shown in full.
 const SHOWN: usize = 3;
 
@@ -45,7 +48,7 @@ pub fn execute(args: &RecheckArgs) -> Result<Exit> {
     let path = written_by_run(&args.path, trace::FILE)?;
     let lines = trace::read(&path).into_diagnostic().wrap_err_with(|| format!("cannot read {}", path.display()))?;
     let Rechecked { judged, scenarios, violations } = recheck(&law, &lines);
-    let mut by_rule: BTreeMap<(Reverse<Level>, RuleIx), Vec<&(String, Violation)>> = BTreeMap::new();
+    let mut by_rule: BTreeMap<(Reverse<Level>, RuleIx), Vec<&Found>> = BTreeMap::new();
     for found in &violations {
         let rule = found.1.rule;
         by_rule.entry((Reverse(law[rule].level), rule)).or_default().push(found);
