@@ -8,7 +8,7 @@
 //! 2, by whole resources), and last from those that are new in how the facts of one resource are combined.
 //!
 //! Rules that need much to be there at once are not reached like that. Walks that build things up find most of them
-//! ([`mod@super::build_up`]). For the operations of those that are left it searches once more, from all states that it has
+//! (`build_up`). For the operations of those that are left it searches once more, from all states that it has
 //! come to: with only the operations that matter, and nearer to the rules' conditions first ([`Aim`]). The same law has
 //! the same suite.
 //!
