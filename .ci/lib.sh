@@ -9,6 +9,7 @@ export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1
 export AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
 unset AWS_PROFILE AWS_SESSION_TOKEN AWS_REGION AWS_ENDPOINT_URL AWS_ENDPOINT_URL_EC2
+unset ALIBABA_CLOUD_ACCESS_KEY_ID ALIBABA_CLOUD_ACCESS_KEY_SECRET ALIBABA_CLOUD_SECURITY_TOKEN
 export PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
 say() { printf '%s\n' "$*"; }
@@ -36,6 +37,21 @@ venv() {
     say "installing $(grep -v '^#' "$wanted" | paste -sd' ') into $place"
     "$place/bin/pip" install --quiet --requirement "$wanted"
     cp "$wanted" "$place/installed.txt"
+}
+
+# node_packages NAME FOLDER: target/node-NAME/node_modules, with exactly what the lock file in a folder holds.
+node_packages() {
+    local place="target/node-$1" folder=$2
+    if [[ -d $place/node_modules ]] && cmp -s "$folder/package-lock.json" "$place/installed.json"; then
+        return
+    fi
+    rm -rf "$place"
+    mkdir -p "$place"
+    cp "$folder/package.json" "$folder/package-lock.json" "$place/"
+    say "installing what $folder/package-lock.json holds into $place"
+    npm ci --prefix "$place" --ignore-scripts --no-audit --no-fund >"$place/npm.log" 2>&1 ||
+        { cat "$place/npm.log" >&2; fail "npm could not install them"; }
+    cp "$folder/package-lock.json" "$place/installed.json"
 }
 
 # eipcheck_binary: names the program that is checked, in EIPCHECK; built first unless the caller names one.
@@ -69,4 +85,41 @@ end_process() {
     say "process $1 did not end within 5 s of being asked to; killed (try $tries)" >&2
     kill -KILL "$1" 2>/dev/null || true
     return 1
+}
+
+# The reference server that a driver is driving, if there is one; for a script's EXIT trap.
+server=
+end_server() { [[ -z $server ]] || end_process "$server" || true; }
+
+server_listens() {
+    kill -0 "$server" 2>/dev/null || fail "eipcheck serve ended before it listened: $(cat "$log/serve.err")"
+    [[ $(wc -l <"$log/serve.out") -ge 1 ]]
+}
+
+# drive NAME SERVE-OPTION... -- DRIVER...: one driver on a reference server of its own, whose address takes the place of
+# the word URL. What the server says is kept in the folder `log`.
+drive() {
+    local name=$1 options=() url
+    shift
+    while [[ $1 != -- ]]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    : >"$log/serve.out" # a line of an earlier server must not be taken for this one's
+    "$EIPCHECK" serve "${options[@]}" --port 0 >"$log/serve.out" 2>"$log/serve.err" &
+    server=$!
+    until_true 20 server_listens || fail "eipcheck serve did not say 'listening on http://127.0.0.1:PORT' within 20 s; it said: $(cat "$log/serve.out" "$log/serve.err")"
+    url=$(sed -n 's#^listening on \(http://127\.0\.0\.1:[0-9]*\)$#\1#p' "$log/serve.out")
+    [[ $(wc -l <"$log/serve.out") -eq 1 && -n $url ]] || fail "eipcheck serve must print its one line and nothing else; it printed: $(cat "$log/serve.out")"
+    say "== $name on $url"
+    local words=() word
+    for word in "$@"; do
+        [[ $word == URL ]] && words+=("$url") || words+=("$word")
+    done
+    "${words[@]}" || fail "$name does not get on with the reference server; the server said: $(tail -n 20 "$log/serve.err")"
+    kill -0 "$server" 2>/dev/null || fail "eipcheck serve ended by itself: $(cat "$log/serve.err")"
+    end_process "$server" || fail "eipcheck serve does not end on SIGTERM"
+    wait "$server" || say "(the server's exit code on SIGTERM was $?)"
+    server=
 }

@@ -13,6 +13,7 @@ import re
 import subprocess
 import sys
 
+import ec2
 import journey
 
 # Nothing of the user's own configuration takes part, and nothing leaves the loopback interface.
@@ -121,7 +122,7 @@ def main():
         sys.exit(__doc__)
     client = AwsCli(sys.argv[1], sys.argv[2] if len(sys.argv) == 3 else "aws")
     print(client.name)
-    return journey.travel(client, sys.argv[1], thorough=False)
+    return ec2.travel(client, sys.argv[1], thorough=False)
 
 
 if __name__ == "__main__":

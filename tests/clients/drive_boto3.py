@@ -23,6 +23,7 @@ from botocore import xform_name  # noqa: E402
 from botocore.config import Config  # noqa: E402
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError  # noqa: E402
 
+import ec2  # noqa: E402
 import journey  # noqa: E402
 
 
@@ -104,11 +105,11 @@ def pages(j, client):
     ):
         count = sum(1 for _ in client.ec2.get_paginator(xform_name(operation)).paginate())
         j.true(f"{operation}: at least one page", count >= 1)
-    one, two = journey.allocate(j), journey.allocate(j)
+    one, two = ec2.allocate(j), ec2.allocate(j)
     for name, wanted in (("allocation-id", one["AllocationId"]), ("public-ip", one["PublicIp"])):
         found = j.do("DescribeAddresses", Filters=[{"Name": name, "Values": [wanted]}])["Addresses"]
         j.equal(f"DescribeAddresses by {name}", [item["AllocationId"] for item in found], [one["AllocationId"]])
-    found = j.do("DescribeAddresses", Filters=[{"Name": "allocation-id", "Values": [journey.NO_ALLOCATION]}])
+    found = j.do("DescribeAddresses", Filters=[{"Name": "allocation-id", "Values": [ec2.NO_ALLOCATION]}])
     j.equal("DescribeAddresses by a filter that matches nothing", found["Addresses"], [])
     for made in (one, two):
         j.do("ReleaseAddress", AllocationId=made["AllocationId"])
@@ -119,9 +120,9 @@ def unusual(j, client):
     strict, client.ec2 = client.ec2, unvalidated(client.ec2)
     try:
         for operation, parameters in (
-            ("DisassociateNatGatewayAddress", {"AssociationIds": [journey.NO_ASSOCIATION]}),
+            ("DisassociateNatGatewayAddress", {"AssociationIds": [ec2.NO_ASSOCIATION]}),
             ("UnassignPrivateNatGatewayAddress", {"PrivateIpAddresses": ["10.0.1.9"]}),
-            ("AssociateNatGatewayAddress", {"AllocationIds": [journey.NO_ALLOCATION]}),
+            ("AssociateNatGatewayAddress", {"AllocationIds": [ec2.NO_ALLOCATION]}),
             ("AssignPrivateNatGatewayAddress", {"PrivateIpAddressCount": 1}),
             ("DeleteNatGateway", {}),
             ("DeleteVpc", {}),
@@ -136,11 +137,11 @@ def unusual(j, client):
         client.ec2 = strict
 
 
-def unvalidated(ec2):
+def unvalidated(strict):
     """The same client, without the checks that it makes before it sends."""
     return boto3.client(
         "ec2",
-        endpoint_url=ec2.meta.endpoint_url,
+        endpoint_url=strict.meta.endpoint_url,
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
@@ -154,7 +155,7 @@ def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     print(f"boto3 {boto3.__version__}, botocore {botocore.__version__}, python {sys.version.split()[0]}")
-    return journey.travel(Boto3(sys.argv[1]), sys.argv[1], thorough=True)
+    return ec2.travel(Boto3(sys.argv[1]), sys.argv[1], thorough=True)
 
 
 if __name__ == "__main__":
