@@ -564,6 +564,39 @@ def _(hand):
     return "DescribeAddresses of an address that is free", "<instanceId/>, which clients read as an empty text"
 
 
+def creations(hand, token):
+    """For each creating operation that takes a token: how to ask for it, with one argument that may differ."""
+    one, two = hand.room, hand.subnet()
+    return {
+        "CreateNetworkInterface": lambda subnet=one: hand.ec2.create_network_interface(
+            SubnetId=subnet, ClientToken=token
+        )["NetworkInterface"]["NetworkInterfaceId"],
+        "CreateNatGateway": lambda subnet=one: hand.ec2.create_nat_gateway(
+            SubnetId=subnet, ConnectivityType="private", ClientToken=token
+        )["NatGateway"]["NatGatewayId"],
+        "RunInstances": lambda subnet=one: hand.ec2.run_instances(
+            ImageId=IMAGE, MinCount=1, MaxCount=1, SubnetId=subnet, ClientToken=token
+        )["Instances"][0]["InstanceId"],
+    }, two
+
+
+for creating in ("CreateNetworkInterface", "CreateNatGateway", "RunInstances"):
+
+    @claim(f"{creating}.ClientToken.repeat", "the same token and parameters create nothing more (ensuring idempotency)")
+    def _(hand, creating=creating):
+        calls, _ = creations(hand, f"by-hand-repeat-{creating}")
+        first, second = calls[creating](), calls[creating]()
+        assert first != second
+        return f"{creating} twice with one token and the same parameters", f"two were made, {first} and {second}"
+
+    @claim(f"{creating}.ClientToken.mismatch", "IdempotentParameterMismatch for the same token with other parameters")
+    def _(hand, creating=creating):
+        calls, other = creations(hand, f"by-hand-mismatch-{creating}")
+        first, second = calls[creating](), calls[creating](other)
+        assert first != second
+        return f"{creating} twice with one token, in two subnets", f"accepted: {first} and {second}"
+
+
 # --- All of them ------------------------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,19 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// How the program ended if it did two things: what needs attention more.
+    pub fn and(self, other: Exit) -> Exit {
+        let weight = |exit: Exit| match exit {
+            Exit::NothingChecked => 0,
+            Exit::Conforms => 1,
+            Exit::Violations => 2,
+            Exit::Target => 3,
+            Exit::Usage => 4,
+            Exit::Interrupted => 5,
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
+
     /// The number.
     pub fn code(self) -> u8 {
         self as u8

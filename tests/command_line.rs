@@ -30,7 +30,7 @@ fn run_lockers(args: &[&str]) -> Ran {
 
 #[test]
 fn a_conforming_target_ends_with_0() {
-    let ran = run(&["--only", "release-*", "--max-requests", "500"]).ends(0);
+    let ran = run(&["--cloud", "ec2", "--only", "release-*", "--max-requests", "500"]).ends(0);
     assert!(ran.findings().is_empty());
     let report = ran.report();
     let passed = report["rules"].as_array().unwrap().iter().filter(|r| r["result"] == "pass").count();
@@ -587,6 +587,24 @@ fn calls(ran: &Ran) -> BTreeMap<String, Vec<Value>> {
         calls.entry(name).or_default().push(serde_json::json!([line["step"], line["cleanup"], what]));
     }
     calls
+}
+
+#[test]
+fn the_embedded_server_is_tested_for_every_cloud_there_is() {
+    let specs = lockers().parent().map(text).unwrap();
+    let ran = run(&["--specs", &specs, "--max-requests", "400", "--seed", "1"]).ends(0);
+    let out = text(ran.folder.path());
+    for cloud in ["lockers", "parcels"] {
+        let file = ran.folder.path().join(cloud).join("report.json");
+        let report: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        assert_eq!(report["law"]["cloud"], cloud);
+        let rules = report["rules"].as_array().unwrap();
+        assert!(rules.iter().all(|rule| rule["result"] == "pass"), "{rules:?}");
+    }
+    let reports: Value = serde_json::from_str(&ask(&["report", &out, "--json"]).ends(0).out).unwrap();
+    assert_eq!(reports.as_array().map(Vec::len), Some(2));
+    let again = ask(&["recheck", &out, "--specs", &specs]).ends(0);
+    assert_eq!(again.out.matches("judged again, 0 violations").count(), 2, "{}", again.out);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use eipcheck::{
     oracle::Settings,
-    run::suite::{Plans, plan_everything},
+    run::suite::{Plans, plan_everything, plan_wanted},
     scenario::{atlas::Atlas, simulation::Simulation, step::Step},
     spec::{Law, SpecSource, clouds, file::Level, law::RuleIx, load},
 };
@@ -97,10 +97,10 @@ fn the_documented_operations_are_binding_and_no_others() {
 #[test]
 fn what_is_known_of_alibaba_is_listed_without_a_gap() {
     let law = built_in("alibaba");
-    let known: Vec<&str> = law.facts.iter().map(|f| &*f.id).collect();
+    let known: BTreeSet<String> = law.facts.iter().map(|f| f.id.clone()).collect();
     let rules = (1..=43).map(|number| format!("AL-{number:02}"));
     let ambiguities = (1..=23).map(|number| format!("A{number}"));
-    assert_eq!(known, rules.chain(ambiguities).collect::<Vec<_>>());
+    assert_eq!(known, rules.chain(ambiguities).collect());
 }
 
 #[test]
@@ -206,6 +206,21 @@ fn every_scenario_exercises_its_rule() {
         };
         for rule in plans.keys() {
             assert_eq!(exercises(rule), Some(true), "the scenario of {} does not show it", law[*rule].id);
+        }
+    }
+}
+
+/// `--only` with the id of a finding's rule must test what the whole run has tested.
+#[test]
+fn a_rule_that_is_reached_among_all_others_is_reached_alone() {
+    for (law, plans) in LAWS.iter() {
+        let mut rules: Vec<RuleIx> = plans.keys().copied().collect();
+        rules.sort_by_key(|rule| std::cmp::Reverse(plans[rule].len()));
+        // The longest are the ones that the systematic search does not reach.
+        let some = rules.iter().take(2).chain(rules.iter().skip(2).step_by(40));
+        for rule in some {
+            let alone = plan_wanted(law, &std::iter::once(*rule).collect(), &|_, _| true);
+            assert_eq!(alone.keys().collect::<Vec<_>>(), [rule], "{}", law[*rule].id);
         }
     }
 }

@@ -423,7 +423,7 @@ fn breaks(quirk: Arc<Quirk>, rules: &[&str]) {
     let again = ask(&["recheck", &text(ran.folder.path()), "--specs", &specs, "--cloud", "lockers"]);
     let again = again.ends(i32::from(!rules.is_empty()));
     for rule in rules {
-        assert!(again.out.contains(&format!("{rule} in ")), "{}", again.out);
+        assert!(again.out.contains(&format!("{rule}  must\n")), "{}", again.out);
     }
     let sent = ran.trace().iter().filter(|l| l["call"].to_string().contains("\"token\"")).count();
     assert!(sent > 20, "only {sent} requests had a token");

@@ -12,10 +12,11 @@ pub mod spec;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use miette::{IntoDiagnostic, Report, Result, WrapErr, miette};
+use miette::{IntoDiagnostic, Result, WrapErr, miette};
 
 use eipcheck::{
     exit::Exit,
+    report::data::Report,
     spec::{
         law::Law,
         load::{self, SpecSource},
@@ -80,7 +81,8 @@ const USUAL_CLOUD: &str = "ec2";
 /// Which law.
 #[derive(Clone, Debug, Args)]
 pub struct LawArgs {
-    /// The cloud whose law applies: ec2 unless given, or the one that --specs holds if it holds only one.
+    /// The cloud whose law applies: ec2 unless given, or the one that --specs holds if it holds only one. The embedded
+    /// server is tested against the laws of all clouds.
     #[arg(long, value_name = "NAME")]
     pub cloud: Option<String>,
     /// A folder with a law of your own, instead of the built-in one.
@@ -116,6 +118,29 @@ impl LawArgs {
         Ok(load::load(&self.source(), &self.cloud()?, &self.readings)?)
     }
 
+    /// Loads the laws of every cloud there is, unless one is asked for. Of the readings each law gets those that it has.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the specs, and a reading that no law has.
+    pub fn load_all(&self) -> Result<Vec<Law>> {
+        if self.cloud.is_some() {
+            return Ok(vec![self.load()?]);
+        }
+        let source = self.source();
+        let clouds = load::clouds(&source)?;
+        if clouds.len() == 1 {
+            return Ok(vec![self.load()?]);
+        }
+        let laws = clouds.iter().map(|cloud| load::load(&source, cloud, &[])).collect::<Result<Vec<_>, _>>()?;
+        let has = |law: &Law, name: &str| law.readings.iter().any(|r| r.name == name);
+        if let Some((name, _)) = self.readings.iter().find(|(name, _)| !laws.iter().any(|law| has(law, name))) {
+            return Err(miette!(help = "`eipcheck spec list` shows the readings", "--reading {name}: no law has it"));
+        }
+        let chosen = |law: &Law| self.readings.iter().filter(|(name, _)| has(law, name)).cloned().collect::<Vec<_>>();
+        Ok(laws.iter().map(|law| load::load(&source, &law.cloud, &chosen(law))).collect::<Result<_, _>>()?)
+    }
+
     /// The name of the cloud: the one that was asked for, or the only one of a folder, or the usual one.
     fn cloud(&self) -> Result<String> {
         let (None, Some(dir)) = (&self.cloud, &self.specs) else {
@@ -148,22 +173,28 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
         .wrap_err("cannot start worker threads")
 }
 
-/// A file that a run has written: `path` itself, or the file of this name in it.
+/// The files that a run has written: `path` itself, or the file of this name in it, or in the folders of several clouds.
 ///
 /// # Errors
 ///
-/// It is not there.
-pub fn written_by_run(path: &Path, name: &str) -> Result<PathBuf> {
+/// There is none.
+pub fn written_by_run(path: &Path, name: &str) -> Result<Vec<PathBuf>> {
     let file = if path.is_dir() { path.join(name) } else { path.to_owned() };
     if file.exists() {
-        return Ok(file);
+        return Ok(vec![file]);
+    }
+    let folders = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = folders.map(|entry| entry.path().join(name)).filter(|file| file.exists()).collect();
+    files.sort();
+    if !files.is_empty() {
+        return Ok(files);
     }
     let help = "`eipcheck run` writes it to the folder that --out names, or else to eipcheck.out";
     Err(miette!(help = help, "there is no {}", file.display()))
 }
 
 /// Prints what went wrong, in the one form that every error has.
-pub fn complain(error: &Report) {
+pub fn complain(error: &miette::Report) {
     anstream::eprintln!("Error: {error:?}");
 }
 
@@ -176,4 +207,16 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).into_diagnostic()?;
     anstream::println!("{text}");
     Ok(())
+}
+
+/// Prints reports for programs: one as it is, several as a list.
+///
+/// # Errors
+///
+/// Standard output is closed.
+pub fn print_reports(reports: &[Report]) -> Result<()> {
+    match reports {
+        [report] => print_json(report),
+        several => print_json(&several),
+    }
 }

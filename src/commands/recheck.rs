@@ -1,6 +1,11 @@
 //! `eipcheck recheck`: judges the trace of an earlier run again.
 
-use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr};
@@ -12,8 +17,14 @@ use eipcheck::{
     oracle::judge::Violation,
     report::{terminal::counted, trace},
     run::recheck::{Rechecked, recheck},
-    spec::{file::Level, law::RuleIx},
+    spec::{
+        file::Level,
+        law::{Law, RuleIx},
+    },
 };
+
+/// A violation, with the scenario that it was found in.
+type Found = (String, Violation);
 
 /// How often a rule's violations are shown in full.
 const SHOWN: usize = 3;
@@ -41,11 +52,29 @@ pub struct RecheckArgs {
 ///
 /// The trace cannot be read, or the law is broken.
 pub fn execute(args: &RecheckArgs) -> Result<Exit> {
-    let law = Arc::new(args.law.load()?);
-    let path = written_by_run(&args.path, trace::FILE)?;
-    let lines = trace::read(&path).into_diagnostic().wrap_err_with(|| format!("cannot read {}", path.display()))?;
-    let Rechecked { judged, scenarios, violations } = recheck(&law, &lines);
-    let mut by_rule: BTreeMap<(Reverse<Level>, RuleIx), Vec<&(String, Violation)>> = BTreeMap::new();
+    let mut exit = Exit::Conforms;
+    let paths = written_by_run(&args.path, trace::FILE)?;
+    let several = paths.len() > 1;
+    for path in paths {
+        // A run on the laws of several clouds leaves a folder for each, of the cloud's name.
+        let folder =
+            path.parent().and_then(|folder| folder.file_name()).map(|name| name.to_string_lossy().into_owned());
+        let mut law = args.law.clone();
+        match (&law.cloud, folder) {
+            (None, Some(cloud)) if several => law.cloud = Some(cloud),
+            (Some(cloud), Some(folder)) if several && *cloud != folder => continue,
+            _ => {}
+        }
+        exit = exit.and(again(&Arc::new(law.load()?), &path)?);
+    }
+    Ok(exit)
+}
+
+/// Judges one trace.
+fn again(law: &Arc<Law>, path: &Path) -> Result<Exit> {
+    let lines = trace::read(path).into_diagnostic().wrap_err_with(|| format!("cannot read {}", path.display()))?;
+    let Rechecked { judged, scenarios, violations } = recheck(law, &lines);
+    let mut by_rule: BTreeMap<(Reverse<Level>, RuleIx), Vec<&Found>> = BTreeMap::new();
     for found in &violations {
         let rule = found.1.rule;
         by_rule.entry((Reverse(law[rule].level), rule)).or_default().push(found);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use miette::{IntoDiagnostic, Result};
 
-use super::{print_json, written_by_run};
+use super::{print_reports, written_by_run};
 use eipcheck::{
     exit::Exit,
     report::{data::Report, terminal},
@@ -31,12 +31,12 @@ pub struct ReportArgs {
 ///
 /// It cannot be read.
 pub fn execute(args: &ReportArgs) -> Result<Exit> {
-    let path = written_by_run(&args.path, "report.json")?;
-    let report = Report::read(&path).into_diagnostic()?;
+    let paths = written_by_run(&args.path, "report.json")?;
+    let reports = paths.iter().map(|path| Report::read(path).into_diagnostic()).collect::<Result<Vec<_>>>()?;
     if args.json {
-        print_json(&report)?;
+        print_reports(&reports)?;
     } else {
-        anstream::print!("{}", terminal::render(&report));
+        reports.iter().for_each(|report| anstream::print!("{}", terminal::render(report)));
     }
     Ok(Exit::Conforms)
 }

@@ -1,7 +1,7 @@
 //! `eipcheck run`: tests a server against the law.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -12,7 +12,7 @@ use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use owo_colors::OwoColorize;
 use url::Url;
 
-use super::{LawArgs, complain, print_json, progress::Progress, runtime};
+use super::{LawArgs, complain, print_reports, progress::Progress, runtime};
 use eipcheck::{
     exit::Exit,
     report::{
@@ -33,7 +33,7 @@ use eipcheck::{
 
 /// Test a server against the law.
 ///
-/// Without a URL, the embedded reference server is tested over loopback HTTP. Credentials come from the environment
+/// Without a URL, the embedded reference server is tested over loopback HTTP, for one cloud after the other. Credentials come from the environment
 /// variables that the cloud's own tools read; for a server on this machine a made-up pair will do.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -86,7 +86,7 @@ pub struct RunArgs {
     /// The least binding level at which a broken rule makes the run fail.
     #[arg(long, value_name = "LEVEL", default_value = "must")]
     fail_on: FailOn,
-    /// Where report.json and trace.jsonl go.
+    /// Where report.json and trace.jsonl go: for several clouds, to a folder of each one's name in it.
     #[arg(long, value_name = "DIR", default_value = "eipcheck.out")]
     out: PathBuf,
     /// Print the report as JSON instead of text.
@@ -208,7 +208,8 @@ pub fn fresh_seed() -> u64 {
         % 1_000_000
 }
 
-fn globs(patterns: &[String], law: &Law, option: &str) -> Result<Option<GlobSet>> {
+/// The patterns of an option; each must match a rule of some law.
+fn globs(patterns: &[String], laws: &[Law], option: &str) -> Result<Option<GlobSet>> {
     if patterns.is_empty() {
         return Ok(None);
     }
@@ -217,7 +218,7 @@ fn globs(patterns: &[String], law: &Law, option: &str) -> Result<Option<GlobSet>
         let glob =
             Glob::new(pattern).into_diagnostic().wrap_err_with(|| format!("{option} {pattern}: not a pattern"))?;
         let matcher = glob.compile_matcher();
-        if !law.rules.iter().any(|r| matcher.is_match(&*r.id)) {
+        if !laws.iter().flat_map(|law| &law.rules).any(|r| matcher.is_match(&*r.id)) {
             return Err(miette!(
                 help = "`eipcheck spec list` shows the ids; `*` stands for anything",
                 "{option} {pattern}: the law has no such rule"
@@ -234,35 +235,59 @@ fn globs(patterns: &[String], law: &Law, option: &str) -> Result<Option<GlobSet>
 ///
 /// Wrong arguments, a broken law, or files that cannot be written.
 pub fn execute(args: RunArgs) -> Result<Exit> {
-    let mut law = args.law.load()?;
-    if let Some(region) = args.region {
-        law.region = region;
+    // A server that somebody names speaks for one cloud; the embedded one speaks for all.
+    let mut laws = if args.url.is_none() { args.law.load_all()? } else { vec![args.law.load()?] };
+    let (only, skip) = (globs(&args.only, &laws, "--only")?, globs(&args.skip, &laws, "--skip")?);
+    if let Some(only) = &only {
+        laws.retain(|law| law.rules.iter().any(|rule| only.is_match(&*rule.id)));
     }
-    let law = Arc::new(law);
-    let options = RunOptions {
-        url: args.url,
-        endpoints: endpoints(args.endpoints, &law)?,
-        manner: Manner::choose(law.wire.protocol, args.signature.map(Into::into), args.send.map(Into::into))
-            .into_diagnostic()?,
-        region: law.region.clone(),
-        seed: args.seed.unwrap_or_else(fresh_seed),
-        max_requests: args.max_requests,
-        max_time: args.max_time,
-        jobs: usize::from(args.jobs),
-        only: globs(&args.only, &law, "--only")?,
-        skip: globs(&args.skip, &law, "--skip")?,
-        timeout: args.timeout,
-        patience: args.patience,
-        out: Some(args.out.clone()),
-    };
-    std::fs::create_dir_all(&args.out)
-        .into_diagnostic()
-        .wrap_err_with(|| format!("cannot create the folder {}", args.out.display()))?;
-    let observer: Arc<dyn Observer> = if args.json { Arc::new(Silent) } else { Arc::new(Progress::new()) };
+    let several = laws.len() > 1;
+    let seed = args.seed.unwrap_or_else(fresh_seed);
     let stop = Stop::default();
+    let mut reports = Vec::new();
+    for mut law in laws {
+        law.region = args.region.clone().unwrap_or(law.region);
+        let out = if several { args.out.join(&*law.cloud) } else { args.out.clone() };
+        let options = RunOptions {
+            url: args.url.clone(),
+            endpoints: endpoints(args.endpoints.clone(), &law)?,
+            manner: Manner::choose(law.wire.protocol, args.signature.map(Into::into), args.send.map(Into::into))
+                .into_diagnostic()?,
+            region: law.region.clone(),
+            seed,
+            max_requests: args.max_requests,
+            max_time: args.max_time,
+            jobs: usize::from(args.jobs),
+            only: only.clone(),
+            skip: skip.clone(),
+            timeout: args.timeout,
+            patience: args.patience,
+            out: Some(out.clone()),
+        };
+        match run_one(law, options, &args, &out, &stop)? {
+            Some(report) => reports.push(report),
+            None => return Ok(Exit::Target),
+        }
+        if stop.is_stopped() {
+            break;
+        }
+    }
+    if args.json {
+        print_reports(&reports)?;
+    }
+    let exits = reports.iter().map(|report| exit_of(report, args.fail_on.into()));
+    Ok(exits.reduce(Exit::and).unwrap_or(Exit::NothingChecked))
+}
+
+/// One run, with one law: its report, written to a file. None if the target cannot be used, which has been said.
+fn run_one(law: Law, options: RunOptions, args: &RunArgs, out: &Path, stop: &Stop) -> Result<Option<Report>> {
+    std::fs::create_dir_all(out)
+        .into_diagnostic()
+        .wrap_err_with(|| format!("cannot create the folder {}", out.display()))?;
+    let observer: Arc<dyn Observer> = if args.json { Arc::new(Silent) } else { Arc::new(Progress::new()) };
     let outcome = runtime()?.block_on(async {
         let interrupt = tokio::spawn(watch_for_interrupt(stop.clone()));
-        let outcome = run(law, options, observer, stop).await;
+        let outcome = run(Arc::new(law), options, observer, stop.clone()).await;
         interrupt.abort();
         outcome
     });
@@ -270,7 +295,7 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
         Ok(report) => report,
         Err(error @ (RunError::Unreachable { .. } | RunError::Unusable { .. })) => {
             complain(&miette::Report::from_err(error));
-            return Ok(Exit::Target);
+            return Ok(None);
         }
         Err(RunError::Credentials(error)) => {
             let help = "set them in the environment; a server that checks no signatures takes any pair";
@@ -278,16 +303,14 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
         }
         Err(error) => return Err(miette::Report::from_err(error)),
     };
-    let path = args.out.join("report.json");
+    let path = out.join("report.json");
     report.write(&path).into_diagnostic().wrap_err_with(|| format!("cannot write {}", path.display()))?;
-    if args.json {
-        print_json(&report)?;
-    } else {
+    if !args.json {
         anstream::print!("{}", terminal::render(&report));
-        anstream::println!("report and trace: {}", args.out.display());
+        anstream::println!("report and trace: {}", out.display());
         anstream::println!("{}", verdict(&report, args.fail_on.into()).bold());
     }
-    Ok(exit_of(&report, args.fail_on.into()))
+    Ok(Some(report))
 }
 
 /// The first Ctrl-C ends the run in order, the second at once.

@@ -155,7 +155,7 @@ fn check(dir: Option<PathBuf>, as_json: bool) -> Result<Exit> {
 
 /// Searches for sequences, and shows how far it is unless it is for programs.
 fn search(law: &Arc<Law>, wanted: &RuleSet, quiet: bool) -> Plans {
-    let progress = (!quiet).then(|| Progress::new());
+    let progress = (!quiet).then(Progress::new);
     plan_wanted(law, wanted, &|left, of| {
         if let Some(progress) = &progress {
             progress.planning(left, of);

@@ -68,8 +68,11 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
     let times = if finding.times == 1 { "once".to_owned() } else { format!("in {} scenarios", finding.times) };
     let again = if finding.scenario.starts_with("random-") {
         format!("--seed {seed} ({})", finding.scenario)
+    } else if finding.scenario == finding.rule {
+        format!("--only '{}'", finding.rule)
     } else {
-        format!("--only '{}'", finding.scenario)
+        // It was seen on the way to another rule; a run reports only what it was asked for.
+        format!("--only '{}' --only '{}'", finding.rule, finding.scenario)
     };
     writeln!(out, "  {} {times}; again with: {again}", "seen".dimmed())?;
     writeln!(out)

@@ -9,7 +9,7 @@ use crate::{
         value::Handle,
     },
     oracle::{
-        Oracle, RuleSet, Settings,
+        MOST_WORLDS, Oracle, RuleSet, Settings,
         judge::{Verdict, Violation},
     },
     report::{
@@ -25,6 +25,9 @@ use crate::{
     target,
     wire::{self, Answer, Body, Request, Tree},
 };
+
+/// So many possible worlds make a random sequence wait until they are fewer.
+const MANY_WORLDS: usize = MOST_WORLDS / 16;
 
 /// How often a throttled request is sent again.
 const TRIES: u32 = 6;
@@ -191,7 +194,9 @@ impl<'a> Session<'a> {
 
     async fn wander(&mut self, walk: &mut Walk<'_>, length: usize) -> Result<(), End> {
         for _ in 0..length {
-            if !self.is_settled() && walk.below(4) == 0 {
+            // Each change that may or may not have happened doubles the worlds; with too many the oracle cannot tell.
+            let crowded = self.oracle.worlds().len() > MANY_WORLDS;
+            if !self.is_settled() && (crowded || walk.below(4) == 0) {
                 self.settle().await?;
                 continue;
             }

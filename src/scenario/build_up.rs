@@ -16,7 +16,7 @@ use crate::{
 /// The seed of the walks.
 const SEED: u64 = 6;
 /// How many walks there are.
-const MOST_WALKS: usize = 600;
+const MOST_WALKS: usize = 250;
 /// Steps of a walk.
 const WALK_LENGTH: usize = 28;
 /// Steps of one that goes on from somewhere.

@@ -8,7 +8,7 @@
 //! 2, by whole resources), and last from those that are new in how the facts of one resource are combined.
 //!
 //! Rules that need much to be there at once are not reached like that. Walks that build things up find most of them
-//! ([`mod@super::build_up`]). For the operations of those that are left it searches once more, from all states that it has
+//! (`build_up`). For the operations of those that are left it searches once more, from all states that it has
 //! come to: with only the operations that matter, and nearer to the rules' conditions first ([`Aim`]). The same law has
 //! the same suite.
 //!
@@ -62,6 +62,9 @@ pub struct Search<'a> {
     pub wanted: &'a RuleSet,
     /// Rules that no scenario may touch, except the one that is looked for: they are known to be broken.
     pub avoid: &'a RuleSet,
+    /// Goes on, by walks at random and by aiming, for what the systematic search has not reached. What that finds depends
+    /// on what else is looked for.
+    pub walks: bool,
     /// Told now and then how many rules are still without a scenario; what was found is all there is once it says no.
     pub go_on: &'a dyn Fn(usize) -> bool,
 }
@@ -91,13 +94,15 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     let mut found: Found = vec![None; search.law.rules.len()];
     let nothing = State::nothing(search.law);
     let states = explore(search, vec![nothing], None, MOST_STATES, &mut found);
-    build_up(search, &mut found);
-    for (operation, _) in search.law.operations() {
-        let mut rules = still_wanted(search, &found);
-        rules.retain(|rule| search.law[*rule].operation == Some(operation));
-        if !rules.is_empty() {
-            let aim = Aim::new(search.law, operation, &rules);
-            explore(search, states.clone(), Some(&aim), MOST_STATES_AIMED, &mut found);
+    if search.walks {
+        build_up(search, &mut found);
+        for (operation, _) in search.law.operations() {
+            let mut rules = still_wanted(search, &found);
+            rules.retain(|rule| search.law[*rule].operation == Some(operation));
+            if !rules.is_empty() {
+                let aim = Aim::new(search.law, operation, &rules);
+                explore(search, states.clone(), Some(&aim), MOST_STATES_AIMED, &mut found);
+            }
         }
     }
     let mut plans = Vec::new();

@@ -4,7 +4,7 @@
 //! [`mod@super::load`]). The JSON Schema that editors use is generated from these types, and their doc comments are its
 //! descriptions, so each says what its author must know.
 //!
-//! What is said of tokens stands in [`token`], what is about the wire in [`dialect`]. Imports nothing of the crate.
+//! What is said of tokens stands in `token`, what is about the wire in `dialect`. Imports nothing of the crate.
 
 mod dialect;
 mod token;

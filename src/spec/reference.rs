@@ -66,8 +66,8 @@ fn reference(
     index: ParamIx,
     vars: &mut Vec<Var>,
 ) -> Option<Reference> {
-    // Of a list of kinds, the one in question; the quotes stay outside.
-    let place = file.within(whole.clone(), target, 0..target.len());
+    // Of a list of kinds, the one in question: with its quotes, so that it is not found within another.
+    let place = file.within(whole.clone(), &format!("\"{target}\""), 1..target.len() + 1);
     let span = place.span();
     let (kind_name, field) = match target.split_once('.') {
         Some((kind, field)) => (kind, Some(field)),
