@@ -107,6 +107,11 @@ impl Assessment {
         named
     }
 
+    /// True if a name in it is that of nothing.
+    pub fn names_nothing(&self) -> bool {
+        self.bound.contains(&Bound::Failed)
+    }
+
     /// True if every one of these variables holds something, or null for good reason.
     pub fn resolves(&self, needs: &[VarIx]) -> bool {
         needs.iter().all(|v| !matches!(self.bound[*v as usize], Bound::Absent | Bound::Failed))

@@ -60,6 +60,8 @@ impl Forward {
         }
         // Of several refusals, one that has a code.
         let code = match assessment.refusals.as_slice() {
+            // Where the law leaves it open whether a name of nothing is refused: nothing good can come of accepting it.
+            [] if assessment.names_nothing() => Some(None),
             [] => assessment.dry_run.map(|_| self.law.dry_run_code.clone()),
             refusals => Some(refusals.iter().find_map(|r| r.codes.first().cloned())),
         };
@@ -77,6 +79,7 @@ impl Forward {
         let status = documented.and_then(|(statuses, _)| statuses.first().copied()).unwrap_or(400);
         let message: Arc<str> = match assessment.refusals.first() {
             Some(refusal) => self.law[refusal.rule].says.as_str().into(),
+            None if assessment.names_nothing() => "The request names something that does not exist.".into(),
             None => "The request would have succeeded.".into(),
         };
         self.reply(status, Body::Error { code, message })

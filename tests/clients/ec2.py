@@ -254,7 +254,7 @@ def public_gateway(j, net):
     first, second, third = (allocate(j) for _ in range(3))
     j.refuse("CreateNatGateway", "MissingParameter", SubnetId=net["subnet"])
     if j.thorough:
-        j.refuse("CreateNatGateway", *SUBNET_NOT_FOUND, SubnetId=NO_SUBNET, AllocationId=first["AllocationId"])
+        j.refuse("CreateNatGateway", SubnetId=NO_SUBNET, AllocationId=first["AllocationId"])
     answer = j.do_after_dry("CreateNatGateway", SubnetId=net["subnet"], AllocationId=first["AllocationId"])
     made = answer["NatGateway"]
     nat = j.an_id(made["NatGatewayId"], "nat")
