@@ -285,11 +285,12 @@ impl Cloud {
     /// An answer but for the id of the request.
     pub fn answer(&mut self, action: &str, version: &str, parameters: &BTreeMap<String, String>) -> Answer {
         let asked = Asked(parameters);
-        let product = match action {
-            "RunInstances" | "DescribeInstances" | "DeleteInstance" => ECS,
-            "CreateSecurityGroup" | "DescribeSecurityGroups" | "DeleteSecurityGroup" => ECS,
-            _ => VPC,
-        };
+        let of_ecs = ["RunInstances", "DescribeInstances", "DeleteInstance"].contains(&action)
+            || ["CreateSecurityGroup", "DescribeSecurityGroups", "DeleteSecurityGroup"].contains(&action);
+        if version != if of_ecs { ECS } else { VPC } {
+            let message = "Specified api is not found, please check your url and method.";
+            return refuse(404, "InvalidAction.NotFound", message);
+        }
         match action {
             "DescribeRegions" => self.describe_regions(&asked),
             "AllocateEipAddress" => self.once(action, parameters, Cloud::allocate),
@@ -309,9 +310,6 @@ impl Cloud {
             "RunInstances" => self.run_instances(&asked),
             "DescribeInstances" => self.describe_instances(&asked),
             "DeleteInstance" => self.delete_instance(&asked),
-            _ if version == product => {
-                refuse(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method.")
-            }
             _ => refuse(404, "InvalidAction.NotFound", "Specified api is not found, please check your url and method."),
         }
     }
@@ -353,6 +351,10 @@ impl Cloud {
     fn allocate(&mut self, asked: &Asked<'_>) -> Answer {
         asked.need("RegionId")?;
         asked.region("InvalidRegionId.NotFound")?;
+        asked.flag("AutoPay")?;
+        for number in ["Period", "ActivityId"] {
+            asked.number(number, 1, 1..=usize::MAX)?;
+        }
         let bandwidth = asked.get("Bandwidth").unwrap_or("5");
         if !bandwidth.parse().is_ok_and(|b: u32| (1..=500).contains(&b)) {
             return refuse(400, "InvalidParameter", "Specified value of \"Bandwidth\" is not valid.");
@@ -533,6 +535,12 @@ impl Cloud {
         };
         let kind = supported("AssociatedInstanceType", &TYPES, "InvalidIAssociatedInstanceType.ValueNotSupported")?;
         supported("ChargeType", &["PostPaid", "PrePaid"], "InvalidChargeType.ValueNotSupported")?;
+        if asked.one_of("LockReason", &["financial", "security"]).is_err() {
+            return refuse(404, "InvalidLockReason.NotFound", "The specified lock reason is not found.");
+        }
+        for flag in ["DryRun", "IncludeReservationData", "SecurityProtectionEnabled", "ServiceManaged"] {
+            asked.flag(flag)?;
+        }
         let (ids, ips) = (asked.commas("AllocationId"), asked.commas("EipAddress"));
         let chosen: Vec<String> = self
             .eips

@@ -68,8 +68,8 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Parameters> {
     let mut body = vec![0; Some(length).filter(|l| *l <= MOST)?];
     reader.read_exact(&mut body).ok()?;
     let query = target.split_once('?').map_or("", |(_, query)| query);
-    let pairs = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(&body));
-    Some(pairs.into_owned().collect())
+    let pairs = [query.as_bytes(), &body].into_iter().flat_map(form_urlencoded::parse);
+    Some(pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
 }
 
 /// What is no parameter of an operation: it says who asks, and how.
