@@ -50,7 +50,8 @@ fn finished() -> TempDir {
 #[track_caller]
 fn conforms(folder: &Path, more: &[&str]) {
     let specs = text(folder);
-    let ran = run(&[&["--specs", &specs, "--seed", "1", "--max-requests", "600", "--fail-on", "assumed"], more].concat());
+    let ran =
+        run(&[&["--specs", &specs, "--seed", "1", "--max-requests", "600", "--fail-on", "assumed"], more].concat());
     let ran = ran.ends(0);
     let report = ran.report();
     for rule in report["rules"].as_array().unwrap() {

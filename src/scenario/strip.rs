@@ -9,10 +9,21 @@ use super::{
 };
 use crate::{oracle::Settings, spec::law::RuleIx};
 
-/// Drops every step without which the rule is still exercised by the last one, and no more is left to the target: a wait
-/// without which the law would be silent about a later step stays, because another server may refuse that step.
+/// Drops every step without which the rule is still exercised by the last one, and no more is left to the target.
+///
+/// Where the law is silent another server may refuse, and then the scenario leads nowhere. So a wait after which the law
+/// speaks again is put in before anything is dropped, and stays.
 pub fn strip(search: &Search<'_>, rule: RuleIx, mut steps: Vec<Step>) -> Vec<Step> {
     let Some(mut most) = silences(search, rule, &steps) else { return steps };
+    let mut place = 1;
+    while most > 0 && place < steps.len() {
+        let mut patient = steps.clone();
+        patient.insert(place, Step::Settle);
+        if let Some(silences) = silences(search, rule, &patient).filter(|count| *count < most) {
+            (steps, most) = (patient, silences);
+        }
+        place += 1;
+    }
     loop {
         let before = steps.len();
         let mut place = before.saturating_sub(1);

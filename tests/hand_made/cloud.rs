@@ -178,7 +178,8 @@ impl Asked<'_> {
     }
 
     fn need(&self, name: &str) -> Result<&str, Refused> {
-        let message = format!("The input parameter \"{name}\" that is mandatory for processing this request is not supplied.");
+        let message =
+            format!("The input parameter \"{name}\" that is mandatory for processing this request is not supplied.");
         self.get(name).map_or_else(|| refuse(400, "MissingParameter", &message), Ok)
     }
 
@@ -341,7 +342,8 @@ impl Cloud {
 
     fn describe_regions(&mut self, asked: &Asked<'_>) -> Answer {
         asked.one_of("AcceptLanguage", &["zh-CN", "en-US"])?;
-        let region = |id: &str| json!({"RegionId": id, "LocalName": id, "RegionEndpoint": format!("vpc.{id}.aliyuncs.com")});
+        let region =
+            |id: &str| json!({"RegionId": id, "LocalName": id, "RegionEndpoint": format!("vpc.{id}.aliyuncs.com")});
         let regions: Vec<Value> = [REGION, "cn-beijing", "cn-shanghai", "eu-central-1"].map(region).into();
         Ok(object(json!({"Regions": {"Region": regions}})))
     }
@@ -359,7 +361,8 @@ impl Cloud {
         if !bandwidth.parse().is_ok_and(|b: u32| (1..=500).contains(&b)) {
             return refuse(400, "InvalidParameter", "Specified value of \"Bandwidth\" is not valid.");
         }
-        let charge = asked.one_of("InternetChargeType", &["PayByBandwidth", "PayByTraffic"])?.unwrap_or("PayByBandwidth");
+        let charge =
+            asked.one_of("InternetChargeType", &["PayByBandwidth", "PayByTraffic"])?.unwrap_or("PayByBandwidth");
         if asked.one_of("InstanceChargeType", &["PrePaid", "PostPaid"])? == Some("PrePaid") {
             return refuse(400, "InsufficientBalance", "Your account does not have enough balance.");
         }
@@ -414,7 +417,11 @@ impl Cloud {
         let named = asked.need("InstanceId")?.to_owned();
         asked.region("Forbidden.RegionNotFound")?;
         let Some(kind) = TYPES.iter().find(|t| **t == asked.get("InstanceType").unwrap_or(TYPES[0])) else {
-            return refuse(400, "InvalidInstanceType.ValueNotSupported", "The specified value of InstanceType is not supported.");
+            return refuse(
+                400,
+                "InvalidInstanceType.ValueNotSupported",
+                "The specified value of InstanceType is not supported.",
+            );
         };
         let id = self.eip(asked)?;
         let status = self.eips[&id].status.now;
@@ -651,18 +658,16 @@ impl Cloud {
 
     fn create_vswitch(&mut self, asked: &Asked<'_>) -> Answer {
         let (zone, range) = (asked.need("ZoneId")?.to_owned(), asked.need("CidrBlock")?.to_owned());
-        let (vpc, available) = self.vpc(asked)?;
+        let (vpc, _) = self.vpc(asked)?;
         if !zone.starts_with(REGION) {
             return refuse(404, "InvalidZoneId.NotFound", "Specified value of \"ZoneId\" does not exist.");
-        }
-        if !available {
-            return refuse(400, "IncorrectVpcStatus", "Current VPC status does not support this operation.");
         }
         if self.vswitches.values().any(|s| s.vpc == vpc && s.range == range) {
             return refuse(400, "InvalidCidrBlock.Overlapped", "Specified CIDR block overlapped with other subnets.");
         }
         let id = self.id("vsw");
-        self.vswitches.insert(id.clone(), VSwitch { status: Status::passing("Pending", &["Available"]), vpc, range, zone });
+        self.vswitches
+            .insert(id.clone(), VSwitch { status: Status::passing("Pending", &["Available"]), vpc, range, zone });
         Ok(object(json!({"VSwitchId": id})))
     }
 
@@ -703,10 +708,7 @@ impl Cloud {
 
     fn create_group(&mut self, asked: &Asked<'_>) -> Answer {
         asked.need("RegionId")?;
-        let (vpc, available) = self.vpc(asked)?;
-        if !available {
-            return refuse(400, "IncorrectVpcStatus", "Current VPC status does not support this operation.");
-        }
+        let (vpc, _) = self.vpc(asked)?;
         let id = self.id("sg");
         self.groups.insert(id.clone(), vpc);
         Ok(object(json!({"SecurityGroupId": id})))
@@ -745,7 +747,6 @@ impl Cloud {
         let Some(within) = self.vswitches.get_mut(&vswitch) else {
             return refuse(404, "InvalidVSwitchId.NotFound", "Specified vSwitch does not exist.");
         };
-        let available = within.status.now == "Available";
         within.status.passes();
         let Some(vpc) = self.groups.get(&group) else {
             return refuse(404, "InvalidSecurityGroupId.NotFound", "The specified SecurityGroupId does not exist.");
@@ -753,9 +754,6 @@ impl Cloud {
         if *vpc != within.vpc {
             let message = "The specified security group and vSwitch are not in the same VPC.";
             return refuse(400, "InvalidVSwitchId.NotSameVpc", message);
-        }
-        if !available {
-            return refuse(400, "IncorrectVSwitchStatus", "The current status of the vSwitch does not support this.");
         }
         let id = self.id("i");
         let number = self.number();
@@ -769,7 +767,9 @@ impl Cloud {
         asked.need("RegionId")?;
         let ids = asked.array("InstanceIds")?;
         let mut all = Vec::new();
-        for (id, instance) in self.instances.iter_mut().filter(|(id, _)| ids.as_ref().is_none_or(|ids| ids.contains(id))) {
+        for (id, instance) in
+            self.instances.iter_mut().filter(|(id, _)| ids.as_ref().is_none_or(|ids| ids.contains(id)))
+        {
             let eip = self.eips.iter().find(|(_, e)| e.instance.as_deref() == Some(id));
             let (allocation, address) = eip.map(|(id, e)| (id.clone(), e.ip.clone())).unwrap_or_default();
             let vpc = self.vswitches.get(&instance.vswitch).map(|s| s.vpc.clone()).unwrap_or_default();
