@@ -76,10 +76,8 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &dyn Fn(OperationI
     let context = &workers.context;
     let law = &context.law;
     let wanted = context.wanted();
-    // Only what the systematic search finds: on a target that lacks much or breaks much, most of what is looked for
-    // cannot be reached at all, and to look for that with all means would take longer than the suite.
-    let plan_for = |wanted: &RuleSet, avoid: &RuleSet| {
-        plan_around(law, available, wanted, avoid, false, &|left, of| context.plans_on(left, of))
+    let plan_for = |wanted: &RuleSet, avoid: &RuleSet, walks| {
+        plan_around(law, available, wanted, avoid, walks, &|left, of| context.plans_on(left, of))
     };
     let everything = law.operations().all(|(ix, _)| available(ix));
     let mut plans = if everything {
@@ -89,7 +87,7 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &dyn Fn(OperationI
         let mut usable = plans.clone();
         usable.retain(|_, steps| operations_of(steps).all(available));
         let missing: RuleSet = wanted.iter().filter(|r| !usable.contains_key(r)).collect();
-        usable.extend(plan_for(&missing, &RuleSet::default()));
+        usable.extend(plan_for(&missing, &RuleSet::default(), true));
         usable
     };
     for round in 0..ROUNDS {
@@ -105,7 +103,9 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &dyn Fn(OperationI
             if broken.is_empty() {
                 return;
             }
-            plans = plan_for(&open, &broken);
+            // Only what the systematic search finds: most of what is left stands behind something broken, and to look
+            // for it with all means would take longer than the suite.
+            plans = plan_for(&open, &broken, false);
         }
         let mut chosen: Vec<(RuleIx, Vec<Step>)> =
             plans.iter().filter(|(rule, _)| open.contains(**rule)).map(|(r, s)| (*r, s.clone())).collect();

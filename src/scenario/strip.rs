@@ -9,31 +9,28 @@ use super::{
 };
 use crate::{oracle::Settings, spec::law::RuleIx};
 
-/// Drops every step without which the rule is still exercised by the last one, and no more is left to the target.
-///
-/// Where the law is silent another server may refuse, and then the scenario leads nowhere. So a wait after which the law
-/// speaks again is put in before anything is dropped, and stays.
+/// Drops every step without which the rule is still exercised by the last one.
 pub fn strip(search: &Search<'_>, rule: RuleIx, mut steps: Vec<Step>) -> Vec<Step> {
-    let Some(mut most) = silences(search, rule, &steps) else { return steps };
-    let mut place = 1;
-    while most > 0 && place < steps.len() {
-        let mut patient = steps.clone();
-        patient.insert(place, Step::Settle);
-        if let Some(silences) = silences(search, rule, &patient).filter(|count| *count < most) {
-            (steps, most) = (patient, silences);
+    let exercises = |steps: &[Step]| {
+        let mut simulation = Simulation::new(search.law, Settings::default());
+        let Some((last, way)) = steps.split_last() else { return false };
+        for step in way {
+            match simulation.take(search.atlas, step) {
+                Some(passes) if !passes.iter().any(|r| search.avoid.contains(r)) => {}
+                _ => return false,
+            }
         }
-        place += 1;
-    }
+        simulation.take(search.atlas, last).is_some_and(|passes| passes.contains(rule))
+    };
     loop {
         let before = steps.len();
         let mut place = before.saturating_sub(1);
         while place > 0 {
             place -= 1;
             if place + 1 < steps.len()
-                && let Some(fewer) = without(search, place, &steps)
-                && let Some(silences) = silences(search, rule, &fewer).filter(|count| *count <= most)
+                && let Some(fewer) = without(search, place, &steps).filter(|fewer| exercises(fewer))
             {
-                (steps, most) = (fewer, silences);
+                steps = fewer;
             }
         }
         // Without what has gone now, an earlier step may no longer be needed either.
@@ -41,22 +38,6 @@ pub fn strip(search: &Search<'_>, rule: RuleIx, mut steps: Vec<Step>) -> Vec<Ste
             return steps;
         }
     }
-}
-
-/// About how many of the steps the law is silent. None if the last one does not exercise the rule.
-fn silences(search: &Search<'_>, rule: RuleIx, steps: &[Step]) -> Option<usize> {
-    let mut simulation = Simulation::new(search.law, Settings::default());
-    let (last, way) = steps.split_last()?;
-    let mut count = 0;
-    for step in way {
-        let (passes, open) = simulation.try_step(search.atlas, step)?;
-        if passes.iter().any(|r| search.avoid.contains(r)) {
-            return None;
-        }
-        count += usize::from(open);
-    }
-    let (passes, open) = simulation.try_step(search.atlas, last)?;
-    passes.contains(rule).then_some(count + usize::from(open))
 }
 
 /// The steps without one of them, and without those after it that name what it created. None if the last one does.
