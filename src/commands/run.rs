@@ -18,6 +18,7 @@ use eipcheck::{
     report::{
         data::{Outcome, Report},
         terminal::{self, counted},
+        trace,
     },
     run::{
         RunError, RunOptions, Stop,
@@ -242,6 +243,9 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
         laws.retain(|law| law.rules.iter().any(|rule| only.is_match(&*rule.id)));
     }
     let several = laws.len() > 1;
+    if several {
+        remove_earlier(&args.out)?;
+    }
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let stop = Stop::default();
     let mut reports = Vec::new();
@@ -277,6 +281,19 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
     }
     let exits = reports.iter().map(|report| exit_of(report, args.fail_on.into()));
     Ok(exits.reduce(Exit::and).unwrap_or(Exit::NothingChecked))
+}
+
+/// Removes what an earlier run with a single law has left, which would be taken for the report of this one.
+fn remove_earlier(out: &Path) -> Result<()> {
+    for file in ["report.json", trace::FILE].map(|name| out.join(name)) {
+        match std::fs::remove_file(&file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).into_diagnostic().wrap_err_with(|| format!("cannot remove {}", file.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// One run, with one law: its report, written to a file. None if the target cannot be used, which has been said.
