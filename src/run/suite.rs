@@ -30,7 +30,7 @@ pub fn plan_everything(law: &Arc<Law>) -> Plans {
 /// rules have none yet, and of how many, and ends the search by saying no.
 pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &dyn Fn(usize, usize) -> bool) -> Plans {
     let all: RuleSet = law.rules().map(|(ix, _)| ix).collect();
-    let plan = |wanted: &RuleSet, walks| plan_around(law, &|_| true, wanted, &RuleSet::default(), walks, go_on);
+    let plan = |wanted: &RuleSet, thorough| plan_around(law, &|_| true, wanted, &RuleSet::default(), thorough, go_on);
     if *wanted != all {
         let plans = plan(wanted, false);
         if plans.len() == wanted.len() {
@@ -50,14 +50,14 @@ fn plan_around(
     available: &dyn Fn(OperationIx) -> bool,
     wanted: &RuleSet,
     avoid: &RuleSet,
-    walks: bool,
+    thorough: bool,
     go_on: &dyn Fn(usize, usize) -> bool,
 ) -> Plans {
     let atlas = Atlas::new(law, available);
     // The rules of an operation that is not there cannot be reached; looking for them would take the longest.
     let wanted: &RuleSet = &wanted.iter().filter(|r| law[*r].operation.is_none_or(available)).collect();
     let of = wanted.len();
-    plan(&Search { law, atlas: &atlas, available, wanted, avoid, walks, go_on: &|left| go_on(left, of) })
+    plan(&Search { law, atlas: &atlas, available, wanted, avoid, thorough, go_on: &|left| go_on(left, of) })
         .into_iter()
         .collect()
 }
@@ -76,8 +76,8 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &dyn Fn(OperationI
     let context = &workers.context;
     let law = &context.law;
     let wanted = context.wanted();
-    let plan_for = |wanted: &RuleSet, avoid: &RuleSet, walks| {
-        plan_around(law, available, wanted, avoid, walks, &|left, of| context.plans_on(left, of))
+    let plan_for = |wanted: &RuleSet, avoid: &RuleSet, thorough| {
+        plan_around(law, available, wanted, avoid, thorough, &|left, of| context.plans_on(left, of))
     };
     let everything = law.operations().all(|(ix, _)| available(ix));
     let mut plans = if everything {

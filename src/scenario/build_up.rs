@@ -3,7 +3,7 @@
 
 use super::{
     draft,
-    plan::{Found, Search, is_due, look_around, note_found, steps_from, still_wanted},
+    plan::{Found, MOST_LIVE, Search, is_due, look_around, note_found, steps_from, still_wanted},
     simulation::Simulation,
     step::Step,
 };
@@ -23,8 +23,6 @@ const WALK_LENGTH: usize = 28;
 const WALK_ON: usize = 10;
 /// Requests of one operation among which a walk chooses.
 const MOST_ON_THE_WAY: usize = 24;
-/// Resources of one kind, the live ones, that a walk adds no more to.
-const MOST_LIVE: usize = 3;
 
 /// Walks that build things up, each from nothing.
 pub(super) fn build_up(search: &Search<'_>, found: &mut Found) {

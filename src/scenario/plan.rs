@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Live resources of one kind that a state may have before nothing more is added to it.
-const MOST_LIVE: usize = 3;
+pub(super) const MOST_LIVE: usize = 3;
 /// States that the search goes on from at most, with all operations.
 const MOST_STATES: usize = 900;
 /// Resources of one kind that are told from more of them, where something refers to them: in the search for everything,
@@ -64,7 +64,7 @@ pub struct Search<'a> {
     pub avoid: &'a RuleSet,
     /// Goes on, by walks at random and by aiming, for what the systematic search has not reached. What that finds depends
     /// on what else is looked for.
-    pub walks: bool,
+    pub thorough: bool,
     /// Told now and then how many rules are still without a scenario; what was found is all there is once it says no.
     pub go_on: &'a dyn Fn(usize) -> bool,
 }
@@ -94,7 +94,7 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     let mut found: Found = vec![None; search.law.rules.len()];
     let nothing = State::nothing(search.law);
     let states = explore(search, vec![nothing], None, MOST_STATES, &mut found);
-    if search.walks {
+    if search.thorough {
         build_up(search, &mut found);
         for (operation, _) in search.law.operations() {
             let mut rules = still_wanted(search, &found);
