@@ -3,13 +3,16 @@
 
 #![no_main]
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use arbitrary::Arbitrary;
 use eipcheck::{
     model::{
         forward::{Dice, Forward},
-        time::{Interval, Moment},
+        time::{Interval, Moment, Tolerance},
         value::Value,
         world::World,
     },
@@ -84,9 +87,10 @@ struct Play {
 
 fuzz_target!(|input: (u8, Vec<Move>)| {
     let (pace, moves) = input;
+    let tolerance = Tolerance::new(Duration::from_secs(u64::from(pace % 3)));
     let mut play = Play {
         forward: Forward::new(LAW.clone(), u64::from(pace)),
-        oracle: Oracle::new(LAW.clone(), Settings { tolerance: i64::from(pace % 3), muted: Arc::default() }),
+        oracle: Oracle::new(LAW.clone(), Settings { tolerance, muted: Arc::default() }),
         now: 0,
         pace,
         over: false,
