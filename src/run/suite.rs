@@ -10,6 +10,7 @@ use crate::{
     scenario::{
         atlas::Atlas,
         plan::{Search, plan},
+        reach::out_of_reach,
         simulation::Simulation,
         step::Step,
     },
@@ -56,8 +57,9 @@ fn plan_around(
     go_on: &dyn Fn(usize, usize) -> bool,
 ) -> Plans {
     let atlas = Atlas::new(law, available);
-    // The rules of an operation that is not there cannot be reached; looking for them would take the longest.
-    let wanted: &RuleSet = &wanted.iter().filter(|r| law[*r].operation.is_none_or(available)).collect();
+    // Looking for what cannot be reached without the operations that are not there would take the longest.
+    let beyond = out_of_reach(law, available);
+    let wanted: &RuleSet = &wanted.iter().filter(|r| !beyond.contains(*r)).collect();
     let of = wanted.len();
     plan(&Search { law, atlas: &atlas, available, wanted, avoid, thorough, go_on: &|left| go_on(left, of) })
         .into_iter()

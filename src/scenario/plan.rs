@@ -209,8 +209,8 @@ fn explore(
                 look_around(search, found, simulation.clone(), &state.steps, step.clone());
             }
             let changed = !Arc::ptr_eq(&before, simulation.forward.world()) || matches!(step, Step::Settle);
-            let forbidden = passes.iter().any(|r| search.avoid.contains(r));
-            if !forbidden && (changed || is_reading(search.law, &step)) {
+            let dead_end = passes.iter().any(|r| search.avoid.contains(r)) || draft::is_undeclared(search.law, &step);
+            if !dead_end && (changed || is_reading(search.law, &step)) {
                 let steps = state.steps.iter().cloned().chain([step]).collect();
                 add(&mut queue, State { simulation, steps, open: open || state.open });
             }
