@@ -17,6 +17,7 @@
 mod again;
 pub mod cleanup;
 pub mod event;
+pub mod flight;
 pub mod probe;
 pub mod random;
 pub mod recheck;
@@ -43,6 +44,8 @@ use url::Url;
 
 use self::{
     event::{Event, Observer},
+    flight::Flight,
+    random::Sequences,
     session::{Scenario, Session},
     tally::Tally,
     turns::Turns,
@@ -52,10 +55,10 @@ use crate::{
     oracle::{RuleSet, Settings},
     reference::server::{Reference, Running, start},
     report::{data::Report, trace::TraceWriter},
-    scenario::atlas::Atlas,
+    scenario::{atlas::Atlas, step::Call, windows::Windows},
     spec::{
         file::WireFault,
-        law::{Law, ProductIx, RuleIx},
+        law::{Law, OperationIx, ProductIx, RuleIx},
     },
     target::{
         HttpTarget, NoAnswer, TargetError, TargetOptions,
@@ -204,11 +207,15 @@ pub struct Context {
     requests: AtomicU64,
     /// All requests, clean-up included.
     sent: AtomicU64,
+    /// When there was a request in flight.
+    pub flight: Flight,
     tally: Mutex<Tally>,
     /// Tells this run's tokens from those of any other run.
     pub nonce: String,
     /// Groups of scenarios so far.
     groups: AtomicU64,
+    /// The parameters that say how long a change may take.
+    windows: Windows,
     /// Every request id so far, if the law says that none is repeated.
     request_ids: Mutex<RequestIds>,
 }
@@ -223,6 +230,14 @@ impl Context {
     /// with the same seed and nonce sends the same tokens.
     pub fn tokens(&self, group: &str, number: usize) -> String {
         format!("eipcheck-{}-{group}-{number}", self.nonce)
+    }
+
+    /// Where time has to be waited for, a request asks for so little of it that even a late change is within the patience.
+    pub fn shorten(&self, call: &mut Call) {
+        if let Some(most) = self.options.waits_for() {
+            let most = most.saturating_sub(self.options.tolerance.late).max(most / 2);
+            self.windows.shorten(&self.law, call, most);
+        }
     }
 
     /// Takes note of the id of an answer, and notes a fault if another answer has had it.
@@ -334,6 +349,7 @@ pub async fn run(
     let endpoints = endpoints(&law, &options).await?;
     let target = options.url.as_ref().map_or_else(|| "embedded".to_owned(), ToString::to_string);
     observer.event(&Event::Started { target: &target, law: &law, options: &options });
+    let windows = Windows::new(&law);
     let context = Arc::new(Context {
         tally: Mutex::new(Tally::new(&law)),
         request_ids: Mutex::default(),
@@ -346,7 +362,9 @@ pub async fn run(
         started: OnceLock::new(),
         requests: AtomicU64::new(0),
         sent: AtomicU64::new(0),
+        flight: Flight::default(),
         groups: AtomicU64::new(0),
+        windows,
     });
     // Whoever named the wrong server wants to know before the planning, not after it.
     context.observer.event(&Event::Phase("looking for the target"));
@@ -358,13 +376,15 @@ pub async fn run(
     context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));
     let operations = probe::probe(&context, &endpoints[0], &plans, &yardstick).await?;
-    let available = |ix: crate::spec::law::OperationIx| operations[ix.0 as usize].implemented;
-    let atlas = Arc::new(Atlas::new(&law, available));
+    let implemented: Vec<bool> = operations.iter().map(|o| o.implemented).collect();
+    let available: Available = Arc::new(move |ix| implemented[ix.0 as usize]);
+    let atlas = Arc::new(Atlas::new(&law, &*available));
     let workers = Workers::new(context.clone(), endpoints, atlas);
     context.observer.event(&Event::Phase("running the suite"));
-    suite::run(&workers, &plans, &available).await;
+    let mut random = Sequences::new(&workers, &*available);
+    suite::run(&workers, &plans, &available, &mut random).await;
     context.observer.event(&Event::Phase("running random sequences"));
-    random::run(&workers, &available).await;
+    random.play_on(&workers).await;
     let report = summary::report(&context, &target, &operations, &plans);
     context.observer.event(&Event::Finished { report: &report });
     Ok(report)
@@ -401,6 +421,9 @@ async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>
         }
     })
 }
+
+/// Tells which operations a target implements.
+pub type Available = Arc<dyn Fn(OperationIx) -> bool + Send + Sync>;
 
 async fn embedded(law: &Arc<Law>, options: &RunOptions, clock: Clock, seed: u64) -> Result<Endpoint, RunError> {
     let reference = Reference::new(law.clone(), seed, clock.clone());

@@ -29,7 +29,7 @@ use crate::{
         step::{Call, Step},
         strategy::{Strategies, Walk},
     },
-    spec::law::{Change, Demand, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
+    spec::law::{Change, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
     target::{self, NoAnswer, clock::Clock},
     wire::{self, Answer, Body, Request, Tree},
 };
@@ -252,11 +252,11 @@ impl<'a> Session<'a> {
     fn draw(&self, walk: &mut Walk<'_>) -> Option<Call> {
         let law = &self.context.law;
         for _ in 0..8 {
-            let Some(call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
+            let Some(mut call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
+            self.context.shorten(&mut call);
             let Some(request) = call.resolve(law, self.oracle.worlds(), &self.tokens) else { continue };
             let rules = self.oracle.foresee(&request);
-            let about_answers = |r: RuleIx| matches!(law[r].demand, Demand::Answer | Demand::Form | Demand::Code);
-            let harmful = rules.iter().any(|r| self.muted.contains(r) && !about_answers(r));
+            let harmful = rules.iter().any(|r| self.muted.contains(r) && !law[r].demand.is_about_answers());
             if !rules.is_empty() && !harmful {
                 return Some(call);
             }
@@ -365,7 +365,7 @@ impl<'a> Session<'a> {
         }
         self.context.count_sent();
         let from = self.clock.before();
-        let exchange = self.endpoint.target.send(law, request).await;
+        let exchange = self.context.flight.during(self.endpoint.target.send(law, request)).await;
         let interval = Interval { from, to: self.clock.after() };
         self.slowest = self.slowest.max(interval.to.since(from)).min(SLOWEST);
         let record = record(&exchange, interval);
