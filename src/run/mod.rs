@@ -15,6 +15,7 @@
 
 pub mod cleanup;
 pub mod event;
+pub mod flight;
 pub mod probe;
 pub mod random;
 pub mod recheck;
@@ -39,6 +40,8 @@ use url::Url;
 
 use self::{
     event::{Event, Observer},
+    flight::Flight,
+    random::Sequences,
     request_ids::RequestIds,
     session::{Scenario, Session},
     tally::Tally,
@@ -49,7 +52,7 @@ use crate::{
     reference::server::{Reference, Running, start},
     report::{data::Report, trace::TraceWriter},
     scenario::atlas::Atlas,
-    spec::law::{Law, ProductIx, RuleIx},
+    spec::law::{Law, OperationIx, ProductIx, RuleIx},
     target::{HttpTarget, NoAnswer, TargetError, TargetOptions, clock::Clock, http::is_loopback},
     wire::Answer,
     wire::sign::{Credentials, Manner, SignError, Signer},
@@ -172,6 +175,8 @@ pub struct Context {
     requests: AtomicU64,
     /// All requests, clean-up included.
     sent: AtomicU64,
+    /// When there was a request in flight.
+    pub flight: Flight,
     tally: Mutex<Tally>,
     /// Tells this run's tokens from those of any other run.
     pub nonce: String,
@@ -295,6 +300,7 @@ pub async fn run(
         started: OnceLock::new(),
         requests: AtomicU64::new(0),
         sent: AtomicU64::new(0),
+        flight: Flight::default(),
         groups: AtomicU64::new(0),
     });
     // Whoever named the wrong server wants to know before the planning, not after it.
@@ -307,13 +313,15 @@ pub async fn run(
     context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));
     let operations = probe::probe(&context, &endpoints[0], &plans, &yardstick).await?;
-    let available = |ix: crate::spec::law::OperationIx| operations[ix.0 as usize].implemented;
-    let atlas = Arc::new(Atlas::new(&law, available));
+    let implemented: Vec<bool> = operations.iter().map(|o| o.implemented).collect();
+    let available: Available = Arc::new(move |ix| implemented[ix.0 as usize]);
+    let atlas = Arc::new(Atlas::new(&law, &*available));
     let workers = Workers { context: context.clone(), endpoints: Arc::new(endpoints), atlas: atlas.clone() };
     context.observer.event(&Event::Phase("running the suite"));
-    suite::run(&workers, &plans, &available).await;
+    let mut random = Sequences::new(&workers, &*available);
+    suite::run(&workers, &plans, &available, &mut random).await;
     context.observer.event(&Event::Phase("running random sequences"));
-    random::run(&workers, &available).await;
+    random.play_on(&workers).await;
     let report = summary::report(&context, &target, &operations, &plans);
     context.observer.event(&Event::Finished { report: &report });
     Ok(report)
@@ -360,6 +368,9 @@ async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>
     }
     Ok(endpoints)
 }
+
+/// Tells which operations a target implements.
+pub type Available = Arc<dyn Fn(OperationIx) -> bool + Send + Sync>;
 
 /// The workers of a run: one endpoint each.
 #[derive(Clone)]

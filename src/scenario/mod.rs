@@ -11,6 +11,7 @@
 //! - [`plan`]: for each rule, a short scenario that exercises it, found by searching the model; [`aim`] says which state is
 //!   nearer to a rule, [`novelty`] which one is new, `build_up` walks at random, and [`strip`] drops what a scenario does
 //!   not need.
+//! - [`reach`]: what can be reached at all without some operations, worked out from the law.
 //! - [`file`](mod@file): the form in which a scenario is written to disk.
 //!
 //! Imports `oracle`, `model`, `wire` and `spec`.
@@ -22,6 +23,7 @@ pub mod draft;
 pub mod file;
 pub mod novelty;
 pub mod plan;
+pub mod reach;
 pub mod simulation;
 pub mod step;
 pub mod strategy;

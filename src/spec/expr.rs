@@ -83,6 +83,11 @@ impl Expr {
         &self.source
     }
 
+    /// The compiled program.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
     /// What is to be evaluated: the same as what was written, in a form that takes the evaluator less time.
     pub fn evaluated(&self) -> &IdedExpr {
         &self.lowered
