@@ -49,7 +49,7 @@ use crate::{
     model::forward::Dice,
     oracle::{RuleSet, Settings},
     reference::server::{Reference, Running, start},
-    report::{data::Report, trace::TraceWriter},
+    report::{data::Report, terminal::plain, trace::TraceWriter},
     scenario::atlas::Atlas,
     spec::{
         file::WireFault,
@@ -110,7 +110,8 @@ pub enum RunError {
     },
     /// The target answers nothing that looks like the protocol.
     #[error(
-        "the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({evidence})"
+        "the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({})",
+        plain(evidence)
     )]
     Unusable {
         /// The target.
