@@ -50,7 +50,7 @@ use crate::{
     model::forward::Dice,
     oracle::{RuleSet, Settings},
     reference::server::{Reference, Running, start},
-    report::{data::Report, trace::TraceWriter},
+    report::{data::Report, terminal::plain, trace::TraceWriter},
     scenario::atlas::Atlas,
     spec::law::{Law, OperationIx, ProductIx, RuleIx},
     target::{HttpTarget, NoAnswer, TargetError, TargetOptions, clock::Clock, http::is_loopback},
@@ -108,7 +108,8 @@ pub enum RunError {
     },
     /// The target answers nothing that looks like the protocol.
     #[error(
-        "the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({evidence})"
+        "the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({})",
+        plain(evidence)
     )]
     Unusable {
         /// The target.
