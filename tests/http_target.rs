@@ -14,7 +14,10 @@ use std::{
 use eipcheck::{
     reference::server::{Reference, Running, start},
     spec::{Law, SpecSource, law::ProductIx, load},
-    target::{Exchange, HttpTarget, NoAnswer, TargetOptions, clock::{ADVANCE, Clock}},
+    target::{
+        Exchange, HttpTarget, NoAnswer, TargetOptions,
+        clock::{ADVANCE, Clock},
+    },
     wire::{
         MAX_ANSWER, MAX_REQUEST,
         http::HttpResponse,

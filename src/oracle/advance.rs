@@ -47,11 +47,14 @@ pub fn advance(
     if world.timers.is_empty() && world.lost.is_empty() {
         return Ok(vec![world]);
     }
-    let mut start = Arc::unwrap_or_clone(world);
+    let has_gone = |timer: &Timer| !timer.steps.iter().any(|s| lives(&world, s.on));
+    let may_change = |t: &Timer| t.earliest <= interval.to || is_due(t, interval.from);
+    if world.lost.is_empty() && !world.timers.iter().any(|t| may_change(t) || has_gone(t)) {
+        return Ok(vec![world]);
+    }
+    let mut start = world.clone();
     // What was to happen to something that has gone in the meantime will not happen.
-    let alive: Vec<bool> = start.timers.iter().map(|t| t.steps.iter().any(|s| lives(&start, s.on))).collect();
-    let mut alive = alive.into_iter();
-    start.timers.retain(|_| alive.next().unwrap_or(true));
+    Arc::make_mut(&mut start).timers.retain(|t| !has_gone(t));
     if start.lost.is_empty() && !order_matters(law, &start, interval) {
         in_one_order(law, start, interval)
     } else {
@@ -73,7 +76,8 @@ fn order_matters(law: &Law, world: &World, interval: Interval) -> bool {
                 && other.steps.iter().any(|step| {
                     let kind = world.get(step.on).map(|r| r.kind);
                     one.steps.iter().any(|own| {
-                        let asks = World::unless(law, own).is_some_and(|e| kind.is_some_and(|k| e.kinds().contains(&k)));
+                        let asks =
+                            World::unless(law, own).is_some_and(|e| kind.is_some_and(|k| e.kinds().contains(&k)));
                         own.on == step.on || asks
                     })
                 })
@@ -82,10 +86,10 @@ fn order_matters(law: &Law, world: &World, interval: Interval) -> bool {
 }
 
 /// The worlds where each change comes to the same whenever it happens: one for each choice of those that may have.
-fn in_one_order(law: &Arc<Law>, start: World, interval: Interval) -> Result<Vec<Arc<World>>, Unclear> {
+fn in_one_order(law: &Arc<Law>, start: Arc<World>, interval: Interval) -> Result<Vec<Arc<World>>, Unclear> {
     let mut certain = start;
     while let Some(place) = certain.timers.iter().position(|t| is_due(t, interval.from)) {
-        let timer = certain.timers.remove(place);
+        let timer = Arc::make_mut(&mut certain).timers.remove(place);
         fire_noted(law, &mut certain, timer);
     }
     let may =
@@ -95,10 +99,10 @@ fn in_one_order(law: &Arc<Law>, start: World, interval: Interval) -> Result<Vec<
     let mut open = vec![(certain, 0)];
     while let Some((world, from)) = open.pop() {
         match may(&world, from) {
-            None => done.push(Arc::new(world)),
+            None => done.push(world),
             Some(place) => {
                 let mut fired = world.clone();
-                let timer = fired.timers.remove(place);
+                let timer = Arc::make_mut(&mut fired).timers.remove(place);
                 fire_noted(law, &mut fired, timer);
                 open.push((fired, place));
                 open.push((world, place + 1));
@@ -115,7 +119,7 @@ fn in_one_order(law: &Arc<Law>, start: World, interval: Interval) -> Result<Vec<
 fn in_every_order(
     law: &Arc<Law>,
     settings: &Settings,
-    start: World,
+    start: Arc<World>,
     interval: Interval,
 ) -> Result<Vec<Arc<World>>, Unclear> {
     let mut met = Met::default();
@@ -131,15 +135,15 @@ fn in_every_order(
             // What must have happened before another one could is first.
             let is_next = world.timers.iter().all(|t| t.latest.is_none_or(|latest| latest >= timer.earliest));
             if timer.earliest <= interval.to && is_next {
-                let mut fired = (*world).clone();
-                let timer = fired.timers.remove(place);
+                let mut fired = world.clone();
+                let timer = Arc::make_mut(&mut fired).timers.remove(place);
                 fire_noted(law, &mut fired, timer);
                 open.extend(met.note(fired));
             }
         }
         for (place, lost) in world.lost.iter().enumerate() {
-            let mut without = (*world).clone();
-            without.lost.remove(place);
+            let mut without = world.clone();
+            Arc::make_mut(&mut without).lost.remove(place);
             if let Some(after) = do_lost(law, settings, without, lost, interval)? {
                 open.extend(met.note(after));
             }
@@ -158,11 +162,11 @@ fn in_every_order(
 fn do_lost(
     law: &Arc<Law>,
     settings: &Settings,
-    world: World,
+    world: Arc<World>,
     lost: &Lost,
     interval: Interval,
-) -> Result<Option<World>, Unclear> {
-    let assessment = assess(law, &Arc::new(world), &lost.request);
+) -> Result<Option<Arc<World>>, Unclear> {
+    let assessment = assess(law, &world, &lost.request);
     let again = assessment.again.as_ref().is_some_and(|again| again.only);
     if assessment.dry_run.is_some() || again || !(assessment.may_accept() || assessment.undecided) {
         return Ok(None);
@@ -174,12 +178,13 @@ fn do_lost(
     let interval = Interval { from: lost.from, to: interval.to };
     match apply(law, &assessment, interval, settings.tolerance) {
         Ok(mut outcome) => {
+            let world = Arc::make_mut(&mut outcome.scope.world);
             // Whether a token that nobody has seen an answer to is known is as open as after a refusal.
             if let Some(sent) = &assessment.token {
-                outcome.world.tokens.refused(sent);
+                world.tokens.refused(sent);
             }
-            settings.open_muted(&mut outcome.world, lost.from);
-            Ok(Some(outcome.world))
+            settings.open_muted(world, lost.from);
+            Ok(Some(outcome.scope.world))
         }
         Err(EvalFailure::Broken(_)) => Ok(None),
         Err(_) => Err(Unclear::Unseen),
@@ -192,13 +197,12 @@ struct Met(FxHashMap<Vec<usize>, Vec<Arc<World>>>);
 
 impl Met {
     /// Takes note of a world; none if it was there already.
-    fn note(&mut self, world: World) -> Option<Arc<World>> {
+    fn note(&mut self, world: Arc<World>) -> Option<Arc<World>> {
         let key = world.timers.iter().map(|t| Arc::as_ptr(&t.steps).cast::<u8>().addr()).collect();
         let alike = self.0.entry(key).or_default();
         if alike.iter().any(|w| w.same_as(&world)) {
             return None;
         }
-        let world = Arc::new(world);
         alike.push(world.clone());
         Some(world)
     }
@@ -230,8 +234,8 @@ pub fn fold(law: &Arc<Law>, worlds: &mut Vec<Arc<World>>, now: Moment) {
         let fewer = world.timers.len().checked_sub(1).and_then(|fewer| by_timers.get(&fewer));
         let Some(fewer) = fewer else { continue };
         for (number, timer) in world.timers.iter().enumerate().filter(|(_, t)| t.earliest <= now) {
-            let mut fired = (**world).clone();
-            fired.timers.remove(number);
+            let mut fired = world.clone();
+            Arc::make_mut(&mut fired).timers.remove(number);
             fire_noted(law, &mut fired, timer.clone());
             for place in fewer.iter().filter(|place| worlds[**place].same_as(&fired)) {
                 stood_for[*place] = true;
@@ -244,11 +248,11 @@ pub fn fold(law: &Arc<Law>, worlds: &mut Vec<Arc<World>>, now: Moment) {
 
 /// A world as if the changes of a rule could happen at any moment, or not at all: those to come, and those of the past,
 /// which have not happened. None if there are none.
-pub fn without_windows(world: &World, rule: RuleIx) -> Option<World> {
+pub fn without_windows(law: &Law, world: &World, rule: RuleIx) -> Option<World> {
     let mut opened = world.clone();
     let fired: Vec<_> = world.fired().filter(|f| f.timer.rule == rule).cloned().collect();
     for fired in &fired {
-        unfire(&mut opened, fired);
+        unfire(law, &mut opened, fired);
     }
     let mut any = false;
     for timer in opened.timers.iter_mut().filter(|t| t.rule == rule) {

@@ -13,6 +13,8 @@ use super::{
 };
 use crate::{
     model::{
+        assess::assess_as_read,
+        input::Reading,
         time::{Interval, Moment},
         world::{Fired, World},
     },
@@ -40,6 +42,7 @@ impl Oracle {
         &self,
         worlds: &[Arc<World>],
         request: &Request,
+        read: &Reading,
         interval: Interval,
         answer: &Answer,
     ) -> Option<Violation> {
@@ -48,9 +51,12 @@ impl Oracle {
         }
         for world in worlds.iter().take(MOST_LOOKED_AT) {
             for (rule, fault) in faults(world, interval) {
-                let Some(opened) = without_windows(world, rule) else { continue };
+                let Some(opened) = without_windows(&self.law, world, rule) else { continue };
                 let possible = advance(&self.law, &self.settings, &Arc::new(opened), interval).unwrap_or_default();
-                let lives = |w: &Arc<World>| matches!(self.fate(w, request, interval, answer), Fate::Lives(..));
+                let lives = |w: &Arc<World>| {
+                    let assessment = assess_as_read(&self.law, w, request, read);
+                    matches!(self.fate(assessment, interval, answer), Fate::Lives(..))
+                };
                 if possible.iter().any(lives) {
                     return Some(violation(rule, &fault, interval, answer));
                 }

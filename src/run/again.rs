@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn nothing_may_be_old_that_was_asked_after_the_time() {
         let mut fresh = Freshness::new(Some(Duration::from_secs(5)));
-        let moment = |seconds| Moment(seconds * 1_000_000);
+        let moment = |seconds: u64| Moment(seconds * 1_000_000);
         assert!(!fresh.may_be_old((Instant::now(), moment(0))));
         fresh.changed(moment(10));
         let here = fresh.latest.unwrap().0;

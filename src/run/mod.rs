@@ -8,8 +8,9 @@
 //! 4. [`summary`]: the report.
 //!
 //! [`session`] plays one scenario, [`waiting`] lets time pass in it, and [`again`] says what is sent more than once;
-//! [`turns`] lets others work while one waits. [`cleanup`] removes what it created, [`tally`] counts, [`event`] tells whoever wants
-//! to watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does not depend on how fast the
+//! [`turns`] lets others work while one waits. [`cleanup`] removes what it created, [`tally`] counts, [`request_ids`]
+//! tells which ids have come before, [`event`] tells whoever wants to watch; [`recheck`] judges a trace again. The
+//! randomness of a run comes from its seed alone, and its order of work does not depend on how fast the
 //! target answers, so that the same seed sends the same requests.
 //!
 //! Imports every floor below: `report`'s data, `reference` for the embedded target, `scenario`, `oracle`, `target`.
@@ -21,6 +22,7 @@ pub mod flight;
 pub mod probe;
 pub mod random;
 pub mod recheck;
+pub mod request_ids;
 pub mod session;
 pub mod suite;
 pub mod summary;
@@ -39,13 +41,13 @@ use std::{
 };
 
 use globset::GlobSet;
-use rustc_hash::FxHashSet;
 use url::Url;
 
 use self::{
     event::{Event, Observer},
     flight::Flight,
     random::Sequences,
+    request_ids::RequestIds,
     session::{Scenario, Session},
     tally::Tally,
     turns::Turns,
@@ -54,12 +56,9 @@ use crate::{
     model::{forward::Dice, time::Tolerance},
     oracle::{RuleSet, Settings},
     reference::server::{Reference, Running, start},
-    report::{data::Report, trace::TraceWriter},
+    report::{data::Report, terminal::plain, trace::TraceWriter},
     scenario::{atlas::Atlas, step::Call, windows::Windows},
-    spec::{
-        file::WireFault,
-        law::{Law, OperationIx, ProductIx, RuleIx},
-    },
+    spec::law::{Law, OperationIx, ProductIx, RuleIx},
     target::{
         HttpTarget, NoAnswer, TargetError, TargetOptions,
         clock::{Clock, ClockError, Pace},
@@ -137,7 +136,8 @@ pub enum RunError {
     },
     /// The target answers nothing that looks like the protocol.
     #[error(
-        "the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({evidence})"
+        "the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({})",
+        plain(evidence)
     )]
     Unusable {
         /// The target.
@@ -216,7 +216,7 @@ pub struct Context {
     groups: AtomicU64,
     /// The parameters that say how long a change may take.
     windows: Windows,
-    /// Every request id so far, if the law says that none is repeated.
+    /// The request ids so far, if the law says that none is repeated.
     request_ids: Mutex<RequestIds>,
 }
 
@@ -309,25 +309,6 @@ impl Context {
     /// The rules that are known to be broken.
     pub fn broken(&self) -> Arc<RuleSet> {
         Arc::new(self.tally().broken())
-    }
-}
-
-/// The request ids of a run.
-#[derive(Debug, Default)]
-pub struct RequestIds(FxHashSet<Arc<str>>);
-
-impl RequestIds {
-    /// Takes note of the id of an answer, and notes a fault if it is not the first with it. Nothing is kept where the law
-    /// does not mind.
-    pub fn note(&mut self, law: &Law, answer: &mut Answer) {
-        let Some(id) =
-            answer.request_id.as_ref().filter(|_| law.wire_rules.contains_key(&WireFault::RepeatedRequestId))
-        else {
-            return;
-        };
-        if !self.0.insert(id.clone()) {
-            answer.faults.push(WireFault::RepeatedRequestId);
-        }
     }
 }
 

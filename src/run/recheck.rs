@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{RequestIds, again::is_throttled};
+use super::{again::is_throttled, request_ids::RequestIds};
 use crate::{
     model::time::{Interval, Moment, Tolerance},
     oracle::{

@@ -7,8 +7,9 @@ use std::{
 };
 
 use super::{
-    Context, Endpoint, cleanup,
+    Context, Endpoint,
     again::{Freshness, Tries, is_throttled, retry_after},
+    cleanup,
     turns::Turn,
 };
 use crate::{

@@ -110,9 +110,7 @@ impl Session<'_> {
         let earliest = earliest.filter(|m| m.since(after) >= self.clock.least_step()).min();
         let usually = self.moments(|t| Some(t.usually)).filter(|m| *m >= before).min();
         match (earliest, usually) {
-            (Some(earliest), usually) if usually.is_none_or(|usually| earliest < usually) => {
-                Some(To::Before(earliest))
-            }
+            (Some(earliest), usually) if usually.is_none_or(|usually| earliest < usually) => Some(To::Before(earliest)),
             (_, usually) => usually.map(To::Past),
         }
     }

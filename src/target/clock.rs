@@ -143,7 +143,10 @@ impl Clock {
         asking.advance(1).await?;
         let nowhere = Asking { client: asking.client.clone(), url: url(NOWHERE)?, moved: AtomicU64::new(0) };
         if nowhere.advance(1).await.is_ok() {
-            return Err(fails(format!("it was answered, but so is POST {}: nothing shows that there is a clock", NOWHERE)));
+            return Err(fails(format!(
+                "it was answered, but so is POST {}: nothing shows that there is a clock",
+                NOWHERE
+            )));
         }
         Ok(Clock::new(Kind::Asking(Arc::new(asking))))
     }
