@@ -8,13 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{SEED, law, only_testing};
+use common::{law, only_testing, run_options};
 use eipcheck::{
-    run::{RunOptions, Stop, TOLERANCE, Workers, begin, event::Silent, session::Scenario, suite::plan_wanted},
+    run::{Stop, Workers, begin, event::Silent, session::Scenario, suite::plan_wanted},
     scenario::{atlas::Atlas, step::Step},
     spec::law::{Law, RuleIx},
     target::clock::Pace,
-    wire::sign::Manner,
 };
 
 /// Scenarios that are played.
@@ -35,24 +34,7 @@ fn main() {
     let law = law();
     let count = if only_testing() { 8 } else { SCENARIOS };
     let runtime = tokio::runtime::Runtime::new().expect("there are threads");
-    let options = RunOptions {
-        url: None,
-        endpoints: Vec::new(),
-        region: law.region.clone(),
-        manner: Manner::choose(law.wire.protocol, None, None).expect("a protocol has a usual manner"),
-        seed: SEED,
-        max_requests: 1_000_000,
-        max_time: Duration::from_secs(600),
-        jobs: 8,
-        only: None,
-        skip: None,
-        timeout: Duration::from_secs(30),
-        patience: Duration::from_secs(15),
-        pace: Pace::Real,
-        tolerance: TOLERANCE,
-        consistency: None,
-        out: None,
-    };
+    let options = run_options(&law, 1_000_000, Pace::Real);
     let (rule, mut steps) = plan(&law);
     let (time, requests, passes) = runtime.block_on(async {
         let (context, endpoints) =

@@ -163,11 +163,12 @@ impl Oracle {
                 self.worlds = living;
             }
             (None, Some((violation, _))) => {
-                let violation = self.untimely(&worlds, request, &read, interval, answer).unwrap_or(violation);
-                if self.settings.muted.contains(violation.rule) {
-                    let id = &self.law[violation.rule].id;
+                let untimely = self.untimely(&worlds, request, interval, answer);
+                if let Some(known) = untimely.as_ref().filter(|v| self.settings.muted.contains(v.rule)) {
+                    let id = &self.law[known.rule].id;
                     return Judgement::indeterminate(format!("{id} is known to be broken, and may be the reason"));
                 }
+                let violation = untimely.unwrap_or(violation);
                 judgement.verdict = Verdict::Violation(violation);
             }
             (None, None) => return Judgement::indeterminate("no world was left to ask"),
