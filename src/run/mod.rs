@@ -7,8 +7,8 @@
 //! 3. [`random`]: seeded sequences.
 //! 4. [`summary`]: the report.
 //!
-//! [`session`] plays one scenario, [`cleanup`] removes what it created, [`tally`] counts, [`event`] tells whoever wants
-//! to watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does not depend on how fast the
+//! [`session`] plays one scenario, [`cleanup`] removes what it created, [`tally`] counts, [`request_ids`] tells which
+//! ids have come before, [`event`] tells whoever wants to watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does not depend on how fast the
 //! target answers, so that the same seed sends the same requests.
 //!
 //! Imports every floor below: `report`'s data, `reference` for the embedded target, `scenario`, `oracle`, `target`.
@@ -19,6 +19,7 @@ pub mod flight;
 pub mod probe;
 pub mod random;
 pub mod recheck;
+pub mod request_ids;
 pub mod session;
 pub mod suite;
 pub mod summary;
@@ -35,13 +36,13 @@ use std::{
 };
 
 use globset::GlobSet;
-use rustc_hash::FxHashSet;
 use url::Url;
 
 use self::{
     event::{Event, Observer},
     flight::Flight,
     random::Sequences,
+    request_ids::RequestIds,
     session::{Scenario, Session},
     tally::Tally,
 };
@@ -51,10 +52,7 @@ use crate::{
     reference::server::{Reference, Running, start},
     report::{data::Report, terminal::plain, trace::TraceWriter},
     scenario::atlas::Atlas,
-    spec::{
-        file::WireFault,
-        law::{Law, OperationIx, ProductIx, RuleIx},
-    },
+    spec::law::{Law, OperationIx, ProductIx, RuleIx},
     target::{HttpTarget, NoAnswer, TargetError, TargetOptions, clock::Clock, http::is_loopback},
     wire::Answer,
     wire::sign::{Credentials, Manner, SignError, Signer},
@@ -185,7 +183,7 @@ pub struct Context {
     pub nonce: String,
     /// Groups of scenarios so far.
     groups: AtomicU64,
-    /// Every request id so far, if the law says that none is repeated.
+    /// The request ids so far, if the law says that none is repeated.
     request_ids: Mutex<RequestIds>,
 }
 
@@ -270,25 +268,6 @@ impl Context {
     /// The rules that are known to be broken.
     pub fn broken(&self) -> Arc<RuleSet> {
         Arc::new(self.tally().broken())
-    }
-}
-
-/// The request ids of a run.
-#[derive(Debug, Default)]
-pub struct RequestIds(FxHashSet<Arc<str>>);
-
-impl RequestIds {
-    /// Takes note of the id of an answer, and notes a fault if it is not the first with it. Nothing is kept where the law
-    /// does not mind.
-    pub fn note(&mut self, law: &Law, answer: &mut Answer) {
-        let Some(id) =
-            answer.request_id.as_ref().filter(|_| law.wire_rules.contains_key(&WireFault::RepeatedRequestId))
-        else {
-            return;
-        };
-        if !self.0.insert(id.clone()) {
-            answer.faults.push(WireFault::RepeatedRequestId);
-        }
     }
 }
 

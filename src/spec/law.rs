@@ -318,6 +318,8 @@ pub struct Field {
     pub pattern: Option<Regex>,
     /// No two live resources share a value.
     pub unique: bool,
+    /// A text in it names the resource, in some request or because no other one has it.
+    pub names: bool,
     /// The values of a state.
     pub values: Vec<Arc<str>>,
     /// For references: the kind pointed to. For inverses: the kind whose references point here.
