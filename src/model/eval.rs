@@ -234,7 +234,8 @@ fn to_cel<'b, 'v>(value: &Value, law: &Arc<Law>, world: &Arc<World>) -> Result<C
         Value::Text(t) => CowVal::owned(CelString::from(t.to_string())),
         Value::Ref(h) => CowVal::owned(ResourceVal { law: law.clone(), world: world.clone(), handle: *h }),
         Value::List(l) => {
-            let items = l.iter().map(|v| to_cel(v, law, world).map(CowVal::into_owned)).collect::<Result<Vec<_>, _>>()?;
+            let items =
+                l.iter().map(|v| to_cel(v, law, world).map(CowVal::into_owned)).collect::<Result<Vec<_>, _>>()?;
             CowVal::owned(CelList::from(items))
         }
     })

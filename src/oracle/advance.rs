@@ -6,7 +6,7 @@ use super::MOST_WORLDS;
 use crate::{
     model::{
         effect::fire,
-        time::Interval,
+        time::{Interval, Moment},
         value::Handle,
         world::{Timer, World},
     },
@@ -31,15 +31,12 @@ pub fn advance(law: &Arc<Law>, world: &Arc<World>, interval: Interval) -> Option
     let mut certain = world.clone();
     // What was to happen to something that has gone in the meantime will not happen.
     Arc::make_mut(&mut certain).timers.retain(|t| !has_gone(t));
-    while let Some(place) = certain.timers.iter().position(|t| t.latest.is_some_and(|latest| latest < interval.from)) {
-        let timer = Arc::make_mut(&mut certain).timers.remove(place);
-        fire(law, &mut certain, &timer);
-    }
+    let certain = what_must_have_happened(law, certain, interval.from)?;
     let may =
         |w: &World, from: usize| w.timers.iter().skip(from).position(|t| t.earliest <= interval.to).map(|p| p + from);
     let mut done = Vec::new();
     // A world with the place from which on its timers have not been considered yet.
-    let mut open = vec![(certain, 0)];
+    let mut open: Vec<(Arc<World>, usize)> = certain.into_iter().map(|world| (world, 0)).collect();
     while let Some((world, from)) = open.pop() {
         match may(&world, from) {
             None => {
@@ -54,6 +51,34 @@ pub fn advance(law: &Arc<Law>, world: &Arc<World>, interval: Interval) -> Option
                 open.push((fired, place));
                 open.push((world, place + 1));
             }
+        }
+        if done.len() + open.len() > MOST_WORLDS {
+            return None;
+        }
+    }
+    Some(done)
+}
+
+/// The worlds after every change whose latest moment is over. What may have changed the same resource before such a change
+/// has then done so or not: which of two comes first can decide what becomes of the other.
+fn what_must_have_happened(law: &Arc<Law>, world: Arc<World>, now: Moment) -> Option<Vec<Arc<World>>> {
+    let mut done: Vec<Arc<World>> = Vec::new();
+    let mut open = vec![world];
+    while let Some(world) = open.pop() {
+        let over = |t: &Timer| t.latest.filter(|latest| *latest < now);
+        let due = world.timers.iter().filter_map(|t| Some((over(t)?, t))).min_by_key(|(latest, _)| *latest);
+        let Some((latest, due)) = due else {
+            merge(&mut done, [world]);
+            continue;
+        };
+        let touches = |t: &Timer| t.steps.iter().any(|s| due.steps.iter().any(|d| d.on == s.on));
+        let first = |t: &Timer| std::ptr::eq(t, due) || t.earliest <= latest && touches(t);
+        let places: Vec<usize> = (0..world.timers.len()).filter(|place| first(&world.timers[*place])).collect();
+        for place in places {
+            let mut fired = world.clone();
+            let timer = Arc::make_mut(&mut fired).timers.remove(place);
+            fire(law, &mut fired, &timer);
+            open.push(fired);
         }
         if done.len() + open.len() > MOST_WORLDS {
             return None;
