@@ -4,13 +4,16 @@
 //!
 //! An input is a byte that says which law, one for the pace, and the moves in the form of `arbitrary`.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use arbitrary::{Arbitrary, Unstructured};
 use eipcheck::{
     model::{
         forward::{Dice, Forward},
-        time::{Interval, Moment},
+        time::{Interval, Moment, Tolerance},
         value::{Handle, Value},
         world::World,
     },
@@ -116,7 +119,10 @@ pub fn check(input: &[u8]) {
         law,
         atlas: &ATLASES[which],
         forward: Forward::new(law.clone(), u64::from(*pace)),
-        oracle: Oracle::new(law.clone(), Settings { tolerance: i64::from(pace % 3), muted: Arc::default() }),
+        oracle: Oracle::new(
+            law.clone(),
+            Settings { tolerance: Tolerance::new(Duration::from_secs(u64::from(pace % 3))), muted: Arc::default() },
+        ),
         now: 0,
         pace: *pace,
         over: false,

@@ -84,8 +84,7 @@ struct State {
 impl State {
     /// The state in which nothing exists.
     fn nothing(law: &Arc<Law>) -> State {
-        let settings = Settings { tolerance: 0, muted: Arc::default() };
-        State { simulation: Simulation::new(law, settings), steps: Vec::new(), open: false }
+        State { simulation: Simulation::new(law, Settings::default()), steps: Vec::new(), open: false }
     }
 }
 
