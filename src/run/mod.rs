@@ -312,17 +312,17 @@ impl Context {
     }
 }
 
-/// Runs a law against a target. Watches `stop`, and comes to an orderly end when told to.
+/// Gets ready to run a law against a target: what the workers share, and the ways to the target.
 ///
 /// # Errors
 ///
-/// The target cannot be used at all; a target that answers wrongly is what the report is for.
-pub async fn run(
+/// The target cannot be addressed, or the trace cannot be written.
+pub async fn begin(
     law: Arc<Law>,
     options: RunOptions,
     observer: Arc<dyn Observer>,
     stop: Stop,
-) -> Result<Report, RunError> {
+) -> Result<(Arc<Context>, Vec<Endpoint>), RunError> {
     let trace = options.out.as_ref().map(|dir| {
         let path = dir.join(crate::report::trace::FILE);
         TraceWriter::create(&path).map_err(|source| RunError::Trace { path: path.display().to_string(), source })
@@ -347,6 +347,22 @@ pub async fn run(
         groups: AtomicU64::new(0),
         windows,
     });
+    Ok((context, endpoints))
+}
+
+/// Runs a law against a target. Watches `stop`, and comes to an orderly end when told to.
+///
+/// # Errors
+///
+/// The target cannot be used at all; a target that answers wrongly is what the report is for.
+pub async fn run(
+    law: Arc<Law>,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Report, RunError> {
+    let target = options.url.as_ref().map_or_else(|| "embedded".to_owned(), ToString::to_string);
+    let (context, endpoints) = begin(law.clone(), options, observer, stop).await?;
     // Whoever named the wrong server wants to know before the planning, not after it.
     context.observer.event(&Event::Phase("looking for the target"));
     let yardstick = probe::yardstick(&context, &endpoints[0]).await?;
