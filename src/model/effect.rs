@@ -194,9 +194,16 @@ impl Run<'_> {
         let unless = after.unless.as_ref().map(|_| (self.operation, ix));
         let step = TimerStep { unless, on, set };
         let (earliest, latest, usually) = self.window(after)?;
-        // The parts of one transition happen together; the elements of an `each` have a transition each.
-        let together =
-            |p: &Pending| p.rule == effect.rule && p.it == it && p.earliest == earliest && p.latest == latest;
+        // The parts of one transition happen together; the elements of an `each` have a transition each. What a field is
+        // first and what it is next are two transitions: it may be seen between them.
+        let sets = |step: &TimerStep, field: FieldIx| step.set.iter().flatten().any(|(f, _)| *f == field);
+        let again = |p: &Pending| {
+            let mut fields = step.set.iter().flatten().map(|(field, _)| *field);
+            fields.any(|field| p.steps.iter().any(|earlier| earlier.on == on && sets(earlier, field)))
+        };
+        let together = |p: &Pending| {
+            p.rule == effect.rule && p.it == it && p.earliest == earliest && p.latest == latest && !again(p)
+        };
         match self.pending.iter_mut().find(|p| together(p)) {
             Some(pending) => pending.steps.push(step),
             None => self.pending.push(Pending {

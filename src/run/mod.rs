@@ -40,6 +40,7 @@ use url::Url;
 use self::{
     event::{Event, Observer},
     session::{Scenario, Session},
+    suite::Plans,
     tally::Tally,
 };
 use crate::{
@@ -170,6 +171,8 @@ pub struct Context {
     stop: Stop,
     /// When the planning was over.
     started: OnceLock<Instant>,
+    /// How long it was planned since then, and since when it is planned now.
+    replanning: Mutex<(Duration, Option<Instant>)>,
     /// Requests that count against the budget.
     requests: AtomicU64,
     /// All requests, clean-up included.
@@ -240,7 +243,20 @@ impl Context {
 
     /// How long the run has lasted, the planning not counted: how long that takes depends on the machine alone.
     pub fn elapsed(&self) -> Duration {
-        self.started.get().map_or(Duration::ZERO, Instant::elapsed)
+        let (planned, since) = *self.replanning.lock().unwrap_or_else(PoisonError::into_inner);
+        let planning = planned + since.map_or(Duration::ZERO, |since| since.elapsed());
+        self.started.get().map_or(Duration::ZERO, |started| started.elapsed().saturating_sub(planning))
+    }
+
+    /// Plans while no scenario is being played: that time does not count.
+    pub fn aside<T>(&self, plan: impl FnOnce() -> T) -> T {
+        let replanning = || self.replanning.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = Instant::now();
+        replanning().1 = Some(since);
+        let planned = plan();
+        let mut over = replanning();
+        *over = (over.0 + since.elapsed(), None);
+        planned
     }
 
     /// Says how far the planning is; true if it should go on.
@@ -297,6 +313,32 @@ pub async fn run(
     observer: Arc<dyn Observer>,
     stop: Stop,
 ) -> Result<Report, RunError> {
+    run_suite(law, None, options, observer, stop).await
+}
+
+/// The same with a suite that has been planned before: for many runs of one law. A rule without a plan is looked for only
+/// if the target lacks operations.
+///
+/// # Errors
+///
+/// As those of [`run`].
+pub async fn run_planned(
+    law: Arc<Law>,
+    suite: Plans,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Report, RunError> {
+    run_suite(law, Some(suite), options, observer, stop).await
+}
+
+async fn run_suite(
+    law: Arc<Law>,
+    planned: Option<Plans>,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Report, RunError> {
     let trace = options.out.as_ref().map(|dir| {
         let path = dir.join(crate::report::trace::FILE);
         TraceWriter::create(&path).map_err(|source| RunError::Trace { path: path.display().to_string(), source })
@@ -314,6 +356,7 @@ pub async fn run(
         trace: trace.transpose()?,
         stop,
         started: OnceLock::new(),
+        replanning: Mutex::default(),
         requests: AtomicU64::new(0),
         sent: AtomicU64::new(0),
         groups: AtomicU64::new(0),
@@ -323,7 +366,13 @@ pub async fn run(
     let yardstick = probe::yardstick(&context, &endpoints[0]).await?;
     context.observer.event(&Event::Phase("planning the suite"));
     let wanted = context.wanted();
-    let plans = suite::plan_wanted(&law, &wanted, &|left, of| context.plans_on(left, of));
+    let plans = match planned {
+        Some(mut plans) => {
+            plans.retain(|rule, _| wanted.contains(*rule));
+            plans
+        }
+        None => suite::plan_wanted(&law, &wanted, &|left, of| context.plans_on(left, of)),
+    };
     context.observer.event(&Event::Planned { reached: plans.len(), of: wanted.len() });
     context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));

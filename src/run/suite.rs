@@ -45,6 +45,12 @@ pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &dyn Fn(usize, usize
     plans
 }
 
+/// Plans for every rule of a law that can be reached with some of its operations.
+pub fn plan_with(law: &Arc<Law>, available: &dyn Fn(OperationIx) -> bool) -> Plans {
+    let all: RuleSet = law.rules().map(|(ix, _)| ix).collect();
+    plan_around(law, available, &all, &RuleSet::default(), true, &|_, _| true)
+}
+
 /// Plans for some rules with the operations that are there, around the rules that are broken.
 fn plan_around(
     law: &Arc<Law>,
@@ -79,7 +85,7 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &dyn Fn(OperationI
     let law = &context.law;
     let wanted = context.wanted();
     let plan_for = |wanted: &RuleSet, avoid: &RuleSet, thorough| {
-        plan_around(law, available, wanted, avoid, thorough, &|left, of| context.plans_on(left, of))
+        context.aside(|| plan_around(law, available, wanted, avoid, thorough, &|left, of| context.plans_on(left, of)))
     };
     let everything = law.operations().all(|(ix, _)| available(ix));
     let mut plans = if everything {

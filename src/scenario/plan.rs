@@ -45,6 +45,8 @@ const MOST_ALIKE: usize = 2;
 const MOST_ALIKE_AIMED: usize = 3;
 /// States that it goes on from at most when it aims at the rules of one operation.
 const MOST_STATES_AIMED: usize = 600;
+/// The same where a way is known already, and one is sought about which the law is not silent.
+const MOST_STATES_SAID: usize = 80;
 /// Requests of one operation that are tried from a state.
 const MOST_REQUESTS: usize = 80;
 /// Requests of one operation that are tried with a token.
@@ -69,8 +71,16 @@ pub struct Search<'a> {
     pub go_on: &'a dyn Fn(usize) -> bool,
 }
 
+/// Steps that exercise a rule.
+#[derive(Clone)]
+pub(super) struct Way {
+    pub steps: Vec<Step>,
+    /// The law is silent about one of them: on another server they may not exercise the rule.
+    pub unsaid: bool,
+}
+
 /// For each rule the steps that exercise it, as far as they are found.
-pub(super) type Found = Vec<Option<Vec<Step>>>;
+pub(super) type Found = Vec<Option<Way>>;
 
 /// A state that the search has reached.
 #[derive(Clone)]
@@ -96,37 +106,58 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     let states = explore(search, vec![nothing], None, MOST_STATES, &mut found);
     if search.thorough {
         build_up(search, &mut found);
-        for (operation, _) in search.law.operations() {
-            let mut rules = still_wanted(search, &found);
-            rules.retain(|rule| search.law[*rule].operation == Some(operation));
-            if !rules.is_empty() {
-                let aim = Aim::new(search.law, operation, &rules);
-                explore(search, states.clone(), Some(&aim), MOST_STATES_AIMED, &mut found);
+        let mut aim_at = |states: &[State], most_states, unsaid| {
+            for (operation, _) in search.law.operations() {
+                let mut rules = still_wanted(search, &found, unsaid);
+                rules.retain(|rule| search.law[*rule].operation == Some(operation));
+                if !rules.is_empty() {
+                    let aim = Aim::new(search.law, operation, &rules);
+                    explore(search, states.to_vec(), Some((&aim, unsaid)), most_states, &mut found);
+                }
             }
-        }
+        };
+        aim_at(&states, MOST_STATES_AIMED, Unsaid::WillDo);
+        // Another server may not go the way that only the law's silence opens: a while is worth spending on another one.
+        let said: Vec<State> = states.into_iter().filter(|state| !state.open).collect();
+        aim_at(&said, MOST_STATES_SAID, Unsaid::WillNotDo);
     }
     let mut plans = Vec::new();
-    for (ix, steps) in found.into_iter().enumerate() {
-        if let Some(steps) = steps {
+    for (ix, way) in found.into_iter().enumerate() {
+        if let Some(way) = way {
             let rule = RuleIx(ix as u32);
-            plans.push((rule, strip(search, rule, steps)));
+            plans.push((rule, strip(search, rule, way.steps)));
         }
     }
     plans
 }
 
-/// The rules that are wanted and not found.
-pub(super) fn still_wanted(search: &Search<'_>, found: &Found) -> Vec<RuleIx> {
-    search.wanted.iter().filter(|r| found[r.0 as usize].is_none()).collect()
+/// Whether a way will do that goes through a request about which the law is silent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsaid {
+    WillDo,
+    WillNotDo,
+}
+
+/// The rules that are wanted and to which no way is found that will do.
+pub(super) fn still_wanted(search: &Search<'_>, found: &Found, unsaid: Unsaid) -> Vec<RuleIx> {
+    let will_do = |way: &Way| unsaid == Unsaid::WillDo || !way.unsaid;
+    search.wanted.iter().filter(|r| !found[r.0 as usize].as_ref().is_some_and(will_do)).collect()
 }
 
 /// Notes the rules that the last of some steps exercised.
-pub(super) fn note_found(search: &Search<'_>, found: &mut Found, passes: &RuleSet, way: &[Step], steps: &[Step]) {
+pub(super) fn note_found(
+    search: &Search<'_>,
+    found: &mut Found,
+    passes: &RuleSet,
+    (way, unsaid): (&[Step], bool),
+    steps: &[Step],
+) {
     let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
     for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
         let place = &mut found[rule.0 as usize];
-        if place.is_none() && forbidden.is_none_or(|f| f == rule) {
-            *place = Some(way.iter().chain(steps).cloned().collect());
+        let better = place.as_ref().is_none_or(|found| found.unsaid && !unsaid);
+        if better && forbidden.is_none_or(|f| f == rule) {
+            *place = Some(Way { steps: way.iter().chain(steps).cloned().collect(), unsaid });
         }
     }
 }
@@ -136,7 +167,7 @@ pub(super) fn look_around(
     search: &Search<'_>,
     found: &mut Found,
     mut simulation: Simulation,
-    way: &[Step],
+    way: (&[Step], bool),
     step: Step,
 ) {
     let mut steps = vec![step];
@@ -158,10 +189,11 @@ pub(super) fn is_due(simulation: &Simulation) -> bool {
 fn explore(
     search: &Search<'_>,
     from: Vec<State>,
-    aim: Option<&Aim<'_>>,
+    aim: Option<(&Aim<'_>, Unsaid)>,
     most_states: usize,
     found: &mut Found,
 ) -> Vec<State> {
+    let (aim, unsaid) = aim.map_or((None, Unsaid::WillDo), |(aim, unsaid)| (Some(aim), unsaid));
     let mut seen = Seen::new(match aim {
         Some(aim) => Look { kinds: aim.kinds().to_vec(), most_alike: MOST_ALIKE_AIMED },
         None => Look { kinds: search.law.kinds().map(|(ix, _)| ix).collect(), most_alike: MOST_ALIKE },
@@ -188,7 +220,7 @@ fn explore(
         add(&mut queue, state);
     }
     while let Some((place, state)) = queue.pop_first() {
-        let left = still_wanted(search, found);
+        let left = still_wanted(search, found, unsaid);
         let sought = |rule: &RuleIx| aim.is_none_or(|aim| search.law[*rule].operation == Some(aim.operation()));
         if done.len() >= most_states || !left.iter().any(sought) || !(search.go_on)(left.len()) {
             queue.insert(place, state);
@@ -202,15 +234,18 @@ fn explore(
             let mut simulation = state.simulation.clone();
             let before = simulation.forward.world().clone();
             let Some((passes, open)) = simulation.try_step(search.atlas, &step) else { continue };
-            note_found(search, found, &passes, &state.steps, std::slice::from_ref(&step));
+            let open = open || state.open;
+            // That the law is silent about the last request takes nothing from what its answer shows.
+            note_found(search, found, &passes, (&state.steps, state.open), std::slice::from_ref(&step));
             if aim.is_some_and(|aim| is_of(&step, aim.operation())) {
-                look_around(search, found, simulation.clone(), &state.steps, step.clone());
+                look_around(search, found, simulation.clone(), (&state.steps, open), step.clone());
             }
             let changed = !Arc::ptr_eq(&before, simulation.forward.world()) || matches!(step, Step::Settle);
             let dead_end = passes.iter().any(|r| search.avoid.contains(r)) || draft::is_undeclared(search.law, &step);
+            let dead_end = dead_end || open && unsaid == Unsaid::WillNotDo;
             if !dead_end && (changed || is_reading(search.law, &step)) {
                 let steps = state.steps.iter().cloned().chain([step]).collect();
-                add(&mut queue, State { simulation, steps, open: open || state.open });
+                add(&mut queue, State { simulation, steps, open });
             }
         }
         done.push(state);
@@ -248,7 +283,7 @@ pub(super) fn steps_from(
     let Some(world) = simulation.oracle.worlds().first() else { return Vec::new() };
     let mut dice = Dice::new(7);
     let mut steps = Vec::new();
-    let wanted = |rule: RuleIx| search.wanted.contains(rule) && found[rule.0 as usize].is_none();
+    let wanted = |rule: RuleIx| search.wanted.contains(rule) && found[rule.0 as usize].as_ref().is_none_or(|w| w.unsaid);
     if simulation.is_changing() {
         steps.push(Step::Settle);
         // What should have happened by now is looked at before anything else: every change that may or may not have
