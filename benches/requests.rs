@@ -32,15 +32,21 @@ const SAMPLE: u64 = 10_000;
 /// The time on the wall, and the time that the cores were busy with this process.
 type Reading = (Instant, Option<Duration>);
 
-/// Takes the time of everything after the planning: only then are requests sent.
+/// Takes the time of everything after the planning: only then are nearly all requests sent.
 #[derive(Default)]
-struct Stopwatch(Mutex<Vec<Reading>>);
+struct Stopwatch {
+    start: Mutex<Option<Reading>>,
+    end: Mutex<Option<Reading>>,
+}
 
 impl Observer for Stopwatch {
     fn event(&self, event: &Event<'_>) {
-        if matches!(event, Event::Phase(_) | Event::Finished { .. }) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), cpu_time()));
-        }
+        let reading = match event {
+            Event::Planned { .. } => &self.start,
+            Event::Finished { .. } => &self.end,
+            _ => return,
+        };
+        *reading.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), cpu_time()));
     }
 }
 
@@ -63,11 +69,12 @@ fn run_once(runtime: &Runtime, law: &Arc<Law>, requests: u64) -> (Report, Durati
     };
     let watch = Arc::new(Stopwatch::default());
     let report = runtime.block_on(run(law.clone(), options, watch.clone(), Stop::default())).expect("the run works");
-    let times = watch.0.lock().unwrap_or_else(PoisonError::into_inner);
-    // The phases are planning, probing, the suite and random sequences.
-    let [_, probing, .., end] = times[..] else { panic!("a run has phases") };
+    let read = |reading: &Mutex<Option<Reading>>| {
+        reading.lock().unwrap_or_else(PoisonError::into_inner).expect("a run is planned, and comes to its end")
+    };
+    let (start, end) = (read(&watch.start), read(&watch.end));
     assert!(report.findings.is_empty(), "the reference keeps its own law");
-    let (start, end, time) = (probing.1, end.1, end.0 - probing.0);
+    let (start, end, time) = (start.1, end.1, end.0 - start.0);
     // Where the system does not say, every core counts as busy.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u32;
     (report, time, end.zip(start).map_or(time * cores, |(end, start)| end - start))

@@ -6,10 +6,12 @@ use std::{
 };
 
 use eipcheck::{
+    model::{forward::Forward, time::Moment},
     oracle::Settings,
     run::suite::{Plans, plan_everything, plan_wanted},
     scenario::{atlas::Atlas, simulation::Simulation, step::Step},
     spec::{Law, SpecSource, clouds, file::Level, law::RuleIx, load},
+    wire::{Body, Request, Tree},
 };
 
 /// The documents that a law is derived from, each with its operation: only they make a rule binding.
@@ -154,6 +156,22 @@ fn every_fact_is_dealt_with_or_said_not_to_be() {
             assert!(!fact.about.trim().is_empty(), "{} is about nothing", fact.id);
         }
     }
+}
+
+/// What an effect sets may depend on a parameter that is not there.
+#[test]
+fn an_address_may_be_bound_to_an_ip_address_without_naming_its_vpc() {
+    let law = Arc::new(built_in("alibaba"));
+    let mut reference = Forward::new(law.clone(), 1);
+    let mut ask = |operation: &str, args: &[(&str, &str)]| {
+        let args = args.iter().map(|(name, value)| ((*name).into(), Tree::text(*value))).collect();
+        reference.answer(&Request::new(&law, law.operation(operation).unwrap(), args), Moment(0))
+    };
+    let allocated = ask("AllocateEipAddress", &[("RegionId", "cn-hangzhou")]);
+    let Body::Success(tree) = &allocated.body else { panic!("{allocated:?}") };
+    let address = tree.get("AllocationId").unwrap().as_text().unwrap();
+    let bound = [("AllocationId", &**address), ("InstanceId", "10.0.1.77"), ("InstanceType", "IpAddress")];
+    assert_eq!(ask("AssociateEipAddress", &bound).status, 200);
 }
 
 #[test]

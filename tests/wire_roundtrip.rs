@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eipcheck::{
-    run::RequestIds,
+    run::request_ids::RequestIds,
     spec::{
         file::{CredentialNames, GeneralCodes, Joined, Level, Protocol, ScalarType, Sent, WireFault},
         law::{

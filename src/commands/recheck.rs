@@ -15,7 +15,10 @@ use super::{LawArgs, written_by_run};
 use eipcheck::{
     exit::Exit,
     oracle::judge::Violation,
-    report::{terminal::counted, trace},
+    report::{
+        terminal::{counted, plain},
+        trace,
+    },
     run::recheck::{Rechecked, recheck},
     spec::{
         file::Level,
@@ -86,8 +89,8 @@ fn again(law: &Arc<Law>, path: &Path) -> Result<Exit> {
         anstream::println!("  source: {}, {}", rule.source.title, rule.source.at);
         for (place, (scenario, violation)) in found.iter().take(SHOWN).enumerate() {
             let in_scenario = if place == 0 { "in" } else { "and in" };
-            anstream::println!("  {in_scenario} {scenario}");
-            anstream::println!("    allowed: {}\n    came:    {}", violation.allowed, violation.came);
+            anstream::println!("  {in_scenario} {}", plain(scenario));
+            anstream::println!("    allowed: {}\n    came:    {}", plain(&violation.allowed), plain(&violation.came));
         }
         if found.len() > SHOWN {
             anstream::println!("  and {} more times", found.len() - SHOWN);

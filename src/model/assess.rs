@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     eval::{EvalFailure, Scope},
-    input::{self, ArgumentDefect, Input, InputValue},
+    input::{self, ArgumentDefect, Input, InputValue, Reading},
     token::{Fate, First, Likeness, Sent},
     value::{Handle, Value},
     world::{Lookup, World},
@@ -120,9 +120,13 @@ impl Assessment {
 
 /// Reads a request and finds the rules that it meets.
 pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessment {
+    assess_as_read(law, world, request, &Reading::of(law, request))
+}
+
+/// Finds the rules that a request meets which has been read already.
+pub fn assess_as_read(law: &Arc<Law>, world: &Arc<World>, request: &Request, read: &Reading) -> Assessment {
     let operation = &law[request.operation];
-    let (input, defects) = input::read(law, operation, request);
-    let input = Arc::new(input);
+    let Reading { input, defects } = read;
     let mut found = Assessment {
         operation: request.operation,
         scope: Scope { law: law.clone(), world: world.clone(), input: input.clone(), vars: Vec::new() },
@@ -139,12 +143,12 @@ pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessme
         gone: Vec::new(),
         broken: Vec::new(),
     };
-    for defect in &defects {
+    for defect in defects {
         found.refuse_defect(operation, defect.param, defect.defect);
     }
     for (ix, param) in operation.params.iter().enumerate() {
         let wrong = defects.iter().any(|d| d.param == Some(ix as ParamIx));
-        found.resolve(law, world, &input, param, wrong);
+        found.resolve(law, world, input, param, wrong);
     }
     if let Some((ix, rule)) = operation.dry_run
         && input.get(&operation.params[ix as usize].name) == Some(&InputValue::Bool(true))
@@ -173,7 +177,7 @@ pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessme
         }
     }
     if let Some(token) = &operation.token {
-        found.look_back(law, world, token, request, &defects);
+        found.look_back(law, world, token, request, defects);
     }
     found
 }
@@ -370,8 +374,6 @@ impl Assessment {
 
     fn lingers(&self, law: &Law, handle: Handle, kind: crate::spec::law::KindIx) -> bool {
         let Some(expr) = &law[kind].lingers else { return false };
-        let mut scope = self.scope.clone();
-        scope.bind(&"self".into(), Value::Ref(handle));
-        scope.holds(expr) != Ok(false)
+        self.scope.with("self", Value::Ref(handle)).holds(expr) != Ok(false)
     }
 }

@@ -13,11 +13,9 @@ use crate::spec::law::{After, Change, Effect, FieldIx, Law, OperationIx, RuleIx,
 
 /// A change that an accepted request makes, with the moment at which it may be seen.
 pub struct Outcome {
-    /// The world after the request.
-    pub world: World,
     /// How many of the world's last timers may have fired when the answer was written.
     pub at_once: usize,
-    /// The variables, created ones included, as the answer's expressions see them.
+    /// The world after the request, and the variables, created ones included, as the answer's expressions see them.
     pub scope: Scope,
     /// The rules whose effects took place.
     pub rules: Vec<RuleIx>,
@@ -38,7 +36,6 @@ pub fn apply(
     let mut run = Run {
         law,
         operation: assessment.operation,
-        world: (*assessment.scope.world).clone(),
         scope: assessment.scope.clone(),
         pending: Vec::new(),
         rules: Vec::new(),
@@ -53,7 +50,7 @@ pub fn apply(
     for (rule, guard) in &operation.keeps {
         if assessment.resolves(&guard.needs) {
             for handle in assessment.scope.resources(&guard.expr)? {
-                claim(&mut run.world, handle, *rule);
+                claim(&mut run.scope.world, handle, *rule);
             }
         }
     }
@@ -69,15 +66,18 @@ pub fn apply(
         if pending.at_once { at_once.push(timer) } else { later.push(timer) }
     }
     let at_once_count = at_once.len();
-    run.world.timers.extend(later);
-    run.world.timers.extend(at_once);
-    Ok(Outcome { world: run.world, at_once: at_once_count, scope: run.scope, rules: run.rules })
+    if !later.is_empty() || !at_once.is_empty() {
+        let world = Arc::make_mut(&mut run.scope.world);
+        world.timers.extend(later);
+        world.timers.extend(at_once);
+    }
+    Ok(Outcome { at_once: at_once_count, scope: run.scope, rules: run.rules })
 }
 
 /// Records that a rule wants a resource unchanged; the next look at it confirms or denies that.
-pub fn claim(world: &mut World, handle: Handle, rule: RuleIx) {
+pub fn claim(world: &mut Arc<World>, handle: Handle, rule: RuleIx) {
     if world.get(handle).is_some_and(|r| !r.claims.contains(&rule)) {
-        world.update(handle, |r| r.claims.push(rule));
+        Arc::make_mut(world).update(handle, |r| r.claims.push(rule));
     }
 }
 
@@ -94,7 +94,7 @@ struct Pending {
 struct Run<'a> {
     law: &'a Arc<Law>,
     operation: OperationIx,
-    world: World,
+    /// What the expressions of each effect see: the world as the earlier effects have left it.
     scope: Scope,
     pending: Vec<Pending>,
     rules: Vec<RuleIx>,
@@ -103,11 +103,6 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Lets the expressions see what the earlier effects have done.
-    fn refresh(&mut self) {
-        self.scope.world = Arc::new(self.world.clone());
-    }
-
     fn effect(&mut self, ix: usize, effect: &Effect) -> Result<(), EvalFailure> {
         let Some(each) = &effect.each else {
             let created = self.once(ix, effect, None)?;
@@ -116,7 +111,6 @@ impl Run<'_> {
             }
             return Ok(());
         };
-        self.refresh();
         let it: Arc<str> = "it".into();
         let mut created = Vec::new();
         for handle in self.scope.resources(each)? {
@@ -137,7 +131,6 @@ impl Run<'_> {
 
     /// What was created, if anything.
     fn once(&mut self, ix: usize, effect: &Effect, it: Option<Handle>) -> Result<Option<Handle>, EvalFailure> {
-        self.refresh();
         if let Some(when) = &effect.when
             && !self.scope.holds(when)?
         {
@@ -146,66 +139,78 @@ impl Run<'_> {
         if !self.rules.contains(&effect.rule) {
             self.rules.push(effect.rule);
         }
+        // Everything is worked out before anything is changed.
         match &effect.change {
             Change::Create { kind, set, .. } => {
                 let values =
                     set.iter()
                         .map(|(field, expr)| Ok((*field, self.scope.eval(expr)?)))
                         .collect::<Result<Vec<(FieldIx, Value)>, EvalFailure>>()?;
-                let handle = self.world.create(self.law, *kind, effect.rule);
+                let world = Arc::make_mut(&mut self.scope.world);
+                let handle = world.create(self.law, *kind, effect.rule);
                 for (field, value) in values {
-                    self.world.set(handle, field, value, None);
+                    world.set(self.law, handle, field, value, None);
                 }
                 Ok(Some(handle))
             }
             Change::Delete(on) => {
-                for handle in self.scope.resources(on)? {
-                    self.change(ix, effect, it, handle, None)?;
-                }
+                let changes = self.scope.resources(on)?.into_iter().map(|handle| (handle, None)).collect();
+                self.change(ix, effect, it, changes)?;
                 Ok(None)
             }
             Change::Set { on, set } => {
+                let mut changes = Vec::new();
                 for handle in self.scope.resources(on)? {
                     let mut values = Vec::with_capacity(set.len());
                     for (kind, field, expr) in set {
-                        if self.world.get(handle).is_some_and(|r| r.kind == *kind) {
+                        if self.scope.world.get(handle).is_some_and(|r| r.kind == *kind) {
                             values.push((*field, self.scope.eval(expr)?));
                         }
                     }
-                    self.change(ix, effect, it, handle, Some(values))?;
+                    changes.push((handle, Some(values)));
                 }
+                self.change(ix, effect, it, changes)?;
                 Ok(None)
             }
         }
     }
 
+    /// Makes changes at once, or notes that they come later.
     fn change(
         &mut self,
         ix: usize,
         effect: &Effect,
         it: Option<Handle>,
-        on: Handle,
-        set: Option<Vec<(FieldIx, Value)>>,
+        changes: Vec<(Handle, Values)>,
     ) -> Result<(), EvalFailure> {
+        if changes.is_empty() {
+            return Ok(());
+        }
         let Some(after) = &effect.after else {
-            make(&mut self.world, on, set, effect.rule);
+            let world = Arc::make_mut(&mut self.scope.world);
+            for (on, set) in changes {
+                make(self.law, world, on, set, effect.rule);
+            }
             return Ok(());
         };
         let unless = after.unless.as_ref().map(|_| (self.operation, ix));
-        let step = TimerStep { unless, on, set };
         let (earliest, latest, usually) = self.window(after)?;
         // The parts of one transition happen together; the elements of an `each` have a transition each. What a field is
         // first and what it is next are two transitions: it may be seen between them.
         let sets = |step: &TimerStep, field: FieldIx| step.set.iter().flatten().any(|(f, _)| *f == field);
         let again = |p: &Pending| {
-            let mut fields = step.set.iter().flatten().map(|(field, _)| *field);
-            fields.any(|field| p.steps.iter().any(|earlier| earlier.on == on && sets(earlier, field)))
+            changes.iter().any(|(on, set)| {
+                let mut earlier = p.steps.iter().filter(|step| step.on == *on);
+                earlier.any(|step| set.iter().flatten().any(|(field, _)| sets(step, *field)))
+            })
         };
         let together = |p: &Pending| {
             p.rule == effect.rule && p.it == it && p.earliest == earliest && p.latest == latest && !again(p)
         };
-        match self.pending.iter_mut().find(|p| together(p)) {
-            Some(pending) => pending.steps.push(step),
+        let place = self.pending.iter().position(together);
+        let steps = changes.into_iter().map(|(on, set)| TimerStep { unless, on, set });
+        match place.and_then(|place| self.pending.get_mut(place)) {
+            Some(pending) => pending.steps.extend(steps),
             None => self.pending.push(Pending {
                 rule: effect.rule,
                 it,
@@ -213,7 +218,7 @@ impl Run<'_> {
                 latest,
                 usually,
                 at_once: after.at_once,
-                steps: vec![step],
+                steps: steps.collect(),
             }),
         }
         Ok(())
@@ -239,33 +244,34 @@ impl Run<'_> {
     }
 }
 
-fn make(world: &mut World, on: Handle, set: Option<Vec<(FieldIx, Value)>>, rule: RuleIx) {
+/// Fields with their new values; none if the resource goes.
+type Values = Option<Vec<(FieldIx, Value)>>;
+
+fn make(law: &Law, world: &mut World, on: Handle, set: Values, rule: RuleIx) {
     // What a request changes on purpose can no longer be held against an earlier refusal.
     world.update(on, |r| r.claims.clear());
     match set {
         None => world.delete(on, rule),
         Some(values) => {
             for (field, value) in values {
-                world.set(on, field, value, Some(rule));
+                world.set(law, on, field, value, Some(rule));
             }
         }
     }
 }
 
 /// Makes a later change whose moment has come. Parts whose resource has gone in the meantime do not happen.
-pub fn fire(law: &Arc<Law>, world: &mut World, timer: &Timer) {
+pub fn fire(law: &Arc<Law>, world: &mut Arc<World>, timer: &Timer) {
     for step in timer.steps.iter() {
         if !world.get(step.on).is_some_and(|r| r.live) {
             continue;
         }
         if let Some(unless) = World::unless(law, step) {
-            let mut scope =
-                Scope { law: law.clone(), world: Arc::new(world.clone()), input: Arc::default(), vars: Vec::new() };
-            scope.bind(&"it".into(), Value::Ref(step.on));
-            if scope.holds(unless) == Ok(true) {
+            let scope = Scope { law: law.clone(), world: world.clone(), input: Arc::default(), vars: Vec::new() };
+            if scope.with("it", Value::Ref(step.on)).holds(unless) == Ok(true) {
                 continue;
             }
         }
-        make(world, step.on, step.set.clone(), timer.rule);
+        make(law, Arc::make_mut(world), step.on, step.set.clone(), timer.rule);
     }
 }

@@ -21,8 +21,8 @@ use crate::{
     wire::{Request, Tree},
 };
 
-/// How many tokens a world remembers. More than any scenario uses; bounds the memory of a server that runs for long.
-const MOST_TOKENS: usize = 1024;
+/// How many tokens a world remembers. More than all the scenarios use that are played at a time; bounds the memory of a server that runs for long.
+const MOST_TOKENS: usize = 512;
 
 /// A request with a token.
 #[derive(Debug, PartialEq, Eq)]

@@ -88,13 +88,13 @@ type Texts = GenericHashMap<Arc<str>, Arc<[(Handle, FieldIx)]>, FxBuildHasher, D
 #[derive(Clone, Debug, Default)]
 pub struct World {
     resources: OrdMap<Handle, Arc<Resource>>,
-    /// Which resources have a field with this text.
+    /// Which resources have a field with this text, among the fields by which a resource is named.
     texts: Texts,
     /// Changes still to come, in the order in which they were decided.
     pub timers: Vec<Timer>,
     /// What is remembered of requests with a token.
     pub tokens: Tokens,
-    counts: Vec<u32>,
+    counts: Arc<[u32]>,
     next: u32,
     /// Those gone, the longest gone first.
     dead: Vector<Handle>,
@@ -134,6 +134,11 @@ impl World {
         self.iter().find(|(_, r)| r.kind == kind && r.ordinal == ordinal).map(|(h, _)| h)
     }
 
+    /// What has been created since this world was `earlier`, in the order of creation.
+    pub fn since(&self, earlier: &World) -> impl Iterator<Item = Handle> + use<> {
+        (earlier.next..self.next).map(Handle)
+    }
+
     /// Changes a resource; a forgotten one is left alone.
     pub fn update(&mut self, handle: Handle, change: impl FnOnce(&mut Resource)) {
         if let Some(resource) = self.resources.get_mut(&handle) {
@@ -145,11 +150,12 @@ impl World {
     pub fn create(&mut self, law: &Law, kind: KindIx, rule: RuleIx) -> Handle {
         let handle = Handle(self.next);
         self.next += 1;
-        if self.counts.len() <= kind.0 as usize {
-            self.counts.resize(kind.0 as usize + 1, 0);
+        if self.counts.is_empty() {
+            self.counts = vec![0; law.kinds.len()].into();
         }
-        let count = &mut self.counts[kind.0 as usize];
+        let count = &mut Arc::make_mut(&mut self.counts)[kind.0 as usize];
         *count += 1;
+        let ordinal = *count;
         let fields: Vec<Value> = law[kind]
             .fields
             .iter()
@@ -162,7 +168,7 @@ impl World {
             .collect();
         let resource = Resource {
             kind,
-            ordinal: *count,
+            ordinal,
             live: true,
             proofs: vec![Proof::NONE; fields.len()],
             fields,
@@ -176,14 +182,15 @@ impl World {
 
     /// Sets a field. `rule` is the rule whose effect this is; none while a resource is being made, and when a value is
     /// merely learnt.
-    pub fn set(&mut self, handle: Handle, field: FieldIx, value: Value, rule: Option<RuleIx>) {
+    pub fn set(&mut self, law: &Law, handle: Handle, field: FieldIx, value: Value, rule: Option<RuleIx>) {
         let Some(resource) = self.resources.get(&handle) else { return };
         let old = resource.fields[field as usize].clone();
+        let names = law[resource.kind].fields[field as usize].names;
         if old == value && rule.is_none() {
             return;
         }
         match &old {
-            Value::Text(text) => self.forget_text(text, handle, field),
+            Value::Text(text) if names => self.forget_text(text, handle, field),
             Value::Ref(to) => {
                 let to = *to;
                 self.update(to, |r| {
@@ -195,7 +202,7 @@ impl World {
             _ => {}
         }
         match &value {
-            Value::Text(text) => {
+            Value::Text(text) if names => {
                 let mut places = self.texts.get(text).map_or(Vec::new(), |p| p.to_vec());
                 places.push((handle, field));
                 self.texts.insert(text.clone(), places.into());
@@ -223,13 +230,15 @@ impl World {
     }
 
     /// Forgets the longest gone resources, so that no more than `keep` are remembered.
-    pub fn forget_gone(&mut self, keep: usize) {
+    pub fn forget_gone(&mut self, law: &Law, keep: usize) {
         while self.dead.len() > keep {
             let Some(handle) = self.dead.pop_front() else { return };
             let Some(resource) = self.resources.get(&handle).cloned() else { continue };
             for (field, value) in resource.fields.iter().enumerate() {
                 match value {
-                    Value::Text(text) => self.forget_text(text, handle, field as FieldIx),
+                    Value::Text(text) if law[resource.kind].fields[field].names => {
+                        self.forget_text(text, handle, field as FieldIx);
+                    }
                     Value::Ref(to) => self.update(*to, |r| r.referrers.retain(|h| *h != handle)),
                     _ => {}
                 }

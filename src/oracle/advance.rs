@@ -4,7 +4,12 @@ use std::sync::Arc;
 
 use super::MOST_WORLDS;
 use crate::{
-    model::{effect::fire, time::Interval, value::Handle, world::World},
+    model::{
+        effect::fire,
+        time::Interval,
+        value::Handle,
+        world::{Timer, World},
+    },
     spec::law::Law,
 };
 
@@ -18,11 +23,16 @@ pub fn advance(law: &Arc<Law>, world: &Arc<World>, interval: Interval) -> Option
     if world.timers.is_empty() {
         return Some(vec![world]);
     }
-    let mut certain = (*world).clone();
+    let has_gone = |timer: &Timer| !timer.steps.iter().any(|s| lives(&world, s.on));
+    let is_due = |t: &Timer| t.earliest <= interval.to || t.latest.is_some_and(|latest| latest < interval.from);
+    if !world.timers.iter().any(|t| is_due(t) || has_gone(t)) {
+        return Some(vec![world]);
+    }
+    let mut certain = world.clone();
     // What was to happen to something that has gone in the meantime will not happen.
-    certain.timers.retain(|t| t.steps.iter().any(|s| lives(&world, s.on)));
+    Arc::make_mut(&mut certain).timers.retain(|t| !has_gone(t));
     while let Some(place) = certain.timers.iter().position(|t| t.latest.is_some_and(|latest| latest < interval.from)) {
-        let timer = certain.timers.remove(place);
+        let timer = Arc::make_mut(&mut certain).timers.remove(place);
         fire(law, &mut certain, &timer);
     }
     let may =
@@ -34,12 +44,12 @@ pub fn advance(law: &Arc<Law>, world: &Arc<World>, interval: Interval) -> Option
         match may(&world, from) {
             None => {
                 if !done.iter().any(|d: &Arc<World>| d.same_as(&world)) {
-                    done.push(Arc::new(world));
+                    done.push(world);
                 }
             }
             Some(place) => {
                 let mut fired = world.clone();
-                let timer = fired.timers.remove(place);
+                let timer = Arc::make_mut(&mut fired).timers.remove(place);
                 fire(law, &mut fired, &timer);
                 open.push((fired, place));
                 open.push((world, place + 1));

@@ -9,9 +9,10 @@ use super::{
 };
 use crate::{
     model::{
-        assess::{Again, Assessment, assess},
+        assess::{Again, Assessment, assess_as_read},
         effect::{self, claim},
         eval::EvalFailure,
+        input::Reading,
         time::{Interval, Moment},
         token::First,
         value::{Handle, Value},
@@ -100,8 +101,12 @@ impl Oracle {
         let mut first: Option<Found> = None;
         let mut death: Option<(Violation, usize)> = None;
         let mut suspects = Vec::new();
+        let read = Reading::of(&self.law, request);
+        let mut prospects = Vec::with_capacity(worlds.len());
         for world in &worlds {
-            match self.fate(world, request, interval, answer) {
+            let assessment = assess_as_read(&self.law, world, request, &read);
+            prospects.push(Prospect::of(&assessment));
+            match self.fate(assessment, interval, answer) {
                 Fate::Lives(after, found) => {
                     merge(&mut living, after);
                     // A fault counts only if every world sees it; the one with the fewest is the most charitable.
@@ -123,7 +128,7 @@ impl Oracle {
                 Fate::Unclear(why) => return Judgement::indeterminate(why),
             }
         }
-        let suspicions = self.follow_suspicions(request, interval, answer);
+        let suspicions = self.follow_suspicions(request, &read, interval, answer);
         if let (true, Some((_, violation))) = (living.is_empty(), suspicions.first()) {
             let mut judgement = self.form(request.operation, answer);
             judgement.verdict = Verdict::Violation(violation.clone());
@@ -138,7 +143,7 @@ impl Oracle {
             (Some(mut found), _) => {
                 // Where one world would have had it accepted and another refused, neither answer keeps a rule that it
                 // could have broken.
-                if worlds.len() > 1 && self.is_undetermined(&worlds, request) {
+                if is_undetermined(&prospects) {
                     let about_acceptance = |rule: &RuleIx| {
                         *rule != self.law[request.operation].accepts
                             && !matches!(
@@ -163,13 +168,15 @@ impl Oracle {
     fn follow_suspicions(
         &self,
         request: &Request,
+        read: &Reading,
         interval: Interval,
         answer: &Answer,
     ) -> Vec<(Arc<World>, Violation)> {
         let mut standing: Vec<(Arc<World>, Violation)> = Vec::new();
         for (world, violation) in &self.suspicions {
             for possible in advance(&self.law, world, interval).unwrap_or_default() {
-                if let Fate::Lives(after, _) = self.fate(&possible, request, interval, answer) {
+                let assessment = assess_as_read(&self.law, &possible, request, read);
+                if let Fate::Lives(after, _) = self.fate(assessment, interval, answer) {
                     standing.extend(after.into_iter().map(|w| (w, violation.clone())));
                 }
             }
@@ -178,16 +185,6 @@ impl Oracle {
             }
         }
         standing
-    }
-
-    /// True if some worlds would have had the request accepted and others refused. A change that is bound to happen
-    /// counts as not having happened yet: if it has, and the answer relied on it, a later look will show it.
-    fn is_undetermined(&self, worlds: &[Arc<World>], request: &Request) -> bool {
-        let bound = |w: &World| w.timers.iter().filter(|t| t.latest.is_some()).count();
-        let most = worlds.iter().map(|w| bound(w)).max().unwrap_or(0);
-        let early = worlds.iter().filter(|w| bound(w) == most);
-        let assessed: Vec<Assessment> = early.map(|w| assess(&self.law, w, request)).collect();
-        assessed.iter().any(Assessment::may_accept) && assessed.iter().any(Assessment::may_refuse)
     }
 
     /// Lets time pass without a request: what must have happened by this moment has happened.
@@ -279,10 +276,9 @@ impl Oracle {
         judgement
     }
 
-    fn fate(&self, world: &Arc<World>, request: &Request, interval: Interval, answer: &Answer) -> Fate {
+    fn fate(&self, mut assessment: Assessment, interval: Interval, answer: &Answer) -> Fate {
         let law = &self.law;
         let muted = &self.settings.muted;
-        let mut assessment = assess(law, world, request);
         if let Some(why) = assessment.broken.first() {
             return Fate::Unclear(format!("the law cannot be applied: {why}"));
         }
@@ -305,7 +301,7 @@ impl Oracle {
         match &answer.body {
             Body::Success(tree) => self.accepted(&assessment, interval, tree, answer),
             Body::Unreadable { why } if (200..300).contains(&answer.status) => {
-                let rule = assessment.refusals.first().map_or(law[request.operation].accepts, |r| r.rule);
+                let rule = assessment.refusals.first().map_or(law[assessment.operation].accepts, |r| r.rule);
                 Fate::Dies(
                     Violation {
                         rule,
@@ -315,8 +311,8 @@ impl Oracle {
                     0,
                 )
             }
-            Body::Unreadable { .. } => self.refused(world, &assessment, answer, ""),
-            Body::Error { code, .. } => self.refused(world, &assessment, answer, code),
+            Body::Unreadable { .. } => self.refused(&assessment, answer, ""),
+            Body::Error { code, .. } => self.refused(&assessment, answer, code),
         }
     }
 
@@ -336,7 +332,7 @@ impl Oracle {
                 came: describe(answer),
             });
             return match effect::apply(law, assessment, interval, self.settings.tolerance) {
-                Ok(outcome) => Fate::Suspects(violation, Arc::new(outcome.world)),
+                Ok(outcome) => Fate::Suspects(violation, outcome.scope.world),
                 Err(_) => Fate::Dies(violation, 0),
             };
         }
@@ -350,7 +346,7 @@ impl Oracle {
 
     /// An acceptance that is the answer to an earlier request with the same token: nothing has changed.
     fn replayed(&self, assessment: &Assessment, again: &Again, tree: &Tree) -> Fate {
-        let mut world = (*assessment.scope.world).clone();
+        let mut world = assessment.scope.world.clone();
         let rule = again.rule.filter(|_| again.only);
         if let Some(rule) = rule {
             for handle in neighbourhood(&world, again.first.about().collect()) {
@@ -359,7 +355,7 @@ impl Oracle {
         }
         let mut scope = assessment.scope.clone();
         scope.vars.clone_from(&again.first.vars);
-        scope.world = Arc::new(world);
+        scope.world = world;
         let blamed = again.rule.unwrap_or(self.law[assessment.operation].accepts);
         let mut compare = Compare::repeat(&scope, assessment, &self.settings.muted, blamed, &again.first.answer);
         match compare.answer(tree) {
@@ -368,7 +364,7 @@ impl Oracle {
                 let telling = compare.names > 0 || again.due;
                 let passes = rule.filter(|_| telling).into_iter().collect();
                 let found = Found { passes, faults: Vec::new(), open: assessment.open.is_some() };
-                Fate::Lives(vec![Arc::new(compare.world)], found)
+                Fate::Lives(vec![compare.world], found)
             }
             Err(m) => Fate::Dies(Violation { rule: m.rule, allowed: m.allowed, came: m.came }, 1 + m.depth),
         }
@@ -384,17 +380,17 @@ impl Oracle {
             Err(_) => return Fate::Unclear("an effect depends on something that nobody has seen".into()),
         };
         // What may happen at once may have happened before the answer was written.
-        let mut candidates = vec![outcome.world];
+        let mut candidates = vec![outcome.scope.world.clone()];
         for _ in 0..outcome.at_once {
             let mut more = Vec::with_capacity(candidates.len());
             for candidate in &candidates {
                 let mut fired = candidate.clone();
-                if let Some(timer) = fired.timers.pop() {
+                if let Some(timer) = Arc::make_mut(&mut fired).timers.pop() {
                     effect::fire(law, &mut fired, &timer);
                     more.push(fired);
                 }
                 let mut waiting = candidate.clone();
-                waiting.timers.rotate_right(1);
+                Arc::make_mut(&mut waiting).timers.rotate_right(1);
                 more.push(waiting);
             }
             candidates = more;
@@ -407,7 +403,7 @@ impl Oracle {
         let mut death = None;
         for candidate in candidates {
             let mut scope = outcome.scope.clone();
-            scope.world = Arc::new(candidate);
+            scope.world = candidate;
             let mut compare = Compare::new(&scope, assessment, muted);
             match compare.answer(tree) {
                 Ok(()) => {
@@ -417,9 +413,9 @@ impl Oracle {
                         let until = interval.to.plus_seconds(token.remembered);
                         let vars = outcome.scope.vars.clone();
                         let first = First::new(law, &world, until, vars, tree.clone());
-                        world.tokens.accepted(sent.clone(), first);
+                        Arc::make_mut(&mut world).tokens.accepted(sent.clone(), first);
                     }
-                    merge(&mut living, [Arc::new(world)]);
+                    merge(&mut living, [world]);
                 }
                 Err(mismatch) => {
                     if death.as_ref().is_none_or(|d: &Mismatch| d.depth < mismatch.depth) {
@@ -447,8 +443,8 @@ impl Oracle {
         Fate::Lives(living, Found { passes, faults: Vec::new(), open: assessment.open.is_some() })
     }
 
-    fn refused(&self, world: &Arc<World>, assessment: &Assessment, answer: &Answer, code: &str) -> Fate {
-        let law = &self.law;
+    fn refused(&self, assessment: &Assessment, answer: &Answer, code: &str) -> Fate {
+        let (law, world) = (&self.law, &assessment.scope.world);
         // It may have been asked too soon after something else; where a rule refuses, that may be the reason as well.
         let is_busy = law.codes.busy.iter().any(|c| **c == *code);
         let due = |r: &Refusal| r.codes.is_empty() || r.codes.iter().any(|c| **c == *code);
@@ -511,7 +507,7 @@ impl Oracle {
         } else if !lenient && assessment.refusals.is_empty() {
             found.passes.extend(assessment.dry_run);
         }
-        let mut after = (**world).clone();
+        let mut after = world.clone();
         let rule = assessment.refusals.first().map(|r| r.rule).or(assessment.dry_run);
         if let Some(rule) = rule {
             for handle in neighbourhood(&after, assessment.named()) {
@@ -521,17 +517,17 @@ impl Oracle {
         if let (Some(sent), Some(token)) = (&assessment.token, &law[assessment.operation].token)
             && token.after_failure == AfterFailure::Open
         {
-            after.tokens.refused(sent);
+            Arc::make_mut(&mut after).tokens.refused(sent);
         }
         if law[assessment.operation].reads {
             for handle in &assessment.gone {
                 if let Some(rule) = after.get(*handle).and_then(|r| r.life.open()) {
                     found.passes.push(rule);
-                    after.update(*handle, |r| r.life.seen = true);
+                    Arc::make_mut(&mut after).update(*handle, |r| r.life.seen = true);
                 }
             }
         }
-        Fate::Lives(vec![Arc::new(after)], found)
+        Fate::Lives(vec![after], found)
     }
 
     /// A request was refused that should have been accepted: perhaps because something that it names is not as it
@@ -595,8 +591,9 @@ impl Oracle {
     /// that its acceptance would keep. Empty where the law is silent.
     pub fn foresee(&self, request: &Request) -> RuleSet {
         let mut rules = RuleSet::default();
+        let read = Reading::of(&self.law, request);
         for world in &self.worlds {
-            let assessment = assess(&self.law, world, request);
+            let assessment = assess_as_read(&self.law, world, request, &read);
             if assessment.open.is_some() || assessment.undecided {
                 continue;
             }
@@ -627,6 +624,32 @@ impl Oracle {
         }
         rules
     }
+}
+
+/// What one world had to say about a request before it was sent.
+struct Prospect {
+    /// Changes that are bound to happen, and have not happened yet.
+    to_come: usize,
+    may_accept: bool,
+    may_refuse: bool,
+}
+
+impl Prospect {
+    fn of(assessment: &Assessment) -> Prospect {
+        Prospect {
+            to_come: assessment.scope.world.timers.iter().filter(|t| t.latest.is_some()).count(),
+            may_accept: assessment.may_accept(),
+            may_refuse: assessment.may_refuse(),
+        }
+    }
+}
+
+/// True if some worlds would have had the request accepted and others refused. A change that is bound to happen counts
+/// as not having happened yet: if it has, and the answer relied on it, a later look will show it.
+fn is_undetermined(prospects: &[Prospect]) -> bool {
+    let most = prospects.iter().map(|p| p.to_come).max().unwrap_or(0);
+    let early = || prospects.iter().filter(|p| p.to_come == most);
+    prospects.len() > 1 && early().any(|p| p.may_accept) && early().any(|p| p.may_refuse)
 }
 
 /// True if some value in an answer is this text.

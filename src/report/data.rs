@@ -205,6 +205,8 @@ pub struct Totals {
     pub most_worlds: u64,
     /// Milliseconds from the end of the planning to the end of the clean-up.
     pub milliseconds: u64,
+    /// Milliseconds of these in which at least one request was in flight.
+    pub milliseconds_in_flight: u64,
     /// True if the run was interrupted.
     pub interrupted: bool,
 }
@@ -227,10 +229,17 @@ pub struct LevelTotals {
     pub not_reached: u64,
 }
 
+impl Totals {
+    /// Which part of the time at least one request was in flight, from 0 to 1: how far the target was the limit.
+    pub fn in_flight(&self) -> f64 {
+        if self.milliseconds == 0 { 0.0 } else { self.milliseconds_in_flight as f64 / self.milliseconds as f64 }
+    }
+}
+
 impl LevelTotals {
     /// Rules with a result.
     pub fn checked(&self) -> u64 {
-        self.passed + self.failed
+        self.passed.saturating_add(self.failed)
     }
 }
 
@@ -272,12 +281,32 @@ impl Report {
     pub fn read(path: &Path) -> Result<Report, ReadError> {
         let name = path.display().to_string();
         let text = fs::read(path).map_err(|source| ReadError::Io { path: name.clone(), source })?;
-        let form = |source| ReadError::Form { path: name.clone(), source };
-        let value: serde_json::Value = serde_json::from_slice(&text).map_err(form)?;
+        Report::parse(&name, &text)
+    }
+
+    /// Reads a report from its text; `name` is what errors call it.
+    ///
+    /// # Errors
+    ///
+    /// It is no report of this version.
+    pub fn parse(name: &str, text: &[u8]) -> Result<Report, ReadError> {
+        let form = |source| ReadError::Form { path: name.to_owned(), source };
+        let value: serde_json::Value = serde_json::from_slice(text).map_err(form)?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
-            Some(found) if found != u64::from(FORMAT) => Err(ReadError::Version { path: name, found }),
+            Some(found) if found != u64::from(FORMAT) => Err(ReadError::Version { path: name.to_owned(), found }),
             _ => serde_json::from_value(value).map_err(form),
         }
+    }
+
+    /// Its text.
+    ///
+    /// # Errors
+    ///
+    /// None that is known: each part of it can be written.
+    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        Ok(text)
     }
 
     /// Writes the report.
@@ -286,8 +315,6 @@ impl Report {
     ///
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(self)?;
-        text.push(b'\n');
-        fs::write(path, text)
+        fs::write(path, self.to_json()?)
     }
 }

@@ -146,11 +146,11 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
             Ok((interval, answer)) => match &answer.body {
                 Body::Success(_) => {
                     if let Ok(done) = effect::apply(&law, &assessment, interval, 0) {
-                        let mut world = done.world;
-                        for timer in std::mem::take(&mut world.timers) {
+                        let mut world = done.scope.world;
+                        for timer in std::mem::take(&mut Arc::make_mut(&mut world).timers) {
                             effect::fire(&law, &mut world, &timer);
                         }
-                        *belief = Arc::new(world);
+                        *belief = world;
                     }
                     if last {
                         outcome = Attempt::Gone;

@@ -7,17 +7,19 @@
 //! 3. [`random`]: seeded sequences.
 //! 4. [`summary`]: the report.
 //!
-//! [`session`] plays one scenario, [`cleanup`] removes what it created, [`tally`] counts, [`event`] tells whoever wants
-//! to watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does not depend on how fast the
+//! [`session`] plays one scenario, [`cleanup`] removes what it created, [`tally`] counts, [`request_ids`] tells which
+//! ids have come before, [`event`] tells whoever wants to watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does not depend on how fast the
 //! target answers, so that the same seed sends the same requests.
 //!
 //! Imports every floor below: `report`'s data, `reference` for the embedded target, `scenario`, `oracle`, `target`.
 
 pub mod cleanup;
 pub mod event;
+pub mod flight;
 pub mod probe;
 pub mod random;
 pub mod recheck;
+pub mod request_ids;
 pub mod session;
 pub mod suite;
 pub mod summary;
@@ -34,11 +36,13 @@ use std::{
 };
 
 use globset::GlobSet;
-use rustc_hash::FxHashSet;
 use url::Url;
 
 use self::{
     event::{Event, Observer},
+    flight::Flight,
+    random::Sequences,
+    request_ids::RequestIds,
     session::{Scenario, Session},
     suite::Plans,
     tally::Tally,
@@ -47,12 +51,9 @@ use crate::{
     model::forward::Dice,
     oracle::{RuleSet, Settings},
     reference::server::{Reference, Running, start},
-    report::{data::Report, trace::TraceWriter},
+    report::{data::Report, terminal::plain, trace::TraceWriter},
     scenario::atlas::Atlas,
-    spec::{
-        file::WireFault,
-        law::{Law, ProductIx, RuleIx},
-    },
+    spec::law::{Law, OperationIx, ProductIx, RuleIx},
     target::{HttpTarget, NoAnswer, TargetError, TargetOptions, clock::Clock, http::is_loopback},
     wire::Answer,
     wire::sign::{Credentials, Manner, SignError, Signer},
@@ -108,7 +109,8 @@ pub enum RunError {
     },
     /// The target answers nothing that looks like the protocol.
     #[error(
-        "the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({evidence})"
+        "the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({})",
+        plain(evidence)
     )]
     Unusable {
         /// The target.
@@ -171,18 +173,18 @@ pub struct Context {
     stop: Stop,
     /// When the planning was over.
     started: OnceLock<Instant>,
-    /// How long it was planned since then, and since when it is planned now.
-    replanning: Mutex<(Duration, Option<Instant>)>,
     /// Requests that count against the budget.
     requests: AtomicU64,
     /// All requests, clean-up included.
     sent: AtomicU64,
+    /// When there was a request in flight.
+    pub flight: Flight,
     tally: Mutex<Tally>,
     /// Tells this run's tokens from those of any other run.
     pub nonce: String,
     /// Groups of scenarios so far.
     groups: AtomicU64,
-    /// Every request id so far, if the law says that none is repeated.
+    /// The request ids so far, if the law says that none is repeated.
     request_ids: Mutex<RequestIds>,
 }
 
@@ -243,20 +245,7 @@ impl Context {
 
     /// How long the run has lasted, the planning not counted: how long that takes depends on the machine alone.
     pub fn elapsed(&self) -> Duration {
-        let (planned, since) = *self.replanning.lock().unwrap_or_else(PoisonError::into_inner);
-        let planning = planned + since.map_or(Duration::ZERO, |since| since.elapsed());
-        self.started.get().map_or(Duration::ZERO, |started| started.elapsed().saturating_sub(planning))
-    }
-
-    /// Plans while no scenario is being played: that time does not count.
-    pub fn aside<T>(&self, plan: impl FnOnce() -> T) -> T {
-        let replanning = || self.replanning.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = Instant::now();
-        replanning().1 = Some(since);
-        let planned = plan();
-        let mut over = replanning();
-        *over = (over.0 + since.elapsed(), None);
-        planned
+        self.started.get().map_or(Duration::ZERO, Instant::elapsed)
     }
 
     /// Says how far the planning is; true if it should go on.
@@ -280,25 +269,6 @@ impl Context {
     /// The rules that are known to be broken.
     pub fn broken(&self) -> Arc<RuleSet> {
         Arc::new(self.tally().broken())
-    }
-}
-
-/// The request ids of a run.
-#[derive(Debug, Default)]
-pub struct RequestIds(FxHashSet<Arc<str>>);
-
-impl RequestIds {
-    /// Takes note of the id of an answer, and notes a fault if it is not the first with it. Nothing is kept where the law
-    /// does not mind.
-    pub fn note(&mut self, law: &Law, answer: &mut Answer) {
-        let Some(id) =
-            answer.request_id.as_ref().filter(|_| law.wire_rules.contains_key(&WireFault::RepeatedRequestId))
-        else {
-            return;
-        };
-        if !self.0.insert(id.clone()) {
-            answer.faults.push(WireFault::RepeatedRequestId);
-        }
     }
 }
 
@@ -356,9 +326,9 @@ async fn run_suite(
         trace: trace.transpose()?,
         stop,
         started: OnceLock::new(),
-        replanning: Mutex::default(),
         requests: AtomicU64::new(0),
         sent: AtomicU64::new(0),
+        flight: Flight::default(),
         groups: AtomicU64::new(0),
     });
     // Whoever named the wrong server wants to know before the planning, not after it.
@@ -377,13 +347,15 @@ async fn run_suite(
     context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));
     let operations = probe::probe(&context, &endpoints[0], &plans, &yardstick).await?;
-    let available = |ix: crate::spec::law::OperationIx| operations[ix.0 as usize].implemented;
-    let atlas = Arc::new(Atlas::new(&law, available));
+    let implemented: Vec<bool> = operations.iter().map(|o| o.implemented).collect();
+    let available: Available = Arc::new(move |ix| implemented[ix.0 as usize]);
+    let atlas = Arc::new(Atlas::new(&law, &*available));
     let workers = Workers { context: context.clone(), endpoints: Arc::new(endpoints), atlas: atlas.clone() };
     context.observer.event(&Event::Phase("running the suite"));
-    suite::run(&workers, &plans, &available).await;
+    let mut random = Sequences::new(&workers, &*available);
+    suite::run(&workers, &plans, &available, &mut random).await;
     context.observer.event(&Event::Phase("running random sequences"));
-    random::run(&workers, &available).await;
+    random.play_on(&workers).await;
     let report = summary::report(&context, &target, &operations, &plans);
     context.observer.event(&Event::Finished { report: &report });
     Ok(report)
@@ -430,6 +402,9 @@ async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>
     }
     Ok(endpoints)
 }
+
+/// Tells which operations a target implements.
+pub type Available = Arc<dyn Fn(OperationIx) -> bool + Send + Sync>;
 
 /// The workers of a run: one endpoint each.
 #[derive(Clone)]

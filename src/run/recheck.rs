@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{RequestIds, TOLERANCE};
+use super::{TOLERANCE, request_ids::RequestIds};
 use crate::{
     model::time::{Interval, Moment},
     oracle::{

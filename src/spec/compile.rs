@@ -65,8 +65,11 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
     let facts = files.facts.as_ref();
     let facts = facts.map_or_else(Vec::new, |(text, facts)| check::facts(&mut names, text, facts, &in_force));
 
-    let Names { readings, kinds, book, errors, .. } = names;
+    let Names { readings, mut kinds, book, errors, .. } = names;
     SpecErrors::none_or(errors, ())?;
+    for reference in operations.iter().flat_map(|o| &o.params).flat_map(|p| &p.names) {
+        kinds[reference.kind.0 as usize].fields[reference.by as usize].names = true;
+    }
     let (rules, becomes) = book.finish();
     let mut law = Law {
         cloud: cloud.cloud.as_str().into(),
