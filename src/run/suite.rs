@@ -47,6 +47,12 @@ pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &(dyn Fn(usize, usiz
     plans
 }
 
+/// Plans for every rule of a law that can be reached with some of its operations.
+pub fn plan_with(law: &Arc<Law>, available: &(dyn Fn(OperationIx) -> bool + Sync)) -> Plans {
+    let all: RuleSet = law.rules().map(|(ix, _)| ix).collect();
+    plan_around(law, available, &all, &RuleSet::default(), true, &|_, _| true)
+}
+
 /// Plans for some rules with the operations that are there, around the rules that are broken.
 fn plan_around(
     law: &Arc<Law>,
