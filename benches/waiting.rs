@@ -22,7 +22,8 @@ const SCENARIOS: usize = 500;
 /// The shortest plan that waits for a change with a time that the request may say.
 fn plan(law: &Arc<Law>) -> (RuleIx, Vec<Step>) {
     let timed = |rule: &RuleIx| {
-        let latest = |e: &eipcheck::spec::law::Effect| e.after.as_ref().and_then(|a| a.latest.as_ref()).map(|l| l.source());
+        let latest =
+            |e: &eipcheck::spec::law::Effect| e.after.as_ref().and_then(|a| a.latest.as_ref()).map(|l| l.source());
         let effects = law.operations().flat_map(|(_, o)| &o.effects);
         effects.filter(|e| e.rule == *rule).filter_map(latest).any(|source| source.contains("input."))
     };

@@ -415,9 +415,9 @@ impl World {
 
     /// True if nothing in the two differs that any later answer could show.
     pub fn same_as(&self, other: &World) -> bool {
-        self.resources.len() == other.resources.len()
-            && self.timers.len() == other.timers.len()
-            && self.tokens == other.tokens
+        // What tells two worlds of one scenario apart soonest comes first.
+        self.timers.len() == other.timers.len()
+            && self.resources.len() == other.resources.len()
             && self.lost.len() == other.lost.len()
             && self.lost.iter().zip(&other.lost).all(|(a, b)| Arc::ptr_eq(a, b))
             && self
@@ -428,6 +428,12 @@ impl World {
             && self.resources.iter().zip(&other.resources).all(|((h, a), (i, b))| {
                 h == i && (Arc::ptr_eq(a, b) || (a.kind == b.kind && a.live == b.live && a.fields == b.fields))
             })
+            && self.tokens == other.tokens
+    }
+
+    /// How many resources of a kind have ever been created.
+    pub fn created(&self, kind: KindIx) -> u32 {
+        self.counts.get(kind.0 as usize).copied().unwrap_or(0)
     }
 
     /// How many resources are known, live or gone.

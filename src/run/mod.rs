@@ -49,6 +49,7 @@ use self::{
     random::Sequences,
     request_ids::RequestIds,
     session::{Scenario, Session},
+    suite::Plans,
     tally::Tally,
     turns::Turns,
 };
@@ -361,6 +362,32 @@ pub async fn run(
     observer: Arc<dyn Observer>,
     stop: Stop,
 ) -> Result<Report, RunError> {
+    run_suite(law, None, options, observer, stop).await
+}
+
+/// The same with a suite that has been planned before: for many runs of one law. A rule without a plan is looked for only
+/// if the target lacks operations.
+///
+/// # Errors
+///
+/// As those of [`run`].
+pub async fn run_planned(
+    law: Arc<Law>,
+    suite: Plans,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Report, RunError> {
+    run_suite(law, Some(suite), options, observer, stop).await
+}
+
+async fn run_suite(
+    law: Arc<Law>,
+    planned: Option<Plans>,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Report, RunError> {
     let target = options.url.as_ref().map_or_else(|| "embedded".to_owned(), ToString::to_string);
     let (context, endpoints) = begin(law.clone(), options, observer, stop).await?;
     // Whoever named the wrong server wants to know before the planning, not after it.
@@ -368,7 +395,13 @@ pub async fn run(
     let yardstick = probe::yardstick(&context, &endpoints[0]).await?;
     context.observer.event(&Event::Phase("planning the suite"));
     let wanted = context.wanted();
-    let plans = suite::plan_wanted(&law, &wanted, &|left, of| context.plans_on(left, of));
+    let plans = match planned {
+        Some(mut plans) => {
+            plans.retain(|rule, _| wanted.contains(*rule));
+            plans
+        }
+        None => suite::plan_wanted(&law, &wanted, &|left, of| context.plans_on(left, of)),
+    };
     context.observer.event(&Event::Planned { reached: plans.len(), of: wanted.len() });
     context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));

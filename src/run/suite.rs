@@ -31,7 +31,7 @@ pub fn plan_everything(law: &Arc<Law>) -> Plans {
 /// Plans for some rules of a law, with every operation at hand. Each rule that is reached among all others is reached
 /// alone, nearly always by the same steps, so that what a whole run has found is found again. `go_on` is told how many
 /// rules have none yet, and of how many, and ends the search by saying no.
-pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &dyn Fn(usize, usize) -> bool) -> Plans {
+pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &(dyn Fn(usize, usize) -> bool + Sync)) -> Plans {
     let all: RuleSet = law.rules().map(|(ix, _)| ix).collect();
     let plan = |wanted: &RuleSet, thorough| plan_around(law, &|_| true, wanted, &RuleSet::default(), thorough, go_on);
     if *wanted != all {
@@ -47,14 +47,20 @@ pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &dyn Fn(usize, usize
     plans
 }
 
+/// Plans for every rule of a law that can be reached with some of its operations.
+pub fn plan_with(law: &Arc<Law>, available: &(dyn Fn(OperationIx) -> bool + Sync)) -> Plans {
+    let all: RuleSet = law.rules().map(|(ix, _)| ix).collect();
+    plan_around(law, available, &all, &RuleSet::default(), true, &|_, _| true)
+}
+
 /// Plans for some rules with the operations that are there, around the rules that are broken.
 fn plan_around(
     law: &Arc<Law>,
-    available: &dyn Fn(OperationIx) -> bool,
+    available: &(dyn Fn(OperationIx) -> bool + Sync),
     wanted: &RuleSet,
     avoid: &RuleSet,
     thorough: bool,
-    go_on: &dyn Fn(usize, usize) -> bool,
+    go_on: &(dyn Fn(usize, usize) -> bool + Sync),
 ) -> Plans {
     let atlas = Atlas::new(law, available);
     // Looking for what cannot be reached without the operations that are not there would take the longest.

@@ -265,8 +265,11 @@ fn no_right_server_is_blamed_however_slow_its_answers_are() {
             let all: Vec<String> = (1..=count).map(|n| format!("association#{}", n + 1)).collect();
             let ids = format!("[{}]", all[..1 + dice.below(count)].join(" "));
             let window = (1 + dice.below(4)).to_string();
-            let args =
-                [("AssociationIds", ids.as_str()), ("NatGatewayId", "nat_gateway#1"), ("MaxDrainDurationSeconds", &window)];
+            let args = [
+                ("AssociationIds", ids.as_str()),
+                ("NatGatewayId", "nat_gateway#1"),
+                ("MaxDrainDurationSeconds", &window),
+            ];
             if round == 0 {
                 let (there, back) = (delay(&mut dice), delay(&mut dice));
                 talk.ask_slowly("DisassociateNatGatewayAddress", &args, there, back);
@@ -317,11 +320,8 @@ fn more_than_can_be_kept_is_indeterminate() {
 /// A drain whose request was never answered: done by the server so many seconds later, or not at all.
 fn unanswered(judge: &Arc<Law>, done_after: Option<f64>) -> Talk {
     let mut talk = Talk::with_gateway(&server(WINDOW), judge, 2);
-    let args = [
-        ("AssociationIds", "[association#2]"),
-        ("NatGatewayId", "nat_gateway#1"),
-        ("MaxDrainDurationSeconds", "3"),
-    ];
+    let args =
+        [("AssociationIds", "[association#2]"), ("NatGatewayId", "nat_gateway#1"), ("MaxDrainDurationSeconds", "3")];
     let request = talk.request("DisassociateNatGatewayAddress", &args);
     let begun = talk.now;
     talk.oracle.unanswered(&request, Moment(micros(begun)));
@@ -349,11 +349,8 @@ fn a_request_without_an_answer_may_have_been_done_at_any_time_or_never() {
 fn a_request_without_an_answer_excuses_nothing_else() {
     let mut talk = unanswered(&LENIENT, Some(1.0));
     // The other address leaves without having been asked to.
-    let other = [
-        ("AssociationIds", "[association#3]"),
-        ("NatGatewayId", "nat_gateway#1"),
-        ("MaxDrainDurationSeconds", "1"),
-    ];
+    let other =
+        [("AssociationIds", "[association#3]"), ("NatGatewayId", "nat_gateway#1"), ("MaxDrainDurationSeconds", "1")];
     let request = talk.request("DisassociateNatGatewayAddress", &other);
     talk.server.answer(&request, Moment(micros(talk.now)));
     let now = talk.now;

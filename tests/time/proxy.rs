@@ -39,10 +39,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// `bend` gets each request, and a way to have it answered by the server, once or several times or not at all.
-    pub fn new(
-        server: &str,
-        bend: impl FnMut(&Passing, &mut dyn FnMut() -> String) -> Fate + Send + 'static,
-    ) -> Proxy {
+    pub fn new(server: &str, bend: impl FnMut(&Passing, &mut dyn FnMut() -> String) -> Fate + Send + 'static) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let server = server.strip_prefix("http://").unwrap().to_owned();
@@ -121,8 +118,7 @@ pub fn without_id(answer: &str) -> String {
 
 /// An older answer that pretends to be the answer to a later request: with that one's id and date.
 pub fn with_id_of(older: &str, newer: &str) -> String {
-    let id = |answer: &str| {
-        answer.split_once("<requestId>").unwrap().1.split_once("</requestId>").unwrap().0.to_owned()
-    };
+    let id =
+        |answer: &str| answer.split_once("<requestId>").unwrap().1.split_once("</requestId>").unwrap().0.to_owned();
     older.replace(&id(older), &id(newer))
 }

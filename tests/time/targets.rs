@@ -235,7 +235,7 @@ fn a_clock_that_does_not_move_is_an_error_before_anything_is_sent() {
     let clocks: [(&str, fn(&Passing) -> Option<String>); 3] = [
         ("HTTP 404", |_| Some(answer("404 Not Found", "", "nothing here"))),
         ("HTTP 500", |_| Some(answer("500 Internal Server Error", "", ""))),
-        ("nothing shows that there is a clock", |_| Some(answer("200 OK", "", "")),),
+        ("nothing shows that there is a clock", |_| Some(answer("200 OK", "", ""))),
     ];
     for (said, clock) in clocks {
         let others = Arc::new(AtomicUsize::new(0));
