@@ -12,11 +12,12 @@ use std::{
 use common::{SEED, Shares, Talker, law, only_testing, resident};
 use eipcheck::{
     run::{
-        RunOptions, Stop,
+        RunOptions, Stop, TOLERANCE,
         event::{Event, Observer},
         run,
     },
     spec::law::Law,
+    target::clock::Pace,
     wire::sign::Manner,
 };
 use tokio::runtime::Runtime;
@@ -120,6 +121,9 @@ fn play(law: &Arc<Law>, requests: u64) {
         skip: None,
         timeout: Duration::from_secs(30),
         patience: Duration::from_secs(15),
+        pace: Pace::Driven,
+        tolerance: TOLERANCE,
+        consistency: None,
         out: None,
     };
     let gauge = Arc::new(Gauge::new("over HTTP", requests));

@@ -13,11 +13,12 @@ use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_
 use eipcheck::{
     report::data::Report,
     run::{
-        RunOptions, Stop,
+        RunOptions, Stop, TOLERANCE,
         event::{Event, Observer},
         run,
     },
     spec::law::Law,
+    target::clock::Pace,
     wire::sign::Manner,
 };
 use tokio::runtime::Runtime;
@@ -65,6 +66,9 @@ fn run_once(runtime: &Runtime, law: &Arc<Law>, requests: u64) -> (Report, Durati
         skip: None,
         timeout: Duration::from_secs(30),
         patience: Duration::from_secs(15),
+        pace: Pace::Driven,
+        tolerance: TOLERANCE,
+        consistency: None,
         out: None,
     };
     let watch = Arc::new(Stopwatch::default());

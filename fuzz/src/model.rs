@@ -4,13 +4,16 @@
 //!
 //! An input is a byte that says which law, one for the pace, and the moves in the form of `arbitrary`.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use arbitrary::{Arbitrary, Unstructured};
 use eipcheck::{
     model::{
         forward::{Dice, Forward},
-        time::{Interval, Moment},
+        time::{Interval, Moment, Tolerance},
         value::{Handle, Value},
         world::World,
     },
@@ -27,6 +30,9 @@ use super::laws;
 
 /// How to look at things, for each law.
 static ATLASES: LazyLock<Vec<Atlas>> = LazyLock::new(|| laws().iter().map(|law| Atlas::new(law, |_| true)).collect());
+
+/// Whether each request is printed with its answer, to see what led to a panic.
+static SHOWS: LazyLock<bool> = LazyLock::new(|| std::env::var_os("SHOW_REQUESTS").is_some());
 
 /// The longest sequence.
 const LONGEST: usize = 48;
@@ -113,7 +119,10 @@ pub fn check(input: &[u8]) {
         law,
         atlas: &ATLASES[which],
         forward: Forward::new(law.clone(), u64::from(*pace)),
-        oracle: Oracle::new(law.clone(), Settings { tolerance: i64::from(pace % 3), muted: Arc::default() }),
+        oracle: Oracle::new(
+            law.clone(),
+            Settings { tolerance: Tolerance::new(Duration::from_secs(u64::from(pace % 3))), muted: Arc::default() },
+        ),
         now: 0,
         pace: *pace,
         over: false,
@@ -241,6 +250,9 @@ impl Play {
         assert!(answer.status < 500, "{name} {:?}: {}", request.args, describe(&answer));
         let judgement = self.oracle.judge(request, Interval { from, to }, &answer);
         let asked = || format!("{name} {:?}\nanswer: {:?}", request.args, answer.body);
+        if *SHOWS {
+            eprintln!("{}..{} {}\nverdict: {:?}\n", from.0, to.0, asked(), judgement.verdict);
+        }
         if let Some(fault) = judgement.faults.first() {
             panic!("{}\nfault: {}: {} but {}", asked(), self.law[fault.rule].id, fault.allowed, fault.came);
         }

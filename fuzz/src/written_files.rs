@@ -2,6 +2,7 @@
 //! what can be read can be shown, written, and read again as the same; and what is shown cannot talk to a terminal.
 
 use eipcheck::{
+    model::time::Tolerance,
     report::{data::Report, terminal, trace},
     run::recheck::recheck,
     scenario::file::StepFile,
@@ -44,7 +45,7 @@ fn trace(input: &[u8]) {
     match trace::parse(input) {
         Ok(lines) => {
             for law in laws() {
-                let rechecked = recheck(law, &lines);
+                let rechecked = recheck(law, &lines, Tolerance::default(), false);
                 assert!(rechecked.judged <= lines.len() as u64 && rechecked.scenarios <= lines.len() as u64);
             }
         }

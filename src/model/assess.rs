@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    eval::{EvalFailure, Scope},
+    eval::{EvalFailure, Scope, all},
     input::{self, ArgumentDefect, Input, InputValue, Reading},
     token::{Fate, First, Likeness, Sent},
     value::{Handle, Value},
@@ -158,21 +158,22 @@ pub fn assess_as_read(law: &Arc<Law>, world: &Arc<World>, request: &Request, rea
     found.of_arguments = found.refusals.len();
     // An argument that the law does not speak of leaves everything open, its own faults excepted.
     found.unforeseeable = found.open.is_some() && !operation.reads;
+    let mut known = vec![None; operation.conditions.len()];
     for rule in &operation.refusals {
-        match found.holds(&rule.guard) {
+        match found.holds(&rule.guard, operation, &mut known) {
             Some(true) => found.refusals.push(rule.refusal.clone()),
             Some(false) => {}
             None => found.undecided = true,
         }
     }
     for open in &operation.open {
-        if found.holds(&open.guard) != Some(false) {
+        if found.holds(&open.guard, operation, &mut known) != Some(false) {
             found.open.get_or_insert_with(|| open.id.clone());
             found.unforeseeable |= open.accepted == Accepted::Unknown && !operation.reads;
         }
     }
     for (rule, guard) in &operation.permits {
-        if found.holds(guard) == Some(true) {
+        if found.holds(guard, operation, &mut known) == Some(true) {
             found.permits.push(*rule);
         }
     }
@@ -182,13 +183,21 @@ pub fn assess_as_read(law: &Arc<Law>, world: &Arc<World>, request: &Request, rea
     found
 }
 
+/// What is known of a condition; none if it has not been evaluated.
+type Known = Option<Result<bool, EvalFailure>>;
+
 impl Assessment {
-    /// True or false; none if it cannot be decided. A guard whose references do not resolve does not hold.
-    fn holds(&mut self, guard: &Guard) -> Option<bool> {
+    /// True or false; none if it cannot be decided. A guard whose references do not resolve does not hold. `known` is what
+    /// has been found out about the operation's conditions, here and in this world.
+    fn holds(&mut self, guard: &Guard, operation: &Operation, known: &mut [Known]) -> Option<bool> {
         if !self.resolves(&guard.needs) {
             return Some(false);
         }
-        match self.scope.holds(&guard.expr) {
+        let part = |ix: &u32| {
+            let place = *ix as usize;
+            known[place].get_or_insert_with(|| self.scope.part(&operation.conditions[place])).clone()
+        };
+        match all(guard.parts.iter().map(part)) {
             Ok(holds) => Some(holds),
             Err(EvalFailure::Undecided | EvalFailure::Absent) => None,
             Err(EvalFailure::Broken(why)) => {

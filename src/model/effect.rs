@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{
     assess::Assessment,
     eval::{EvalFailure, Scope},
-    time::{Interval, Moment},
+    time::{Interval, Moment, Tolerance},
     value::{Handle, Value},
-    world::{Timer, TimerStep, World},
+    world::{Fired, Resource, Timer, TimerStep, Was, World},
 };
 use crate::spec::law::{After, Change, Effect, FieldIx, Law, OperationIx, RuleIx, VarIx};
 
@@ -21,7 +21,7 @@ pub struct Outcome {
     pub rules: Vec<RuleIx>,
 }
 
-/// Applies the effects of an accepted request. `tolerance` is added to every latest moment, in seconds.
+/// Applies the effects of an accepted request. Each window is wider by `tolerance`.
 ///
 /// # Errors
 ///
@@ -30,7 +30,7 @@ pub fn apply(
     law: &Arc<Law>,
     assessment: &Assessment,
     interval: Interval,
-    tolerance: i64,
+    tolerance: Tolerance,
 ) -> Result<Outcome, EvalFailure> {
     let operation = &law[assessment.operation];
     let mut run = Run {
@@ -99,7 +99,7 @@ struct Run<'a> {
     pending: Vec<Pending>,
     rules: Vec<RuleIx>,
     interval: Interval,
-    tolerance: i64,
+    tolerance: Tolerance,
 }
 
 impl Run<'_> {
@@ -236,9 +236,10 @@ impl Run<'_> {
         let earliest = seconds(&after.earliest)?.unwrap_or(0);
         let latest = seconds(&after.latest)?;
         let usually = seconds(&after.usually)?.or(latest).unwrap_or(earliest);
+        let from = self.interval.from;
         Ok((
-            self.interval.from.plus_seconds(earliest),
-            latest.map(|s| self.interval.to.plus_seconds(s).plus_seconds(self.tolerance)),
+            from.plus_seconds(earliest).minus(self.tolerance.early).max(from),
+            latest.map(|s| self.interval.to.plus_seconds(s).plus(self.tolerance.late)),
             self.interval.to.plus_seconds(usually),
         ))
     }
@@ -262,6 +263,25 @@ fn make(law: &Law, world: &mut World, on: Handle, set: Values, rule: RuleIx) {
 
 /// Makes a later change whose moment has come. Parts whose resource has gone in the meantime do not happen.
 pub fn fire(law: &Arc<Law>, world: &mut Arc<World>, timer: &Timer) {
+    make_parts(law, world, timer, |_, _| {});
+}
+
+/// The same, and the world remembers how it was before.
+pub fn fire_noted(law: &Arc<Law>, world: &mut Arc<World>, timer: Timer) {
+    let mut before = Vec::new();
+    make_parts(law, world, &timer, |world, step| {
+        let Some(resource) = world.get(step.on) else { return };
+        let value = |field: &FieldIx| (*field, resource.fields[*field as usize].clone());
+        let fields = step.set.as_ref().map(|set| set.iter().map(|(field, _)| value(field)).collect());
+        before.push(Was { on: step.on, fields });
+    });
+    if !before.is_empty() {
+        Arc::make_mut(world).note_fired(Fired { timer, before });
+    }
+}
+
+/// Makes each part that happens, and tells `before` of it first.
+fn make_parts(law: &Arc<Law>, world: &mut Arc<World>, timer: &Timer, mut before: impl FnMut(&World, &TimerStep)) {
     for step in timer.steps.iter() {
         if !world.get(step.on).is_some_and(|r| r.live) {
             continue;
@@ -272,6 +292,29 @@ pub fn fire(law: &Arc<Law>, world: &mut Arc<World>, timer: &Timer) {
                 continue;
             }
         }
+        before(world, step);
         make(law, Arc::make_mut(world), step.on, step.set.clone(), timer.rule);
     }
+}
+
+/// A world in which a change that has happened has not, and may happen at any time: to see whether that explains what
+/// nothing else does.
+pub fn unfire(law: &Law, world: &mut World, fired: &Fired) {
+    for was in fired.before.iter().rev() {
+        match &was.fields {
+            None => world.revive(was.on),
+            Some(fields) => {
+                let sets = fired.timer.steps.iter().filter(|s| s.on == was.on).filter_map(|s| s.set.as_ref());
+                let made: Vec<_> = sets.flatten().collect();
+                for (field, value) in fields {
+                    // What something else has changed since is none of this change's.
+                    let own = |r: &Resource| made.iter().any(|(f, new)| f == field && r.fields[*f as usize] == *new);
+                    if world.get(was.on).is_some_and(own) {
+                        world.set(law, was.on, *field, value.clone(), None);
+                    }
+                }
+            }
+        }
+    }
+    world.timers.push(fired.timer.clone());
 }

@@ -26,7 +26,7 @@ use super::{
     world::World,
 };
 use crate::spec::{
-    expr::{ANYTHING, Expr, INPUT, REGION},
+    expr::{ANYTHING, Expr, INPUT, Part, REGION},
     law::Law,
 };
 
@@ -111,8 +111,12 @@ impl Scope {
 
     /// How many of the conditions that an expression joins by `&&` hold.
     pub fn holding_parts(&self, expr: &Expr) -> usize {
-        let view = self.view();
-        expr.conjuncts().into_iter().filter(|part| view.eval_node(part) == Ok(Value::Bool(true))).count()
+        expr.parts().iter().filter(|part| self.part(part) == Ok(true)).count()
+    }
+
+    /// Evaluates one of the conditions that an expression joins by `&&`.
+    pub fn part(&self, part: &Part) -> Result<bool, EvalFailure> {
+        self.view().part(part)
     }
 
     /// Evaluates a condition; what it cannot read because it is not there counts as false.
@@ -137,6 +141,24 @@ impl Scope {
     }
 }
 
+/// Several conditions joined as CEL's `&&` joins them: one that does not hold settles it, whatever goes wrong with the
+/// others. What cannot be read because it is not there does not hold.
+pub fn all(parts: impl Iterator<Item = Result<bool, EvalFailure>>) -> Result<bool, EvalFailure> {
+    let mut failure = None;
+    for part in parts {
+        match part {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(why) => failure = Some(why),
+        }
+    }
+    match failure {
+        None => Ok(true),
+        Some(EvalFailure::Absent) => Ok(false),
+        Some(why) => Err(why),
+    }
+}
+
 /// A scope as one expression sees it.
 pub struct View<'s> {
     scope: &'s Scope,
@@ -153,15 +175,16 @@ impl View<'_> {
 
     /// Evaluates a condition; what it cannot read because it is not there counts as false.
     pub fn holds(&self, expr: &Expr) -> Result<bool, EvalFailure> {
-        // Most conditions do not hold because of what the request leaves out, and that needs no evaluation.
-        if expr.presence().iter().any(|(name, given)| self.scope.input.get(name).is_some() != *given) {
-            return Ok(false);
-        }
-        match self.eval(expr) {
-            Ok(Value::Bool(b)) => Ok(b),
-            Ok(other) => Err(EvalFailure::Broken(format!("{other} is not a condition"))),
-            Err(EvalFailure::Absent) => Ok(false),
-            Err(other) => Err(other),
+        all(expr.parts().iter().map(|part| self.part(part)))
+    }
+
+    fn part(&self, part: &Part) -> Result<bool, EvalFailure> {
+        match part {
+            Part::Given(name, given) => Ok(self.scope.input.get(name).is_some() == *given),
+            Part::Holds(node) => match self.eval_node(node)? {
+                Value::Bool(holds) => Ok(holds),
+                other => Err(EvalFailure::Broken(format!("{other} is not a condition"))),
+            },
         }
     }
 
@@ -234,7 +257,8 @@ fn to_cel<'b, 'v>(value: &Value, law: &Arc<Law>, world: &Arc<World>) -> Result<C
         Value::Text(t) => CowVal::owned(CelString::from(t.to_string())),
         Value::Ref(h) => CowVal::owned(ResourceVal { law: law.clone(), world: world.clone(), handle: *h }),
         Value::List(l) => {
-            let items = l.iter().map(|v| to_cel(v, law, world).map(CowVal::into_owned)).collect::<Result<Vec<_>, _>>()?;
+            let items =
+                l.iter().map(|v| to_cel(v, law, world).map(CowVal::into_owned)).collect::<Result<Vec<_>, _>>()?;
             CowVal::owned(CelList::from(items))
         }
     })

@@ -9,7 +9,7 @@ use super::{
     assess::{Assessment, assess},
     effect,
     show::render,
-    time::{Interval, Moment},
+    time::{Interval, Moment, Tolerance},
     token::First,
     value::Value,
     world::World,
@@ -88,7 +88,7 @@ impl Forward {
 
     fn accept(&mut self, assessment: Assessment, now: Moment) -> Answer {
         let before = self.world.clone();
-        match effect::apply(&self.law, &assessment, Interval { from: now, to: now }, 0) {
+        match effect::apply(&self.law, &assessment, Interval { from: now, to: now }, Tolerance::default()) {
             Ok(mut outcome) => {
                 self.make_up(&before, Arc::make_mut(&mut outcome.scope.world));
                 self.world = outcome.scope.world.clone();

@@ -269,6 +269,7 @@ fn expires(used: &Use, now: Moment) -> bool {
 
 impl PartialEq for Tokens {
     fn eq(&self, other: &Tokens) -> bool {
-        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
+        self.0.ptr_eq(&other.0)
+            || self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
     }
 }

@@ -10,10 +10,13 @@ use super::{
     token::Tokens,
     value::{Handle, Value},
 };
-use crate::spec::{
-    expr::Expr,
-    file::FieldKind,
-    law::{FieldIx, KindIx, Law, OperationIx, Path, RuleIx},
+use crate::{
+    spec::{
+        expr::Expr,
+        file::FieldKind,
+        law::{FieldIx, KindIx, Law, OperationIx, Path, RuleIx},
+    },
+    wire::Request,
 };
 
 /// Why a field has its value, and whether a look has confirmed it since.
@@ -70,8 +73,15 @@ pub struct Timer {
     pub steps: Arc<[TimerStep]>,
 }
 
+impl Timer {
+    /// True if both make the same changes. Worlds that split before a request was judged have timers of their own.
+    fn makes_the_same_as(&self, other: &Timer) -> bool {
+        Arc::ptr_eq(&self.steps, &other.steps) || (self.rule == other.rule && self.steps == other.steps)
+    }
+}
+
 /// A part of a [`Timer`].
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct TimerStep {
     /// The operation and the place of the effect in it, with its condition.
     pub unless: Option<(OperationIx, usize)>,
@@ -80,6 +90,36 @@ pub struct TimerStep {
     /// Fields to set; none to delete it.
     pub set: Option<Vec<(FieldIx, Value)>>,
 }
+
+/// A change that has happened, and what it changed.
+#[derive(Clone, Debug)]
+pub struct Fired {
+    /// The change.
+    pub timer: Timer,
+    /// The parts that happened, as the resources were before, in their order.
+    pub before: Vec<Was>,
+}
+
+/// A resource before a change.
+#[derive(Clone, Debug)]
+pub struct Was {
+    /// The resource.
+    pub on: Handle,
+    /// The fields that were set; none if it was deleted.
+    pub fields: Option<Vec<(FieldIx, Value)>>,
+}
+
+/// A request that was never answered: it may have been done at any moment since, or may yet be.
+#[derive(Debug)]
+pub struct Lost {
+    /// The request.
+    pub request: Request,
+    /// When it was sent.
+    pub from: Moment,
+}
+
+/// Changes that have happened are remembered, this many.
+const MOST_FIRED: usize = 32;
 
 type Texts = GenericHashMap<Arc<str>, Arc<[(Handle, FieldIx)]>, FxBuildHasher, DefaultSharedPtr>;
 
@@ -92,6 +132,10 @@ pub struct World {
     texts: Texts,
     /// Changes still to come, in the order in which they were decided.
     pub timers: Vec<Timer>,
+    /// The latest changes that have happened, in that order; kept by those who judge.
+    fired: Vector<Arc<Fired>>,
+    /// Requests that were never answered, and have not been done so far.
+    pub lost: Vec<Arc<Lost>>,
     /// What is remembered of requests with a token.
     pub tokens: Tokens,
     counts: Arc<[u32]>,
@@ -229,6 +273,27 @@ impl World {
         }
     }
 
+    /// Undoes a deletion.
+    pub fn revive(&mut self, handle: Handle) {
+        if let Some(place) = self.dead.iter().position(|h| *h == handle) {
+            self.dead.remove(place);
+            self.update(handle, |r| r.live = true);
+        }
+    }
+
+    /// Remembers a change that has happened.
+    pub fn note_fired(&mut self, fired: Fired) {
+        self.fired.push_back(Arc::new(fired));
+        if self.fired.len() > MOST_FIRED {
+            self.fired.pop_front();
+        }
+    }
+
+    /// The latest changes that have happened, the latest first.
+    pub fn fired(&self) -> impl Iterator<Item = &Arc<Fired>> {
+        self.fired.iter().rev()
+    }
+
     /// Forgets the longest gone resources, so that no more than `keep` are remembered.
     pub fn forget_gone(&mut self, law: &Law, keep: usize) {
         while self.dead.len() > keep {
@@ -350,17 +415,25 @@ impl World {
 
     /// True if nothing in the two differs that any later answer could show.
     pub fn same_as(&self, other: &World) -> bool {
-        self.resources.len() == other.resources.len()
-            && self.timers.len() == other.timers.len()
-            && self.tokens == other.tokens
+        // What tells two worlds of one scenario apart soonest comes first.
+        self.timers.len() == other.timers.len()
+            && self.resources.len() == other.resources.len()
+            && self.lost.len() == other.lost.len()
+            && self.lost.iter().zip(&other.lost).all(|(a, b)| Arc::ptr_eq(a, b))
             && self
                 .timers
                 .iter()
                 .zip(&other.timers)
-                .all(|(a, b)| a.earliest == b.earliest && a.latest == b.latest && Arc::ptr_eq(&a.steps, &b.steps))
+                .all(|(a, b)| a.earliest == b.earliest && a.latest == b.latest && a.makes_the_same_as(b))
             && self.resources.iter().zip(&other.resources).all(|((h, a), (i, b))| {
                 h == i && (Arc::ptr_eq(a, b) || (a.kind == b.kind && a.live == b.live && a.fields == b.fields))
             })
+            && self.tokens == other.tokens
+    }
+
+    /// How many resources of a kind have ever been created.
+    pub fn created(&self, kind: KindIx) -> u32 {
+        self.counts.get(kind.0 as usize).copied().unwrap_or(0)
     }
 
     /// How many resources are known, live or gone.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     MOST_WORLDS, Oracle, RuleSet,
-    advance::{advance, merge},
+    advance::{Unclear, advance, fold, merge},
     compare::{Compare, Mismatch},
 };
 use crate::{
@@ -70,7 +70,7 @@ impl Judgement {
 const MOST_SUSPICIONS: usize = 16;
 
 /// What became of one world.
-enum Fate {
+pub(super) enum Fate {
     /// It explains the answer, and has become these.
     Lives(Vec<Arc<World>>, Found),
     /// It does not; the number says how far it could follow.
@@ -83,7 +83,7 @@ enum Fate {
 
 /// What one world found on the way.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     passes: Vec<RuleIx>,
     faults: Vec<Violation>,
     open: bool,
@@ -96,7 +96,11 @@ impl Oracle {
         if let Some(why) = self.says_nothing(answer) {
             return Judgement::indeterminate(why);
         }
-        let Some(worlds) = self.possible(interval) else { return Judgement::indeterminate(too_many()) };
+        let worlds = match self.possible(interval) {
+            Ok(worlds) => worlds,
+            Err(unclear) => return Judgement::indeterminate(why(unclear)),
+        };
+        self.most_worlds = self.most_worlds.max(worlds.len());
         let mut living: Vec<Arc<World>> = Vec::new();
         let mut first: Option<Found> = None;
         let mut death: Option<(Violation, usize)> = None;
@@ -137,7 +141,6 @@ impl Oracle {
         self.suspicions = suspicions;
         self.suspicions.extend(suspects);
         self.suspicions.truncate(MOST_SUSPICIONS);
-        self.most_worlds = self.most_worlds.max(living.len());
         let mut judgement = self.form(request.operation, answer);
         match (first, death) {
             (Some(mut found), _) => {
@@ -156,9 +159,17 @@ impl Oracle {
                 judgement.passes.extend(found.passes);
                 judgement.faults.extend(found.faults);
                 judgement.open = found.open;
+                fold(&self.law, &mut living, interval.to);
                 self.worlds = living;
             }
-            (None, Some((violation, _))) => judgement.verdict = Verdict::Violation(violation),
+            (None, Some((violation, _))) => {
+                let violation = self.untimely(&worlds, request, &read, interval, answer).unwrap_or(violation);
+                if self.settings.muted.contains(violation.rule) {
+                    let id = &self.law[violation.rule].id;
+                    return Judgement::indeterminate(format!("{id} is known to be broken, and may be the reason"));
+                }
+                judgement.verdict = Verdict::Violation(violation);
+            }
             (None, None) => return Judgement::indeterminate("no world was left to ask"),
         }
         judgement
@@ -174,7 +185,7 @@ impl Oracle {
     ) -> Vec<(Arc<World>, Violation)> {
         let mut standing: Vec<(Arc<World>, Violation)> = Vec::new();
         for (world, violation) in &self.suspicions {
-            for possible in advance(&self.law, world, interval).unwrap_or_default() {
+            for possible in advance(&self.law, &self.settings, world, interval).unwrap_or_default() {
                 let assessment = assess_as_read(&self.law, &possible, request, read);
                 if let Fate::Lives(after, _) = self.fate(assessment, interval, answer) {
                     standing.extend(after.into_iter().map(|w| (w, violation.clone())));
@@ -189,19 +200,26 @@ impl Oracle {
 
     /// Lets time pass without a request: what must have happened by this moment has happened.
     pub fn pass_time(&mut self, now: Moment) {
-        if let Some(worlds) = self.possible(Interval { from: now, to: now }) {
+        if let Ok(mut worlds) = self.possible(Interval { from: now, to: now }) {
             self.most_worlds = self.most_worlds.max(worlds.len());
+            fold(&self.law, &mut worlds, now);
             self.worlds = worlds;
         }
     }
 
-    /// Every world that is possible in an interval; none if there are too many to keep.
-    fn possible(&self, interval: Interval) -> Option<Vec<Arc<World>>> {
+    /// Every world that is possible in an interval.
+    fn possible(&self, interval: Interval) -> Result<Vec<Arc<World>>, Unclear> {
+        if let [only] = self.worlds.as_slice() {
+            return advance(&self.law, &self.settings, only, interval);
+        }
         let mut worlds: Vec<Arc<World>> = Vec::with_capacity(self.worlds.len());
         for world in &self.worlds {
-            merge(&mut worlds, advance(&self.law, world, interval)?);
+            merge(&mut worlds, advance(&self.law, &self.settings, world, interval)?);
+            if worlds.len() > MOST_WORLDS {
+                return Err(Unclear::TooMany);
+            }
         }
-        (worlds.len() <= MOST_WORLDS).then_some(worlds)
+        Ok(worlds)
     }
 
     /// Why an answer says nothing about the law, if so.
@@ -276,7 +294,7 @@ impl Oracle {
         judgement
     }
 
-    fn fate(&self, mut assessment: Assessment, interval: Interval, answer: &Answer) -> Fate {
+    pub(super) fn fate(&self, mut assessment: Assessment, interval: Interval, answer: &Answer) -> Fate {
         let law = &self.law;
         let muted = &self.settings.muted;
         if let Some(why) = assessment.broken.first() {
@@ -332,7 +350,10 @@ impl Oracle {
                 came: describe(answer),
             });
             return match effect::apply(law, assessment, interval, self.settings.tolerance) {
-                Ok(outcome) => Fate::Suspects(violation, outcome.scope.world),
+                Ok(mut outcome) => {
+                    self.settings.open_muted(Arc::make_mut(&mut outcome.scope.world), interval.from);
+                    Fate::Suspects(violation, outcome.scope.world)
+                }
                 Err(_) => Fate::Dies(violation, 0),
             };
         }
@@ -374,11 +395,12 @@ impl Oracle {
     fn accepted_anew(&self, assessment: &Assessment, interval: Interval, tree: &Tree) -> Fate {
         let law = &self.law;
         let muted = &self.settings.muted;
-        let outcome = match effect::apply(law, assessment, interval, self.settings.tolerance) {
+        let mut outcome = match effect::apply(law, assessment, interval, self.settings.tolerance) {
             Ok(outcome) => outcome,
             Err(EvalFailure::Broken(why)) => return Fate::Unclear(format!("the law cannot be applied: {why}")),
             Err(_) => return Fate::Unclear("an effect depends on something that nobody has seen".into()),
         };
+        self.settings.open_muted(Arc::make_mut(&mut outcome.scope.world), interval.from);
         // What may happen at once may have happened before the answer was written.
         let mut candidates = vec![outcome.scope.world.clone()];
         for _ in 0..outcome.at_once {
@@ -386,7 +408,7 @@ impl Oracle {
             for candidate in &candidates {
                 let mut fired = candidate.clone();
                 if let Some(timer) = Arc::make_mut(&mut fired).timers.pop() {
-                    effect::fire(law, &mut fired, &timer);
+                    effect::fire_noted(law, &mut fired, timer);
                     more.push(fired);
                 }
                 let mut waiting = candidate.clone();
@@ -395,7 +417,7 @@ impl Oracle {
             }
             candidates = more;
             if candidates.len() > MOST_WORLDS {
-                return Fate::Unclear(too_many());
+                return Fate::Unclear(why(Unclear::TooMany));
             }
         }
         let mut living: Vec<Arc<World>> = Vec::new();
@@ -562,7 +584,7 @@ impl Oracle {
             let resource = assessment.scope.world.get(*handle)?;
             let kind = &law[resource.kind];
             let id = resource.fields.get(kind.id? as usize)?.to_wire()?;
-            let rule = resource.life.open().filter(|_| holds_text(tree, &id))?;
+            let rule = resource.life.open().filter(|_| tree.holds(&id))?;
             let allowed = format!("{}#{} is gone: {}", kind.name, resource.ordinal, self.allowed_refusals(assessment));
             Some(Violation { rule, allowed, came: format!("{}, and shows {id}", describe(answer)) })
         })
@@ -652,15 +674,6 @@ fn is_undetermined(prospects: &[Prospect]) -> bool {
     prospects.len() > 1 && early().any(|p| p.may_accept) && early().any(|p| p.may_refuse)
 }
 
-/// True if some value in an answer is this text.
-fn holds_text(tree: &Tree, text: &str) -> bool {
-    match tree {
-        Tree::Text(own) => **own == *text,
-        Tree::List(items) => items.iter().any(|item| holds_text(item, text)),
-        Tree::Struct(members) => members.iter().any(|(_, member)| holds_text(member, text)),
-    }
-}
-
 /// What became of a world in which an acceptance may mean two things.
 fn either(one: Fate, other: Fate) -> Fate {
     match (one, other) {
@@ -691,8 +704,11 @@ fn neighbourhood(world: &World, mut handles: Vec<Handle>) -> Vec<Handle> {
     handles
 }
 
-fn too_many() -> String {
-    format!("more than {MOST_WORLDS} states are possible at once")
+fn why(unclear: Unclear) -> String {
+    match unclear {
+        Unclear::TooMany => format!("more than {MOST_WORLDS} states are possible at once"),
+        Unclear::Unseen => "what a request without an answer has done depends on something that nobody has seen".into(),
+    }
 }
 
 /// The most binding of some rules, the first of equals.

@@ -1,15 +1,24 @@
 //! One scenario played against a target.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use super::{Context, Endpoint, cleanup};
+use super::{
+    Context, Endpoint,
+    again::{Freshness, Tries, is_throttled, retry_after},
+    cleanup,
+    turns::Turn,
+};
 use crate::{
     model::{
         time::{Interval, Moment},
         value::Handle,
     },
     oracle::{
-        MOST_WORLDS, Oracle, RuleSet, Settings,
+        Oracle, RuleSet, Settings,
         judge::{Verdict, Violation},
     },
     report::{
@@ -22,17 +31,14 @@ use crate::{
         strategy::{Strategies, Walk},
     },
     spec::law::{Change, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
-    target,
+    target::{self, NoAnswer, clock::Clock},
     wire::{self, Answer, Body, Request, Tree},
 };
 
-/// So many possible worlds make a random sequence wait until they are fewer.
-const MANY_WORLDS: usize = MOST_WORLDS / 16;
-
-/// How often a throttled request is sent again.
-const TRIES: u32 = 6;
-/// The first pause before that; each further one is twice as long.
-const PAUSE: Duration = Duration::from_millis(50);
+/// So many changes under way make a random sequence wait until they are fewer: each may double the worlds.
+const MANY_CHANGES: usize = 6;
+/// A look before something may happen is sent no sooner than this before it, however slow the target is.
+const SLOWEST: Duration = Duration::from_secs(60);
 
 /// What a session plays.
 #[derive(Clone)]
@@ -88,6 +94,8 @@ pub struct Played {
     pub most_worlds: usize,
     /// What could not be deleted.
     pub leftovers: Vec<Leftover>,
+    /// Requests that were never answered, by the operation and the reason.
+    pub unanswered: BTreeMap<String, u64>,
 }
 
 /// Something that a target has created.
@@ -99,8 +107,16 @@ pub struct Created {
     pub id: Arc<str>,
 }
 
+/// A request that was not answered.
+pub(super) struct Lost {
+    /// When it was sent.
+    pub(super) from: Moment,
+    /// Why there is no answer.
+    pub(super) why: NoAnswer,
+}
+
 /// Why a scenario goes no further.
-enum End {
+pub(super) enum End {
     /// A violation was recorded.
     Violation,
     /// Nothing more can be learnt.
@@ -127,6 +143,18 @@ pub struct Session<'a> {
     /// True once the scenario itself is over.
     pub(super) cleaning: bool,
     pub(super) played: Played,
+    /// Requests that were never answered, with the reason.
+    pub(super) lost: Vec<(Request, String)>,
+    /// The target's clock.
+    pub(super) clock: Clock,
+    /// The longest that an answer took so far, on that clock.
+    pub(super) slowest: Duration,
+    /// For how long the latest answer asks to be left alone.
+    pub(super) told_to_wait: Option<Duration>,
+    /// Whether answers may still show what was before the latest change.
+    pub(super) freshness: Freshness,
+    /// The right to send requests, if it has to be shared.
+    pub(super) turn: Option<Turn<'a>>,
 }
 
 impl<'a> Session<'a> {
@@ -155,6 +183,12 @@ impl<'a> Session<'a> {
             created: Vec::new(),
             accepted: Vec::new(),
             cleaning: false,
+            lost: Vec::new(),
+            clock: endpoint.clock.afresh(),
+            slowest: Duration::ZERO,
+            told_to_wait: None,
+            freshness: Freshness::new(context.options.consistency),
+            turn: None,
             played: Played { name: scenario.name(&context.law), goal, ..Played::default() },
         }
     }
@@ -194,8 +228,8 @@ impl<'a> Session<'a> {
 
     async fn wander(&mut self, walk: &mut Walk<'_>, length: usize) -> Result<(), End> {
         for _ in 0..length {
-            // Each change that may or may not have happened doubles the worlds; with too many the oracle cannot tell.
-            let crowded = self.oracle.worlds().len() > MANY_WORLDS;
+            // With too many worlds the oracle cannot tell.
+            let crowded = self.oracle.worlds().iter().any(|w| w.timers.len() >= MANY_CHANGES);
             if !self.is_settled() && (crowded || walk.below(4) == 0) {
                 self.settle().await?;
                 continue;
@@ -219,7 +253,8 @@ impl<'a> Session<'a> {
     fn draw(&self, walk: &mut Walk<'_>) -> Option<Call> {
         let law = &self.context.law;
         for _ in 0..8 {
-            let Some(call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
+            let Some(mut call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
+            self.context.shorten(&mut call);
             let Some(request) = call.resolve(law, self.oracle.worlds(), &self.tokens) else { continue };
             let rules = self.oracle.foresee(&request);
             let harmful = rules.iter().any(|r| self.muted.contains(r) && !law[r].demand.is_about_answers());
@@ -240,97 +275,59 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Lets time pass until everything under way has happened, and is seen to have happened.
-    async fn settle(&mut self) -> Result<(), End> {
-        self.played.steps.push(Step::Settle);
-        let looks = self.atlas.looks_at_changing(&self.context.law, self.oracle.worlds());
-        let mut waited = Duration::ZERO;
-        let mut pause = Duration::from_millis(20);
-        loop {
-            let over = self.is_settled();
-            // By its usual moment a change is expected to be over; only by its latest must it be.
-            let now = self.endpoint.clock.now();
-            let timers = self.oracle.worlds().iter().flat_map(|w| &w.timers);
-            if let Some(usually) = timers.map(|t| t.usually).max().filter(|moment| *moment > now) {
-                self.wait_until(usually).await?;
-            }
-            for look in &looks {
-                if look.resolve(&self.context.law, self.oracle.worlds(), &self.tokens).is_some() {
-                    self.call_again(look).await?;
-                }
-            }
-            self.oracle.pass_time(self.endpoint.clock.now());
-            if over {
-                return Ok(());
-            }
-            // That all is over may have been seen at one resource before another had its turn: each is looked at once
-            // more, or the answer to a later request would be blamed for what has not happened there.
-            if self.is_settled() {
-                continue;
-            }
-            if waited >= self.context.options.patience {
-                return Err(End::Indeterminate(format!("a change was still under way after {waited:?}")));
-            }
-            let latest = self.oracle.worlds().iter().flat_map(|w| &w.timers).filter_map(|t| t.latest).max();
-            match latest.filter(|_| self.endpoint.clock.advance(Duration::ZERO)) {
-                Some(latest) => self.wait_until(latest).await?,
-                None => tokio::time::sleep(pause).await,
-            }
-            waited += pause;
-            pause = (pause * 2).min(Duration::from_secs(1));
-        }
-    }
-
-    /// True if nothing is under way.
-    fn is_settled(&self) -> bool {
-        !self.oracle.worlds().iter().any(|w| !w.timers.is_empty())
-    }
-
-    /// Waits on the target's clock.
-    async fn wait_until(&mut self, moment: Moment) -> Result<(), End> {
-        let left = moment.since(self.endpoint.clock.now()) + Duration::from_millis(1);
-        if self.endpoint.clock.advance(left) {
-            return Ok(());
-        }
-        if left > self.context.options.patience {
-            let patience = self.context.options.patience;
-            return Err(End::Indeterminate(format!(
-                "waiting {left:?} for a change is longer than the patience of {patience:?}"
-            )));
-        }
-        tokio::time::sleep(left).await;
-        Ok(())
-    }
-
     async fn call(&mut self, call: &Call) -> Result<(), End> {
         self.played.steps.push(Step::Call(call.clone()));
         self.call_again(call).await
     }
 
     /// Sends a request and judges the answer, without counting it as a step of its own.
-    async fn call_again(&mut self, call: &Call) -> Result<(), End> {
+    pub(super) async fn call_again(&mut self, call: &Call) -> Result<(), End> {
         if self.context.is_over() {
             return Err(End::Over);
         }
-        let Some(request) = call.resolve(&self.context.law, self.oracle.worlds(), &self.tokens) else {
+        let law = self.context.law.clone();
+        let Some(request) = call.resolve(&law, self.oracle.worlds(), &self.tokens) else {
             return Err(End::Indeterminate(format!(
                 "{}: the target has not shown a value that this request needs",
-                call.display(&self.context.law)
+                call.display(&law)
             )));
         };
-        let mut pause = PAUSE;
-        for again in 1..=TRIES {
-            let (interval, answer) = self.exchange(&request, call).await.map_err(End::Indeterminate)?;
+        let mut tries = Tries::default();
+        loop {
+            let sent = (Instant::now(), self.clock.before());
+            let (interval, answer) = match self.exchange(&request, call).await {
+                Ok(answered) => answered,
+                Err(lost) => match self.go_on_without(&request, lost, &mut tries) {
+                    Ok(Some(pause)) => {
+                        self.rest(pause).await;
+                        continue;
+                    }
+                    Ok(None) => return Ok(()),
+                    Err(why) => return Err(End::Indeterminate(why)),
+                },
+            };
             self.note_created(&request, &answer);
+            let before = self.oracle.clone();
             let judgement = self.oracle.judge(&request, interval, &answer);
             if let Verdict::Indeterminate(why) = &judgement.verdict {
-                if self.is_throttled(&answer) && again < TRIES {
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
+                if is_throttled(&law, &answer)
+                    && let Some(pause) = tries.again(self.told_to_wait, self.context.options.patience)
+                {
+                    self.oracle = before;
+                    self.pause(pause).await?;
                     continue;
                 }
-                return Err(End::Indeterminate(format!("{}: {why}", self.context.law[request.operation].name)));
+                return Err(End::Indeterminate(format!("{}: {why}", law[request.operation].name)));
             }
+            if matches!(judgement.verdict, Verdict::Violation(_))
+                && self.freshness.may_lag(&law, &request, &answer, sent)
+            {
+                self.oracle = before;
+                let pause = tries.once_more();
+                self.pause(pause).await?;
+                continue;
+            }
+            self.freshness.note(&law, &request, &answer, interval, before.worlds(), self.oracle.worlds());
             self.played.judged += 1;
             // What a wrong answer happens to have right is no evidence.
             if matches!(judgement.verdict, Verdict::Explained) {
@@ -344,30 +341,34 @@ impl<'a> Session<'a> {
             }
             return Ok(());
         }
-        Ok(())
     }
 
-    fn is_throttled(&self, answer: &Answer) -> bool {
-        match &answer.body {
-            Body::Error { code, .. } => {
-                let codes = &self.context.law.codes;
-                answer.status == 429 || codes.throttled.iter().chain(&codes.busy).any(|c| **c == **code)
-            }
-            Body::Unreadable { .. } => matches!(answer.status, 429 | 503),
-            Body::Success(_) => false,
+    /// What to do about an answer that never came: to send the request again after a pause, which harms nothing where it
+    /// only reads or has not arrived; or to go on, reckoning with both, that it was done and that it was not.
+    fn go_on_without(&mut self, request: &Request, lost: Lost, tries: &mut Tries) -> Result<Option<Duration>, String> {
+        let law = &self.context.law;
+        let name = &law[request.operation].name;
+        if lost.why.never_arrived() || law[request.operation].reads {
+            let pause = if law[request.operation].reads { tries.few() } else { None };
+            return pause.map(Some).ok_or_else(|| format!("{name}: {}", lost.why));
         }
+        self.oracle.unanswered(request, lost.from);
+        self.lost.push((request.clone(), lost.why.to_string()));
+        *self.played.unanswered.entry(format!("{name}: {}", lost.why)).or_default() += 1;
+        Ok(None)
     }
 
-    /// Sends a request; the time that it took, and the answer. An error is the reason why there is none.
-    pub(super) async fn exchange(&mut self, request: &Request, call: &Call) -> Result<(Interval, Answer), String> {
+    /// Sends a request; the time that it took, and the answer.
+    pub(super) async fn exchange(&mut self, request: &Request, call: &Call) -> Result<(Interval, Answer), Lost> {
         let law = &self.context.law;
         if !self.cleaning {
             self.context.count_request();
         }
         self.context.count_sent();
-        let from = self.endpoint.clock.now();
+        let from = self.clock.before();
         let exchange = self.context.flight.during(self.endpoint.target.send(law, request)).await;
-        let interval = Interval { from, to: self.endpoint.clock.now() };
+        let interval = Interval { from, to: self.clock.after() };
+        self.slowest = self.slowest.max(interval.to.since(from)).min(SLOWEST);
         let record = record(&exchange, interval);
         if let Some(trace) = &self.context.trace {
             let place = Place { step: self.played.steps.len(), cleanup: self.cleaning, tokens: &self.tokens };
@@ -378,11 +379,30 @@ impl<'a> Session<'a> {
         }
         match exchange.outcome {
             Ok(response) => {
+                self.told_to_wait = retry_after(&response.headers);
                 let mut answer = wire::decode_answer(law, request.operation, &response);
                 self.context.note_request_id(&mut answer);
                 Ok((interval, answer))
             }
-            Err(why) => Err(why.to_string()),
+            Err(why) => Err(Lost { from, why }),
+        }
+    }
+
+    /// Sends a request, and sends it again while the target asks for patience.
+    pub(super) async fn exchange_patiently(
+        &mut self,
+        request: &Request,
+        call: &Call,
+    ) -> Result<(Interval, Answer), Lost> {
+        let mut tries = Tries::default();
+        loop {
+            let (interval, answer) = self.exchange(request, call).await?;
+            let throttled = is_throttled(&self.context.law, &answer);
+            let pause = if throttled { tries.again(self.told_to_wait, self.context.options.patience) } else { None };
+            match pause {
+                Some(pause) => self.rest(pause).await,
+                None => return Ok((interval, answer)),
+            }
         }
     }
 

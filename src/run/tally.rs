@@ -123,6 +123,9 @@ impl Tally {
             }
             *self.indeterminate.entry(why).or_default() += 1;
         }
+        for (why, times) in played.unanswered {
+            *self.indeterminate.entry(why).or_default() += times;
+        }
         self.leftovers.extend(played.leftovers);
     }
 }

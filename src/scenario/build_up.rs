@@ -3,7 +3,7 @@
 
 use super::{
     draft,
-    plan::{Found, MOST_LIVE, Search, Unsaid, is_due, look_around, note_found, steps_from, still_wanted},
+    plan::{Found, MOST_LIVE, Search, Tried, Unsaid, is_due, steps_from, still_wanted},
     simulation::Simulation,
     step::Step,
 };
@@ -98,11 +98,9 @@ pub(super) fn build_up(search: &Search<'_>, found: &mut Found) {
                     }
                 }
             }
-            for step in steps_from(search, &tried, &simulation, found) {
-                let mut trial = simulation.clone();
-                let Some((passes, open)) = trial.try_step(search.atlas, &step) else { continue };
-                note_found(search, found, &passes, (&way, unsaid), std::slice::from_ref(&step));
-                look_around(search, found, trial, (&way, unsaid || open), step);
+            let steps = steps_from(search, &tried, &simulation, found);
+            for tried in Tried::all(search, &simulation, steps, |_| true) {
+                tried.note(search, found, (&way, unsaid));
             }
         }
         tracing::debug!(walk, left = left.len(), "walked");

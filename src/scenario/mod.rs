@@ -12,6 +12,7 @@
 //!   nearer to a rule, [`novelty`] which one is new, `build_up` walks at random, and [`strip`] drops what a scenario does
 //!   not need.
 //! - [`reach`]: what can be reached at all without some operations, worked out from the law.
+//! - [`windows`]: asking for less time where it has to be waited for.
 //! - [`file`](mod@file): the form in which a scenario is written to disk.
 //!
 //! Imports `oracle`, `model`, `wire` and `spec`.
@@ -28,3 +29,4 @@ pub mod simulation;
 pub mod step;
 pub mod strategy;
 pub mod strip;
+pub mod windows;

@@ -47,7 +47,7 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
     let tables: Vec<Table<'_>> = tables(&mut names, &files.operations);
     let declared: Vec<_> = tables.iter().map(|table| operation::declare(&mut names, *table)).collect();
     kinds::complete(&mut names, resources_text, resources, &files.operations, &declared);
-    let operations: Vec<_> = tables
+    let mut operations: Vec<_> = tables
         .iter()
         .zip(declared)
         .map(|(table, (operation, heads))| operation::complete(&mut names, *table, operation, &heads))
@@ -70,6 +70,7 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
     for reference in operations.iter().flat_map(|o| &o.params).flat_map(|p| &p.names) {
         kinds[reference.kind.0 as usize].fields[reference.by as usize].names = true;
     }
+    operations.iter_mut().for_each(Operation::share_conditions);
     let (rules, becomes) = book.finish();
     let mut law = Law {
         cloud: cloud.cloud.as_str().into(),

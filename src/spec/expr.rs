@@ -53,7 +53,7 @@ pub struct Expr {
     program: Program,
     /// The program as it is evaluated.
     lowered: IdedExpr,
-    presence: Vec<(Arc<str>, bool)>,
+    parts: Vec<Part>,
     variables: Vec<Arc<str>>,
     kinds: Vec<KindIx>,
 }
@@ -93,15 +93,9 @@ impl Expr {
         &self.lowered
     }
 
-    /// The conditions that it joins by `&&`, as they are evaluated; itself if it is no such conjunction.
-    pub fn conjuncts(&self) -> Vec<&IdedExpr> {
-        conjuncts(&self.lowered)
-    }
-
-    /// Parameters that must be given (true) or left out (false) or else the condition does not hold, whatever the rest
-    /// of it says.
-    pub fn presence(&self) -> &[(Arc<str>, bool)] {
-        &self.presence
+    /// The conditions that it joins by `&&`; itself if it is no such conjunction.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// The variables that it reads, sorted; those of its own comprehensions are not among them.
@@ -118,6 +112,15 @@ impl Expr {
     pub fn reads(&self, variable: &str) -> bool {
         self.variables.iter().any(|v| &**v == variable)
     }
+}
+
+/// One of the conditions that an expression joins by `&&`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// This parameter is given (true) or left out (false). Most conditions are settled by that, and it needs no evaluator.
+    Given(Arc<str>, bool),
+    /// This holds.
+    Holds(IdedExpr),
 }
 
 /// What an expression yields.
@@ -318,8 +321,9 @@ fn compile(source: &str, scope: &Scope<'_>) -> Result<(Expr, Found), ExprError> 
     kinds.sort();
     kinds.dedup();
     let lowered = lower(program.expression());
-    let presence = conjuncts(program.expression()).into_iter().filter_map(presence).collect();
-    Ok((Expr { source: source.into(), program, lowered, presence, variables, kinds }, found))
+    let part = |node| presence(node).map_or_else(|| Part::Holds(lower(node)), |(name, given)| Part::Given(name, given));
+    let parts = conjuncts(program.expression()).into_iter().map(part).collect();
+    Ok((Expr { source: source.into(), program, lowered, parts, variables, kinds }, found))
 }
 
 /// The conditions that an expression joins by `&&`; itself if it is no such conjunction.
@@ -353,18 +357,16 @@ fn is_input(node: &IdedExpr) -> bool {
 /// The same expression in a form that takes the evaluator less time. It takes `a.b.c` for the qualified name that it may
 /// be, and looks for variables called `a.b.c` and `a.b` before `a`; no name of a spec has a dot, so that `a["b"]["c"]`
 /// means the same. `has(input.b)` is `"b" in input`. And `!a`, for which an error is made up whether it is needed or not,
-/// is `a ? false : true`.
+/// is `a ? false : true`. The nodes lose their numbers, so that what means the same is equal.
 fn lower(node: &IdedExpr) -> IdedExpr {
-    let text = |text: &str| {
-        let literal = LiteralValue::String(text.to_owned().into());
-        IdedExpr { id: node.id, expr: Node::Literal(literal) }
-    };
-    let bool = |value: bool| IdedExpr { id: node.id, expr: Node::Literal(LiteralValue::Boolean(value.into())) };
+    let literal = |literal: LiteralValue| IdedExpr { id: 0, expr: Node::Literal(literal) };
+    let text = |text: &str| literal(LiteralValue::String(text.to_owned().into()));
+    let bool = |value: bool| literal(LiteralValue::Boolean(value.into()));
     let call = |name: &str, args| Node::Call(CallExpr { func_name: name.to_owned(), target: None, args });
     let expr = match &node.expr {
         Node::Select(select) if !select.test => call(op::INDEX, vec![lower(&select.operand), text(&select.field)]),
         Node::Select(select) if is_input(&select.operand) => {
-            call(op::IN, vec![text(&select.field), (*select.operand).clone()])
+            call(op::IN, vec![text(&select.field), lower(&select.operand)])
         }
         Node::Select(select) => {
             Node::Select(SelectExpr { operand: Box::new(lower(&select.operand)), ..select.clone() })
@@ -392,7 +394,7 @@ fn lower(node: &IdedExpr) -> IdedExpr {
         })),
         other => other.clone(),
     };
-    IdedExpr { id: node.id, expr }
+    IdedExpr { id: 0, expr }
 }
 
 /// The byte that a parser's line and column (from one) mean.

@@ -60,6 +60,7 @@ pub(super) fn declare(names: &mut Names<'_>, table: Table<'_>) -> (Operation, He
         permits: Vec::new(),
         effects: Vec::new(),
         keeps: Vec::new(),
+        conditions: Vec::new(),
         open: Vec::new(),
         // Until `complete` knows better.
         accepts: RuleIx(0),
@@ -317,7 +318,7 @@ impl<'t> Behaviour<'_, '_, 't> {
     fn guard(&mut self, text: &At<String>, scope: &Scope<'_>, wanted: &Slot) -> Option<Guard> {
         let expr = self.names.expr(self.file(), text, scope, wanted)?;
         let needs = self.needs([&expr]);
-        Some(Guard { expr, needs })
+        Some(Guard { expr, needs, parts: Vec::new() })
     }
 
     fn rule(&mut self, rule: &RuleFile) {
@@ -407,7 +408,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             self.names.error_with(problem, self.file().at(keeps.span()), "name a variable of the operation");
         }
         let needs = self.needs([&expr]);
-        resources.then_some(Guard { expr, needs })
+        resources.then_some(Guard { expr, needs, parts: Vec::new() })
     }
 
     fn open(&mut self, open: &OpenFile) {

@@ -74,6 +74,15 @@ impl Tree {
         }
     }
 
+    /// True if some scalar in it is this text.
+    pub fn holds(&self, text: &str) -> bool {
+        match self {
+            Tree::Text(own) => **own == *text,
+            Tree::List(items) => items.iter().any(|item| item.holds(text)),
+            Tree::Struct(members) => members.iter().any(|(_, member)| member.holds(text)),
+        }
+    }
+
     /// The member of this name.
     pub fn get(&self, name: &str) -> Option<&Tree> {
         match self {
