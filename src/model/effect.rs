@@ -63,7 +63,6 @@ pub fn apply(
             earliest: pending.earliest,
             latest: pending.latest,
             usually: pending.usually,
-            rule: pending.rule,
             steps: pending.steps.into(),
         };
         if pending.at_once { at_once.push(timer) } else { later.push(timer) }
@@ -82,6 +81,7 @@ pub fn claim(world: &mut World, handle: Handle, rule: RuleIx) {
 }
 
 struct Pending {
+    /// The rule whose transition it is; parts of it may be other rules'.
     rule: RuleIx,
     it: Option<Handle>,
     earliest: Moment,
@@ -192,15 +192,16 @@ impl Run<'_> {
             return Ok(());
         };
         let unless = after.unless.as_ref().map(|_| (self.operation, ix));
-        let step = TimerStep { unless, on, set };
+        let step = TimerStep { rule: effect.rule, unless, on, set };
+        let rule = self.leader(ix);
         let (earliest, latest, usually) = self.window(after)?;
         // The parts of one transition happen together; the elements of an `each` have a transition each.
         let together =
-            |p: &Pending| p.rule == effect.rule && p.it == it && p.earliest == earliest && p.latest == latest;
+            |p: &Pending| p.rule == rule && p.it == it && p.earliest == earliest && p.latest == latest;
         match self.pending.iter_mut().find(|p| together(p)) {
             Some(pending) => pending.steps.push(step),
             None => self.pending.push(Pending {
-                rule: effect.rule,
+                rule,
                 it,
                 earliest,
                 latest,
@@ -210,6 +211,15 @@ impl Run<'_> {
             }),
         }
         Ok(())
+    }
+
+    /// The rule whose transition an effect is part of: its own, or that of the effect that it happens together with.
+    fn leader(&self, mut ix: usize) -> RuleIx {
+        let effects = &self.law[self.operation].effects;
+        while ix > 0 && effects[ix].after.as_ref().is_some_and(|after| after.together) {
+            ix -= 1;
+        }
+        effects[ix].rule
     }
 
     /// The window of a later change. It began at some moment of the request's interval, so it may end that much later.
@@ -259,6 +269,6 @@ pub fn fire(law: &Arc<Law>, world: &mut World, timer: &Timer) {
                 continue;
             }
         }
-        make(world, step.on, step.set.clone(), timer.rule);
+        make(world, step.on, step.set.clone(), step.rule);
     }
 }

@@ -64,8 +64,6 @@ pub struct Timer {
     pub latest: Option<Moment>,
     /// When the reference server does it.
     pub usually: Moment,
-    /// The rule that says so.
-    pub rule: RuleIx,
     /// What it does.
     pub steps: Arc<[TimerStep]>,
 }
@@ -73,6 +71,8 @@ pub struct Timer {
 /// A part of a [`Timer`].
 #[derive(Debug)]
 pub struct TimerStep {
+    /// The rule that says so.
+    pub rule: RuleIx,
     /// The operation and the place of the effect in it, with its condition.
     pub unless: Option<(OperationIx, usize)>,
     /// The resource.

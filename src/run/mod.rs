@@ -7,12 +7,13 @@
 //! 3. [`random`]: seeded sequences.
 //! 4. [`summary`]: the report.
 //!
-//! [`session`] plays one scenario, [`cleanup`] removes what it created, [`tally`] counts, [`event`] tells whoever wants
+//! [`session`] plays one scenario, [`again`] sees whether a violation comes again, [`cleanup`] removes what it created, [`tally`] counts, [`event`] tells whoever wants
 //! to watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does not depend on how fast the
 //! target answers, so that the same seed sends the same requests.
 //!
 //! Imports every floor below: `report`'s data, `reference` for the embedded target, `scenario`, `oracle`, `target`.
 
+pub mod again;
 pub mod cleanup;
 pub mod event;
 pub mod flight;
@@ -42,7 +43,7 @@ use self::{
     event::{Event, Observer},
     flight::Flight,
     random::Sequences,
-    session::{Scenario, Session},
+    session::{Played, Scenario, Session},
     tally::Tally,
 };
 use crate::{
@@ -405,6 +406,18 @@ pub struct Workers {
 }
 
 impl Workers {
+    /// A scenario before its first step, at the endpoint of one worker. `tokens` is what its tokens begin with.
+    fn session<'a>(
+        &'a self,
+        worker: usize,
+        scenario: &'a Scenario,
+        muted: &Arc<RuleSet>,
+        tokens: String,
+    ) -> Session<'a> {
+        let settings = Settings { tolerance: TOLERANCE, muted: muted.clone() };
+        Session::new(&self.context, &self.endpoints[worker], &self.atlas, scenario, settings, tokens)
+    }
+
     /// Plays scenarios, as many at a time as there are workers, and tallies them in their order, not in the order in
     /// which they end.
     pub async fn play(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>) {
@@ -423,22 +436,20 @@ impl Workers {
                     if this.context.is_over() {
                         return played;
                     }
-                    let settings = Settings { tolerance: TOLERANCE, muted: muted.clone() };
                     let tokens = this.context.tokens(&group, number);
-                    let endpoint = &this.endpoints[worker];
-                    let session = Session::new(&this.context, endpoint, &this.atlas, scenario, settings, tokens);
-                    let result = session.play().await;
+                    let result = this.session(worker, scenario, &muted, tokens).play().await;
                     this.context.observer.event(&Event::Played { context: &this.context, result: &result });
                     played.push((number, result));
                 }
             });
         }
-        let mut results = Vec::with_capacity(scenarios.len());
+        let mut results: Vec<(usize, Played)> = Vec::with_capacity(scenarios.len());
         while let Some(played) = tasks.join_next().await {
             // A worker that panicked has lost its scenarios; the others go on.
             results.extend(played.unwrap_or_default());
         }
         results.sort_by_key(|(number, _)| *number);
+        again::confirm(self, &group, &scenarios, &mut results, &muted).await;
         let mut tally = self.context.tally();
         for (_, result) in results {
             tally.add(&self.context, result);

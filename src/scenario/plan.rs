@@ -63,7 +63,7 @@ pub struct Search<'a> {
     /// Rules that no scenario may touch, except the one that is looked for: they are known to be broken.
     pub avoid: &'a RuleSet,
     /// Goes on, by walks at random and by aiming, for what the systematic search has not reached. What that finds depends
-    /// on what else is looked for.
+    /// on what else is looked for. Around broken rules it always aims, but never walks.
     pub thorough: bool,
     /// Told now and then how many rules are still without a scenario; what was found is all there is once it says no.
     pub go_on: &'a dyn Fn(usize) -> bool,
@@ -96,6 +96,8 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     let states = explore(search, vec![nothing], None, MOST_STATES, &mut found);
     if search.thorough {
         build_up(search, &mut found);
+    }
+    if search.thorough || !search.avoid.is_empty() {
         for (operation, _) in search.law.operations() {
             let mut rules = still_wanted(search, &found);
             rules.retain(|rule| search.law[*rule].operation == Some(operation));
@@ -148,10 +150,11 @@ pub(super) fn look_around(
     }
 }
 
-/// True if something should have happened by now that has not been seen yet. What a broken rule should have done is not
-/// waited for.
+/// True if something should have happened by now that has not been seen yet. What broken rules alone say should have
+/// happened is not waited for.
 pub(super) fn is_due(search: &Search<'_>, simulation: &Simulation) -> bool {
-    let due = |timer: &Timer| timer.usually <= simulation.now && !search.avoid.contains(timer.rule);
+    let counts = |timer: &Timer| timer.steps.iter().any(|step| !search.avoid.contains(step.rule));
+    let due = |timer: &Timer| timer.usually <= simulation.now && counts(timer);
     simulation.oracle.worlds().iter().any(|w| w.timers.iter().any(due))
 }
 
