@@ -443,6 +443,7 @@ def _(hand):
     return asked, "it shows the address too, with the association of the other"
 
 
+# A run misses this one: its scenario ends at the interface that a terminated instance keeps (`KNOWN_MISSES`).
 @claim("associate-gone-instance", "InvalidInstanceID: a terminated instance cannot get an address (error codes)")
 def _(hand):
     instance, _ = hand.instance()

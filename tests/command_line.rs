@@ -262,7 +262,10 @@ fn what_is_still_shown_is_blamed_on_the_rule_by_which_it_should_have_gone() {
         |when: &str| format!("when   = \"{when}\"\neach   = \"instances.filter(i, i.live)\"\ndelete = \"{what}\"\n");
     let kept = rule.replace(&effect(now), &effect("false"));
     assert_ne!(rule, kept);
-    assert_eq!(found_by(&["instance-terminated-interface"], &[(file, &rule, &kept)]), ["instance-terminated-interface"]);
+    assert_eq!(
+        found_by(&["instance-terminated-interface"], &[(file, &rule, &kept)]),
+        ["instance-terminated-interface"]
+    );
 }
 
 #[test]

@@ -196,8 +196,7 @@ impl Run<'_> {
         let rule = self.leader(ix);
         let (earliest, latest, usually) = self.window(after)?;
         // The parts of one transition happen together; the elements of an `each` have a transition each.
-        let together =
-            |p: &Pending| p.rule == rule && p.it == it && p.earliest == earliest && p.latest == latest;
+        let together = |p: &Pending| p.rule == rule && p.it == it && p.earliest == earliest && p.latest == latest;
         match self.pending.iter_mut().find(|p| together(p)) {
             Some(pending) => pending.steps.push(step),
             None => self.pending.push(Pending {

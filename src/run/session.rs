@@ -192,11 +192,31 @@ impl<'a> Session<'a> {
         let change = steps.iter().rposition(is_its).filter(|_| changes);
         for (place, step) in steps.iter().enumerate() {
             match step {
-                Step::Call(call) => self.call(call).await?,
+                Step::Call(call) => {
+                    self.look_before(call).await?;
+                    self.call(call).await?;
+                }
                 Step::Settle => self.settle().await?,
             }
             if change == Some(place) {
                 self.look_around().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what is under way if the law would be silent about a request as long as nobody knows how far that is.
+    async fn look_before(&mut self, call: &Call) -> Result<(), End> {
+        let law = &self.context.law;
+        let silent = |s: &Self| {
+            call.resolve(law, s.oracle.worlds(), &s.tokens).is_some_and(|request| s.oracle.may_be_silent(&request))
+        };
+        if self.is_settled() || !silent(self) {
+            return Ok(());
+        }
+        for look in self.atlas.looks_at_changing(law, self.oracle.worlds()) {
+            if look.resolve(law, self.oracle.worlds(), &self.tokens).is_some() && silent(self) {
+                self.call(&look).await?;
             }
         }
         Ok(())

@@ -96,8 +96,8 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
         if context.is_over() || open.is_empty() || broken.is_empty() {
             return;
         }
-        // Not with all means: most of what is left stands behind something broken, and walks at random would take longer
-        // than the suite. One batch of the random sequences goes on beside the search; how many there are must not depend
+        // Only what the systematic search finds: most of what is left stands behind something broken, and to look for it
+        // with all means would take longer than the suite. One batch of the random sequences goes on beside the search; how many there are must not depend
         // on how long it takes.
         let search = start_planning(context, available, open, broken.clone(), false);
         random.play_batch(workers, 2).await;

@@ -42,7 +42,10 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         } else if !plans.contains_key(&ix) {
             (Outcome::NotReached, Some("no sequence of requests was found that exercises it".into()))
         } else if tally.unshown.contains(ix) {
-            (Outcome::NotReached, Some("its scenario came to its end, and no answer showed what the rule is about".into()))
+            (
+                Outcome::NotReached,
+                Some("its scenario came to its end, and no answer showed what the rule is about".into()),
+            )
         } else {
             (Outcome::NotReached, Some("a broken rule stands in the way, or the run was over before".into()))
         };

@@ -99,11 +99,12 @@ impl Tally {
         for rule in &played.passes {
             self.passes[rule.0 as usize] += 1;
         }
+        // A fault that leaves the meaning of the answer clear ends no scenario.
+        let ends = |violation: &Violation| !matches!(context.law[violation.rule].demand, Demand::Form | Demand::Code);
         let mut here = RuleSet::default();
         for (violation, length) in &played.violations {
             if !context.wants(violation.rule) {
-                // A fault that leaves the meaning of the answer clear ends no scenario.
-                if matches!(context.law[violation.rule].demand, Demand::Form | Demand::Code) {
+                if !ends(violation) {
                     continue;
                 }
                 // It is not reported, but it is why the scenario came to nothing.
@@ -134,7 +135,7 @@ impl Tally {
             }
         }
         if let Some(goal) = played.goal
-            && played.violations.is_empty()
+            && !played.violations.iter().any(|(violation, _)| ends(violation))
             && played.indeterminate.is_none()
             && !played.passes.contains(&goal)
         {

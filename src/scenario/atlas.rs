@@ -140,7 +140,8 @@ impl Atlas {
             }
             let through = kind.fields.iter().enumerate().filter_map(|(field, f)| {
                 let to = f.to.filter(|_| f.kind == FieldKind::Ref)?;
-                let inverse = law[to].fields.iter().position(|g| g.kind == FieldKind::InverseOne && g.to == Some(ix))?;
+                let inverse =
+                    law[to].fields.iter().position(|g| g.kind == FieldKind::InverseOne && g.to == Some(ix))?;
                 let shows = law[to].view.iter().any(|s| match &s.from {
                     ShownFrom::Paths(paths) => paths.iter().any(|p| p.0.first() == Some(&(inverse as u32))),
                     _ => false,

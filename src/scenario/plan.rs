@@ -63,7 +63,7 @@ pub struct Search<'a> {
     /// Rules that no scenario may touch, except the one that is looked for: they are known to be broken.
     pub avoid: &'a RuleSet,
     /// Goes on, by walks at random and by aiming, for what the systematic search has not reached. What that finds depends
-    /// on what else is looked for. Around broken rules it always aims, but never walks.
+    /// on what else is looked for.
     pub thorough: bool,
     /// Told now and then how many rules are still without a scenario; what was found is all there is once it says no.
     pub go_on: &'a dyn Fn(usize) -> bool,
@@ -96,8 +96,6 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     let states = explore(search, vec![nothing], None, MOST_STATES, &mut found);
     if search.thorough {
         build_up(search, &mut found);
-    }
-    if search.thorough || !search.avoid.is_empty() {
         for (operation, _) in search.law.operations() {
             let mut rules = still_wanted(search, &found);
             rules.retain(|rule| search.law[*rule].operation == Some(operation));
