@@ -67,7 +67,7 @@ pub struct Timer {
     pub latest: Option<Moment>,
     /// When the reference server does it.
     pub usually: Moment,
-    /// The rule that says so.
+    /// The rule that says when it happens: that of its first part.
     pub rule: RuleIx,
     /// What it does.
     pub steps: Arc<[TimerStep]>,
@@ -76,13 +76,15 @@ pub struct Timer {
 impl Timer {
     /// True if both make the same changes. Worlds that split before a request was judged have timers of their own.
     fn makes_the_same_as(&self, other: &Timer) -> bool {
-        Arc::ptr_eq(&self.steps, &other.steps) || (self.rule == other.rule && self.steps == other.steps)
+        Arc::ptr_eq(&self.steps, &other.steps) || self.steps == other.steps
     }
 }
 
 /// A part of a [`Timer`].
 #[derive(Debug, PartialEq)]
 pub struct TimerStep {
+    /// The rule that says so.
+    pub rule: RuleIx,
     /// The operation and the place of the effect in it, with its condition.
     pub unless: Option<(OperationIx, usize)>,
     /// The resource.
