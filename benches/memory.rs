@@ -106,6 +106,7 @@ fn play(law: &Arc<Law>, requests: u64) {
         max_requests: requests,
         max_time: Duration::from_secs(3600),
         jobs: 8,
+        clients: 4,
         only: None,
         skip: None,
         timeout: Duration::from_secs(30),

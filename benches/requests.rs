@@ -55,6 +55,7 @@ fn run_once(runtime: &Runtime, law: &Arc<Law>, requests: u64) -> (Report, Durati
         max_requests: requests,
         max_time: Duration::from_secs(600),
         jobs: JOBS,
+        clients: 4,
         only: None,
         skip: None,
         timeout: Duration::from_secs(30),

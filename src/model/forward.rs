@@ -12,7 +12,7 @@ use super::{
     time::{Interval, Moment},
     token::First,
     value::{Handle, Value},
-    world::World,
+    world::{Timer, World},
 };
 use crate::{
     spec::{
@@ -125,6 +125,14 @@ impl Forward {
             let world = Arc::make_mut(&mut self.world);
             let timer = world.timers.remove(place);
             effect::fire(&self.law, world, &timer);
+        }
+    }
+
+    /// Chooses anew when the later changes happen, from the one at this place on, in the order in which they were decided.
+    /// Whoever wants the law kept stays within their windows.
+    pub fn reschedule(&mut self, first: usize, choose: &mut dyn FnMut(&Timer) -> Moment) {
+        for timer in Arc::make_mut(&mut self.world).timers.iter_mut().skip(first) {
+            timer.usually = choose(timer);
         }
     }
 

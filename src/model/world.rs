@@ -70,8 +70,24 @@ pub struct Timer {
     pub steps: Arc<[TimerStep]>,
 }
 
+impl Timer {
+    /// True if it does the same for the same reason, and may happen whenever the other one may.
+    fn covers(&self, other: &Timer) -> bool {
+        let until = |timer: &Timer| timer.latest.unwrap_or(Moment(u64::MAX));
+        self.rule == other.rule
+            && self.earliest <= other.earliest
+            && until(self) >= until(other)
+            && (Arc::ptr_eq(&self.steps, &other.steps) || self.steps == other.steps)
+    }
+
+    /// True if both change the same resource.
+    fn meets(&self, other: &Timer) -> bool {
+        self.steps.iter().any(|step| other.steps.iter().any(|s| s.on == step.on))
+    }
+}
+
 /// A part of a [`Timer`].
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct TimerStep {
     /// The operation and the place of the effect in it, with its condition.
     pub unless: Option<(OperationIx, usize)>,
@@ -141,8 +157,22 @@ impl World {
         }
     }
 
+    /// The number of the next resource that will be created.
+    pub fn next_number(&self) -> u32 {
+        self.next
+    }
+
+    /// Numbers the resources that are created from now on from `next`, or from the first number after it that is free.
+    /// Whoever gives each request numbers of its own has the same handles in whatever order the requests are made.
+    pub fn number_from(&mut self, next: u32) {
+        self.next = next;
+    }
+
     /// A new resource with every field as it is before anything is known of it.
     pub fn create(&mut self, law: &Law, kind: KindIx, rule: RuleIx) -> Handle {
+        while self.resources.contains_key(&Handle(self.next)) {
+            self.next += 1;
+        }
         let handle = Handle(self.next);
         self.next += 1;
         if self.counts.len() <= kind.0 as usize {
@@ -352,6 +382,39 @@ impl World {
             && self.resources.iter().zip(&other.resources).all(|((h, a), (i, b))| {
                 h == i && (Arc::ptr_eq(a, b) || (a.kind == b.kind && a.live == b.live && a.fields == b.fields))
             })
+    }
+
+    /// True if this world allows every answer, now and later, that the other one allows: they have the same resources,
+    /// and what is still to happen may happen here whenever it may happen there. With `strictly` they also agree on why
+    /// everything is as it is; that matters where a rule demands nothing any more, or a token is remembered.
+    pub fn covers(&self, other: &World, strictly: bool) -> bool {
+        if self.resources.len() != other.resources.len()
+            || self.timers.len() != other.timers.len()
+            || !self.tokens.covers(&other.tokens)
+        {
+            return false;
+        }
+        let same = |a: &Resource, b: &Resource| {
+            a.kind == b.kind
+                && a.live == b.live
+                && a.fields == b.fields
+                && (!strictly || (a.proofs == b.proofs && a.life == b.life && a.claims == b.claims))
+        };
+        let resources = self.resources.iter().zip(&other.resources);
+        if !resources.into_iter().all(|((h, a), (i, b))| h == i && (Arc::ptr_eq(a, b) || same(a, b))) {
+            return false;
+        }
+        // Which of the two worlds was told of a change first does not matter, unless changes meet in a resource.
+        let mut places: Vec<usize> = Vec::with_capacity(other.timers.len());
+        for timer in &other.timers {
+            let free = |place: &usize| !places.contains(place) && self.timers[*place].covers(timer);
+            match (0..self.timers.len()).find(free) {
+                Some(place) => places.push(place),
+                None => return false,
+            }
+        }
+        let swapped = |i: usize, j: usize| places[i] > places[j] && other.timers[i].meets(&other.timers[j]);
+        !(0..places.len()).any(|j| (0..j).any(|i| swapped(i, j)))
     }
 
     /// How many resources are known, live or gone.

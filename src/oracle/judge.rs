@@ -60,13 +60,13 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    fn indeterminate(why: impl Into<String>) -> Judgement {
+    pub(super) fn indeterminate(why: impl Into<String>) -> Judgement {
         Judgement { passes: Vec::new(), faults: Vec::new(), open: false, verdict: Verdict::Indeterminate(why.into()) }
     }
 }
 
 /// Suspicions that are followed at most.
-const MOST_SUSPICIONS: usize = 16;
+pub(super) const MOST_SUSPICIONS: usize = 16;
 
 /// What became of one world.
 enum Fate {
@@ -199,7 +199,7 @@ impl Oracle {
     }
 
     /// Every world that is possible in an interval; none if there are too many to keep.
-    fn possible(&self, interval: Interval) -> Option<Vec<Arc<World>>> {
+    pub(super) fn possible(&self, interval: Interval) -> Option<Vec<Arc<World>>> {
         let mut worlds: Vec<Arc<World>> = Vec::with_capacity(self.worlds.len());
         for world in &self.worlds {
             merge(&mut worlds, advance(&self.law, world, interval)?);
@@ -208,7 +208,7 @@ impl Oracle {
     }
 
     /// Why an answer says nothing about the law, if so.
-    fn says_nothing(&self, answer: &Answer) -> Option<String> {
+    pub(super) fn says_nothing(&self, answer: &Answer) -> Option<String> {
         let codes = &self.law.codes;
         match &answer.body {
             Body::Error { code, .. } => {
@@ -232,6 +232,11 @@ impl Oracle {
             }
             _ => None,
         }
+    }
+
+    /// True if the target says that it is busy with something else.
+    pub(super) fn is_busy(&self, answer: &Answer) -> bool {
+        matches!(&answer.body, Body::Error { code, .. } if self.law.codes.busy.iter().any(|c| **c == **code))
     }
 
     /// The rules about the form of answers.
@@ -281,27 +286,10 @@ impl Oracle {
 
     fn fate(&self, world: &Arc<World>, request: &Request, interval: Interval, answer: &Answer) -> Fate {
         let law = &self.law;
-        let muted = &self.settings.muted;
-        let mut assessment = assess(law, world, request);
-        if let Some(why) = assessment.broken.first() {
-            return Fate::Unclear(format!("the law cannot be applied: {why}"));
-        }
-        // A rule that is known to be broken demands nothing any more: either answer will do.
-        if let Some(refusal) = assessment.refusals.iter().find(|r| muted.contains(r.rule)) {
-            assessment.open.get_or_insert_with(|| law[refusal.rule].id.clone());
-        }
-        if let Some(again) = &mut assessment.again
-            && let Some(rule) = again.rule.filter(|r| again.only && muted.contains(*r))
-        {
-            again.only = false;
-            assessment.open.get_or_insert_with(|| law[rule].id.clone());
-        }
-        if let Some(rule) = assessment.dry_run.filter(|r| muted.contains(*r)) {
-            return Fate::Unclear(format!(
-                "{} is known to be broken, so a rehearsal may have been the real thing",
-                law[rule].id
-            ));
-        }
+        let assessment = match self.assess(world, request) {
+            Ok(assessment) => assessment,
+            Err(why) => return Fate::Unclear(why),
+        };
         match &answer.body {
             Body::Success(tree) => self.accepted(&assessment, interval, tree, answer),
             Body::Unreadable { why } if (200..300).contains(&answer.status) => {
@@ -318,6 +306,34 @@ impl Oracle {
             Body::Unreadable { .. } => self.refused(world, &assessment, answer, ""),
             Body::Error { code, .. } => self.refused(world, &assessment, answer, code),
         }
+    }
+
+    /// What the law says of a request in a world, the rules left out that are known to be broken. An error is the reason
+    /// why nothing can be said.
+    pub(super) fn assess(&self, world: &Arc<World>, request: &Request) -> Result<Assessment, String> {
+        let law = &self.law;
+        let muted = &self.settings.muted;
+        let mut assessment = assess(law, world, request);
+        if let Some(why) = assessment.broken.first() {
+            return Err(format!("the law cannot be applied: {why}"));
+        }
+        // A rule that is known to be broken demands nothing any more: either answer will do.
+        if let Some(refusal) = assessment.refusals.iter().find(|r| muted.contains(r.rule)) {
+            assessment.open.get_or_insert_with(|| law[refusal.rule].id.clone());
+        }
+        if let Some(again) = &mut assessment.again
+            && let Some(rule) = again.rule.filter(|r| again.only && muted.contains(*r))
+        {
+            again.only = false;
+            assessment.open.get_or_insert_with(|| law[rule].id.clone());
+        }
+        if let Some(rule) = assessment.dry_run.filter(|r| muted.contains(*r)) {
+            return Err(format!(
+                "{} is known to be broken, so a rehearsal may have been the real thing",
+                law[rule].id
+            ));
+        }
+        Ok(assessment)
     }
 
     fn accepted(&self, assessment: &Assessment, interval: Interval, tree: &Tree, answer: &Answer) -> Fate {
@@ -450,7 +466,7 @@ impl Oracle {
     fn refused(&self, world: &Arc<World>, assessment: &Assessment, answer: &Answer, code: &str) -> Fate {
         let law = &self.law;
         // It may have been asked too soon after something else; where a rule refuses, that may be the reason as well.
-        let is_busy = law.codes.busy.iter().any(|c| **c == *code);
+        let is_busy = self.is_busy(answer);
         let due = |r: &Refusal| r.codes.is_empty() || r.codes.iter().any(|c| **c == *code);
         if is_busy && !assessment.refusals.iter().any(due) && assessment.dry_run.is_none() {
             return Fate::Unclear(format!("the target is busy ({code})"));
@@ -668,7 +684,7 @@ fn neighbourhood(world: &World, mut handles: Vec<Handle>) -> Vec<Handle> {
     handles
 }
 
-fn too_many() -> String {
+pub(super) fn too_many() -> String {
     format!("more than {MOST_WORLDS} states are possible at once")
 }
 

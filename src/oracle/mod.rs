@@ -8,6 +8,7 @@
 //! - [`judge`]: one answer against all worlds.
 //! - [`compare`]: a successful answer's fields against one world.
 //! - [`advance`]: what time alone may have changed.
+//! - [`history`]: requests that overlap, judged as a whole.
 //! - [`handles`]: names for resources that are the same in every run of a scenario.
 //!
 //! Imports `model`, `wire` and `spec`.
@@ -15,6 +16,7 @@
 pub mod advance;
 pub mod compare;
 pub mod handles;
+pub mod history;
 pub mod judge;
 
 use std::sync::Arc;

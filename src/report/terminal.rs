@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 
 use owo_colors::{OwoColorize, Style};
 
+use super::chart;
 use super::data::{Finding, LevelTotals, Outcome, Report};
 use crate::spec::file::Level;
 
@@ -60,6 +61,9 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
         let mark = if last { "->".red().to_string() } else { "  ".to_owned() };
         writeln!(out, "  {mark} {:>2}. {step}", place + 1)?;
     }
+    if let Some(overlap) = &finding.overlap {
+        chart::write(out, overlap)?;
+    }
     writeln!(out, "  {} {}", "allowed:".green(), finding.allowed)?;
     writeln!(out, "  {} {}", "came:   ".red(), finding.came)?;
     if let Some(observed) = &finding.observed {
@@ -68,6 +72,12 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
     let times = if finding.times == 1 { "once".to_owned() } else { format!("in {} scenarios", finding.times) };
     let again = if finding.scenario.starts_with("random-") {
         format!("--seed {seed} ({})", finding.scenario)
+    } else if let Some((_, planned)) = finding.scenario.strip_prefix("overlap-").and_then(|s| s.split_once(':')) {
+        // It depends on which of them comes first, so that it may not show at once.
+        match planned == finding.rule {
+            true => format!("--only '{planned}', perhaps more than once"),
+            false => format!("--only '{}' --only '{planned}', perhaps more than once", finding.rule),
+        }
     } else if finding.scenario == finding.rule {
         format!("--only '{}'", finding.rule)
     } else {

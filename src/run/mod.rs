@@ -1,11 +1,12 @@
 //! A run: scenarios against a target, judged by the oracle, cleaned up, and summed up in a report.
 //!
-//! A run goes through four rooms, each a module:
+//! A run goes through five rooms, each a module:
 //!
 //! 1. [`probe`]: which operations does the target implement?
 //! 2. [`suite`]: one short scenario for each rule, the same every time.
-//! 3. [`random`]: seeded sequences.
-//! 4. [`summary`]: the report.
+//! 3. [`overlap`]: requests that stand in each other's way, at once.
+//! 4. [`random`]: seeded sequences.
+//! 5. [`summary`]: the report.
 //!
 //! [`session`] plays one scenario, [`cleanup`] removes what it created, [`tally`] counts, [`event`] tells whoever wants
 //! to watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does not depend on how fast the
@@ -15,6 +16,7 @@
 
 pub mod cleanup;
 pub mod event;
+pub mod overlap;
 pub mod probe;
 pub mod random;
 pub mod recheck;
@@ -22,6 +24,7 @@ pub mod session;
 pub mod suite;
 pub mod summary;
 pub mod tally;
+mod together;
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -76,6 +79,8 @@ pub struct RunOptions {
     pub max_time: Duration,
     /// How many scenarios are in flight.
     pub jobs: usize,
+    /// How many requests of one scenario are under way at a time; 1 if none should overlap.
+    pub clients: usize,
     /// Rules to test; none for all.
     pub only: Option<GlobSet>,
     /// Rules not to test.
@@ -333,6 +338,8 @@ pub async fn run(
     let workers = Workers { context: context.clone(), endpoints: Arc::new(endpoints), atlas: atlas.clone() };
     context.observer.event(&Event::Phase("running the suite"));
     suite::run(&workers, &plans, &available).await;
+    context.observer.event(&Event::Phase("running requests that overlap"));
+    overlap::run(&workers, &plans, &available).await;
     context.observer.event(&Event::Phase("running random sequences"));
     random::run(&workers, &available).await;
     let report = summary::report(&context, &target, &operations, &plans);

@@ -7,6 +7,8 @@ use crate::{scenario::strategy::Strategies, spec::law::OperationIx};
 
 /// Requests that a sequence makes by itself, looks and clean-up not counted.
 const LENGTH: usize = 16;
+/// One of so many sequences is played by several clients.
+const INTERLEAVED: u64 = 4;
 /// Sequences that are played before what they found is taken into account. Fixed, so that a run does not depend on how
 /// many workers it has.
 const BATCH: usize = 32;
@@ -29,7 +31,11 @@ pub async fn run(workers: &Workers, available: &dyn Fn(OperationIx) -> bool) {
             return;
         }
         let scenarios = (0..batch as u64)
-            .map(|i| Scenario::Random { strategies: strategies.clone(), number: number + i, length: LENGTH })
+            .map(|i| {
+                let number = number + i;
+                let clients = if number % INTERLEAVED == INTERLEAVED - 1 { context.options.clients } else { 1 };
+                Scenario::Random { strategies: strategies.clone(), number, length: LENGTH, clients }
+            })
             .collect();
         number += batch as u64;
         let broken = context.broken();

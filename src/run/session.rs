@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Context, Endpoint, cleanup};
+use super::{Context, Endpoint, cleanup, together::Sent};
 use crate::{
     model::{
         time::{Interval, Moment},
@@ -10,14 +10,16 @@ use crate::{
     },
     oracle::{
         MOST_WORLDS, Oracle, RuleSet, Settings,
-        judge::{Verdict, Violation},
+        history::Event,
+        judge::{Judgement, Verdict, Violation},
     },
     report::{
-        data::{Exchange, Leftover, RawAnswer},
+        data::{Exchange, Leftover, Overlap, RawAnswer},
         trace::Place,
     },
     scenario::{
         atlas::Atlas,
+        overlap,
         step::{Call, Step},
         strategy::{Strategies, Walk},
     },
@@ -34,6 +36,9 @@ const TRIES: u32 = 6;
 /// The first pause before that; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// What the names of scenarios with overlapping requests begin with.
+pub const OVERLAP: &str = "overlap-";
+
 /// What a session plays.
 #[derive(Clone)]
 pub enum Scenario {
@@ -44,6 +49,15 @@ pub enum Scenario {
         /// The steps.
         steps: Vec<Step>,
     },
+    /// Steps that end with requests that overlap.
+    Overlapping {
+        /// The steps.
+        overlap: Arc<overlap::Overlap>,
+        /// The how-manieth time it is played; the requests go out in another order each time.
+        turn: usize,
+        /// Its number in the run.
+        number: usize,
+    },
     /// A random walk.
     Random {
         /// Where its requests come from.
@@ -52,14 +66,17 @@ pub enum Scenario {
         number: u64,
         /// How many requests it makes.
         length: usize,
+        /// How many clients make them, each round at once.
+        clients: usize,
     },
 }
 
 impl Scenario {
-    /// A rule's id, or `random-N`.
+    /// A rule's id, `overlap-N:` and a rule's id, or `random-N`.
     pub fn name(&self, law: &Law) -> String {
         match self {
             Scenario::Planned { rule, .. } => law[*rule].id.to_string(),
+            Scenario::Overlapping { overlap, number, .. } => format!("{OVERLAP}{number}:{}", law[overlap.rule].id),
             Scenario::Random { number, .. } => format!("random-{number}"),
         }
     }
@@ -78,6 +95,8 @@ pub struct Played {
     pub violations: Vec<(Violation, usize)>,
     /// Why it ended before its end, if it did so without a violation.
     pub indeterminate: Option<String>,
+    /// The requests that no order explains, with the rule of the violation, if requests overlapped.
+    pub overlap: Option<(RuleIx, Overlap)>,
     /// The steps that were taken.
     pub steps: Vec<Step>,
     /// What was sent and received: for each exchange the step that it belongs to.
@@ -100,13 +119,20 @@ pub struct Created {
 }
 
 /// Why a scenario goes no further.
-enum End {
+pub(super) enum End {
     /// A violation was recorded.
     Violation,
     /// Nothing more can be learnt.
     Indeterminate(String),
     /// The run is over.
     Over,
+}
+
+impl End {
+    /// A request names what has not been seen.
+    pub(super) fn unseen(law: &Law, call: &Call) -> End {
+        End::Indeterminate(format!("{}: the target has not shown a value that this request needs", call.display(law)))
+    }
 }
 
 /// A scenario in progress.
@@ -116,7 +142,10 @@ pub struct Session<'a> {
     pub(super) atlas: &'a Atlas,
     scenario: &'a Scenario,
     pub(super) oracle: Oracle,
+    pub(super) settings: Settings,
     muted: Arc<RuleSet>,
+    /// Everything that was sent, if some of it overlaps.
+    pub(super) sent: Vec<Sent>,
     /// What the tokens of this session begin with.
     pub(super) tokens: String,
     /// How many tokens the clean-up has used.
@@ -141,7 +170,8 @@ impl<'a> Session<'a> {
     ) -> Self {
         let goal = match scenario {
             Scenario::Planned { rule, .. } => Some(*rule),
-            Scenario::Random { .. } => None,
+            // That nothing came of it this time does not mean that the rule was not reached.
+            Scenario::Overlapping { .. } | Scenario::Random { .. } => None,
         };
         Session {
             context,
@@ -149,6 +179,8 @@ impl<'a> Session<'a> {
             atlas,
             scenario,
             muted: settings.muted.clone(),
+            settings: settings.clone(),
+            sent: Vec::new(),
             tokens,
             spent: 0,
             oracle: Oracle::new(context.law.clone(), settings),
@@ -163,9 +195,13 @@ impl<'a> Session<'a> {
     pub async fn play(mut self) -> Played {
         let end = match self.scenario {
             Scenario::Planned { steps, .. } => self.follow(steps).await,
-            Scenario::Random { strategies, number, length } => {
+            Scenario::Overlapping { overlap, turn, .. } => self.follow(&overlap.steps(*turn)).await,
+            Scenario::Random { strategies, number, length, clients } => {
                 let mut walk = Walk::new(strategies, self.context.options.seed, *number);
-                self.wander(&mut walk, *length).await
+                match clients {
+                    0 | 1 => self.wander(&mut walk, *length).await,
+                    several => self.wander_together(&mut walk, *length, *several).await,
+                }
             }
         };
         let end = match end {
@@ -175,7 +211,8 @@ impl<'a> Session<'a> {
         match end {
             Err(End::Indeterminate(why)) => self.played.indeterminate = Some(why),
             Err(End::Over) => self.played.indeterminate = Some("the run was over before the scenario was".into()),
-            Err(End::Violation) | Ok(()) => {}
+            Err(End::Violation) => self.examine(),
+            Ok(()) => {}
         }
         self.played.most_worlds = self.oracle.most_worlds();
         cleanup::clean_up(&mut self).await;
@@ -186,6 +223,7 @@ impl<'a> Session<'a> {
         for step in steps {
             match step {
                 Step::Call(call) => self.call(call).await?,
+                Step::Together(calls) => self.together(calls).await?,
                 Step::Settle => self.settle().await?,
             }
         }
@@ -194,9 +232,7 @@ impl<'a> Session<'a> {
 
     async fn wander(&mut self, walk: &mut Walk<'_>, length: usize) -> Result<(), End> {
         for _ in 0..length {
-            // Each change that may or may not have happened doubles the worlds; with too many the oracle cannot tell.
-            let crowded = self.oracle.worlds().len() > MANY_WORLDS;
-            if !self.is_settled() && (crowded || walk.below(4) == 0) {
+            if !self.is_settled() && (self.is_crowded() || walk.below(4) == 0) {
                 self.settle().await?;
                 continue;
             }
@@ -215,8 +251,13 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Each change that may or may not have happened doubles the worlds; with too many the oracle cannot tell.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.oracle.worlds().len() > MANY_WORLDS
+    }
+
     /// A request that the law has something to say about, and that touches no rule already known to be broken.
-    fn draw(&self, walk: &mut Walk<'_>) -> Option<Call> {
+    pub(super) fn draw(&self, walk: &mut Walk<'_>) -> Option<Call> {
         let law = &self.context.law;
         for _ in 0..8 {
             let Some(call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
@@ -232,7 +273,7 @@ impl<'a> Session<'a> {
     }
 
     /// Looks at everything of which something is unconfirmed.
-    async fn look_around(&mut self) -> Result<(), End> {
+    pub(super) async fn look_around(&mut self) -> Result<(), End> {
         for look in self.atlas.looks_at_unconfirmed(&self.context.law, self.oracle.worlds()) {
             if look.resolve(&self.context.law, self.oracle.worlds(), &self.tokens).is_some() {
                 self.call(&look).await?;
@@ -242,7 +283,7 @@ impl<'a> Session<'a> {
     }
 
     /// Lets time pass until everything under way has happened, and is seen to have happened.
-    async fn settle(&mut self) -> Result<(), End> {
+    pub(super) async fn settle(&mut self) -> Result<(), End> {
         self.played.steps.push(Step::Settle);
         let looks = self.atlas.looks_at_changing(&self.context.law, self.oracle.worlds());
         let mut waited = Duration::ZERO;
@@ -283,7 +324,7 @@ impl<'a> Session<'a> {
     }
 
     /// True if nothing is under way.
-    fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         !self.oracle.worlds().iter().any(|w| !w.timers.is_empty())
     }
 
@@ -303,7 +344,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn call(&mut self, call: &Call) -> Result<(), End> {
+    pub(super) async fn call(&mut self, call: &Call) -> Result<(), End> {
         self.played.steps.push(Step::Call(call.clone()));
         self.call_again(call).await
     }
@@ -314,10 +355,7 @@ impl<'a> Session<'a> {
             return Err(End::Over);
         }
         let Some(request) = call.resolve(&self.context.law, self.oracle.worlds(), &self.tokens) else {
-            return Err(End::Indeterminate(format!(
-                "{}: the target has not shown a value that this request needs",
-                call.display(&self.context.law)
-            )));
+            return Err(End::unseen(&self.context.law, call));
         };
         let mut pause = PAUSE;
         for again in 1..=TRIES {
@@ -332,18 +370,23 @@ impl<'a> Session<'a> {
                 }
                 return Err(End::Indeterminate(format!("{}: {why}", self.context.law[request.operation].name)));
             }
-            self.played.judged += 1;
-            // What a wrong answer happens to have right is no evidence.
-            if matches!(judgement.verdict, Verdict::Explained) {
-                self.played.passes.extend(judgement.passes);
-            }
-            let here = self.played.steps.len();
-            self.played.violations.extend(judgement.faults.into_iter().map(|fault| (fault, here)));
-            if let Verdict::Violation(violation) = judgement.verdict {
-                self.played.violations.push((violation, here));
-                return Err(End::Violation);
-            }
-            return Ok(());
+            return self.conclude(judgement, 1);
+        }
+        Ok(())
+    }
+
+    /// Takes note of what so many answers were found to be.
+    pub(super) fn conclude(&mut self, judgement: Judgement, answers: u64) -> Result<(), End> {
+        self.played.judged += answers;
+        // What a wrong answer happens to have right is no evidence.
+        if matches!(judgement.verdict, Verdict::Explained) {
+            self.played.passes.extend(judgement.passes);
+        }
+        let here = self.played.steps.len();
+        self.played.violations.extend(judgement.faults.into_iter().map(|fault| (fault, here)));
+        if let Verdict::Violation(violation) = judgement.verdict {
+            self.played.violations.push((violation, here));
+            return Err(End::Violation);
         }
         Ok(())
     }
@@ -371,19 +414,34 @@ impl<'a> Session<'a> {
         let interval = Interval { from, to: self.endpoint.clock.now() };
         let record = record(&exchange, interval);
         if let Some(trace) = &self.context.trace {
-            let place = Place { step: self.played.steps.len(), cleanup: self.cleaning, tokens: &self.tokens };
+            let place = Place { step: self.played.steps.len(), cleanup: self.cleaning, tokens: &self.tokens, client: None };
             trace.write(law, &self.played.name, place, Some(call), &record);
         }
         if !self.cleaning {
             self.played.exchanges.push((self.played.steps.len(), record));
         }
-        match exchange.outcome {
+        let outcome = match exchange.outcome {
             Ok(response) => {
                 let mut answer = wire::decode_answer(law, request.operation, &response);
                 self.context.note_request_id(&mut answer);
                 Ok((interval, answer))
             }
             Err(why) => Err(why.to_string()),
+        };
+        self.keep(request, call, interval, outcome.as_ref().ok().map(|(_, answer)| answer));
+        outcome
+    }
+
+    /// Keeps what was sent for judging it as a whole, if some of it overlaps.
+    fn keep(&mut self, request: &Request, call: &Call, interval: Interval, answer: Option<&Answer>) {
+        let overlaps = match self.scenario {
+            Scenario::Planned { .. } => false,
+            Scenario::Overlapping { .. } => true,
+            Scenario::Random { clients, .. } => *clients > 1,
+        };
+        if overlaps && !self.cleaning {
+            let event = Event { client: 0, request: request.clone(), interval, answer: answer.cloned() };
+            self.sent.push(Sent { step: self.played.steps.len(), call: call.clone(), event });
         }
     }
 
