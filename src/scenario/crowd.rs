@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     model::{
+        assess::assess,
         forward::{Dice, Forward},
         time::{Interval, Moment},
         world::{Timer, World},
@@ -94,7 +95,7 @@ pub fn history(law: &Arc<Law>, atlas: &Atlas, strategies: &Strategies, seed: u64
             }
             Todo::Send(_) => {}
             Todo::Act { client, request, interval } => {
-                events.push(crowd.act(client, request, interval, now));
+                events.extend(crowd.act(client, request, interval, now));
                 let long = crowd.dice.below(LONG_PAUSES) == 0;
                 let pause = 1 + crowd.dice.below(if long { LONG_PAUSE } else { PAUSE });
                 crowd.plan(Moment(interval.to.0 + pause as u64), Todo::Send(client));
@@ -143,8 +144,12 @@ impl Crowd<'_> {
         call.args.iter().all(|(_, symbol)| seen(symbol, world, &self.seen))
     }
 
-    fn act(&mut self, client: u32, request: Request, interval: Interval, now: Moment) -> Event {
+    /// Lets a request take effect. None if nobody knows what comes of it: then it is as if it had not been sent.
+    fn act(&mut self, client: u32, request: Request, interval: Interval, now: Moment) -> Option<Event> {
         self.forward.pass_time(now);
+        if assess(self.law, self.forward.world(), &request).unforeseeable {
+            return None;
+        }
         let under_way = self.forward.world().timers.len();
         let answer = self.forward.answer(&request, now);
         let dice = &mut self.dice;
@@ -157,7 +162,7 @@ impl Crowd<'_> {
         if let (Body::Success(tree), false) = (&answer.body, lost) {
             note(tree, &mut self.seen);
         }
-        Event { client, request, interval, answer: (!lost).then_some(answer) }
+        Some(Event { client, request, interval, answer: (!lost).then_some(answer) })
     }
 }
 
