@@ -114,6 +114,8 @@ pub struct World {
     next: u32,
     /// Those gone, the longest gone first.
     dead: Vector<Handle>,
+    /// Something was created by a request whose answer was lost: its id may have been seen elsewhere.
+    pub has_foundlings: bool,
 }
 
 /// What a literal names.
@@ -281,7 +283,8 @@ impl World {
     /// What a text names among the resources of a kind, by one of its fields.
     ///
     /// A text that has not been seen could still be the value of a resource whose field nobody has seen; an id is long
-    /// and random enough to rule that out, another chosen value (an address, say) is not.
+    /// and random enough to rule that out, unless an answer was lost that should have shown it; another chosen value (an
+    /// address, say) is not.
     pub fn lookup(&self, law: &Law, kind: KindIx, field: FieldIx, text: &str) -> Lookup {
         let mut gone = None;
         for (handle, at) in self.texts.get(text).into_iter().flat_map(|p| p.iter()) {
@@ -298,7 +301,7 @@ impl World {
         }
         let unseen = |r: &Resource| r.fields[field as usize] == Value::Unknown;
         let guessable = law[kind].fields[field as usize].kind != FieldKind::Id;
-        if guessable && self.iter().any(|(_, r)| r.kind == kind && unseen(r)) {
+        if (guessable || self.has_foundlings) && self.iter().any(|(_, r)| r.kind == kind && unseen(r)) {
             Lookup::Undecided
         } else {
             Lookup::Nothing
@@ -373,6 +376,7 @@ impl World {
     pub fn same_as(&self, other: &World) -> bool {
         self.resources.len() == other.resources.len()
             && self.timers.len() == other.timers.len()
+            && self.has_foundlings == other.has_foundlings
             && self.tokens == other.tokens
             && self
                 .timers
@@ -390,6 +394,7 @@ impl World {
     pub fn covers(&self, other: &World, strictly: bool) -> bool {
         if self.resources.len() != other.resources.len()
             || self.timers.len() != other.timers.len()
+            || self.has_foundlings != other.has_foundlings
             || !self.tokens.covers(&other.tokens)
         {
             return false;

@@ -238,6 +238,8 @@ pub struct Totals {
     pub most_worlds: u64,
     /// Milliseconds from the end of the planning to the end of the clean-up.
     pub milliseconds: u64,
+    /// Milliseconds of these in which at least one request was in flight.
+    pub milliseconds_in_flight: u64,
     /// True if the run was interrupted.
     pub interrupted: bool,
 }
@@ -258,6 +260,13 @@ pub struct LevelTotals {
     pub unsupported: u64,
     /// Not exercised.
     pub not_reached: u64,
+}
+
+impl Totals {
+    /// Which part of the time at least one request was in flight, from 0 to 1: how far the target was the limit.
+    pub fn in_flight(&self) -> f64 {
+        if self.milliseconds == 0 { 0.0 } else { self.milliseconds_in_flight as f64 / self.milliseconds as f64 }
+    }
 }
 
 impl LevelTotals {

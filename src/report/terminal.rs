@@ -159,7 +159,9 @@ fn write_table(out: &mut String, report: &Report) -> fmt::Result {
         n => format!("{} ({} judged) in {}", counted(t.requests, "request"), t.judged, counted(n, "scenario")),
     };
     let law = report.law.digest.get(..12).unwrap_or(&report.law.digest);
-    writeln!(out, "{requests}, {seconds:.1} s, seed {}, law {law}", report.seed)
+    let waiting = 100.0 * t.in_flight();
+    writeln!(out, "{requests}, {seconds:.1} s, seed {}, law {law}", report.seed)?;
+    writeln!(out, "{}", format!("a request was in flight for {waiting:.0} % of that time").dimmed())
 }
 
 /// A number of things.

@@ -16,6 +16,7 @@
 
 pub mod cleanup;
 pub mod event;
+pub mod flight;
 pub mod overlap;
 pub mod probe;
 pub mod random;
@@ -42,6 +43,8 @@ use url::Url;
 
 use self::{
     event::{Event, Observer},
+    flight::Flight,
+    random::Sequences,
     session::{Scenario, Session},
     tally::Tally,
 };
@@ -53,7 +56,7 @@ use crate::{
     scenario::atlas::Atlas,
     spec::{
         file::WireFault,
-        law::{Law, ProductIx, RuleIx},
+        law::{Law, OperationIx, ProductIx, RuleIx},
     },
     target::{HttpTarget, NoAnswer, TargetError, TargetOptions, clock::Clock, http::is_loopback},
     wire::Answer,
@@ -179,6 +182,8 @@ pub struct Context {
     requests: AtomicU64,
     /// All requests, clean-up included.
     sent: AtomicU64,
+    /// When there was a request in flight.
+    pub flight: Flight,
     tally: Mutex<Tally>,
     /// Tells this run's tokens from those of any other run.
     pub nonce: String,
@@ -321,6 +326,7 @@ pub async fn run(
         started: OnceLock::new(),
         requests: AtomicU64::new(0),
         sent: AtomicU64::new(0),
+        flight: Flight::default(),
         groups: AtomicU64::new(0),
     });
     // Whoever named the wrong server wants to know before the planning, not after it.
@@ -333,15 +339,18 @@ pub async fn run(
     context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));
     let operations = probe::probe(&context, &endpoints[0], &plans, &yardstick).await?;
-    let available = |ix: crate::spec::law::OperationIx| operations[ix.0 as usize].implemented;
-    let atlas = Arc::new(Atlas::new(&law, available));
+    let implemented: Vec<bool> = operations.iter().map(|o| o.implemented).collect();
+    let available: Available = Arc::new(move |ix| implemented[ix.0 as usize]);
+    let atlas = Arc::new(Atlas::new(&law, &*available));
     let workers = Workers { context: context.clone(), endpoints: Arc::new(endpoints), atlas: atlas.clone() };
     context.observer.event(&Event::Phase("running the suite"));
-    suite::run(&workers, &plans, &available).await;
+    let mut random = Sequences::new(&workers, &*available);
+    let overlaps = overlap::start_planning(&workers, &plans, &available);
+    suite::run(&workers, &plans, &available, &mut random).await;
     context.observer.event(&Event::Phase("running requests that overlap"));
-    overlap::run(&workers, &plans, &available).await;
+    overlap::run(&workers, overlaps).await;
     context.observer.event(&Event::Phase("running random sequences"));
-    random::run(&workers, &available).await;
+    random.play_on(&workers).await;
     let report = summary::report(&context, &target, &operations, &plans);
     context.observer.event(&Event::Finished { report: &report });
     Ok(report)
@@ -388,6 +397,9 @@ async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>
     }
     Ok(endpoints)
 }
+
+/// Tells which operations a target implements.
+pub type Available = Arc<dyn Fn(OperationIx) -> bool + Send + Sync>;
 
 /// The workers of a run: one endpoint each.
 #[derive(Clone)]

@@ -15,35 +15,48 @@ const BATCH: usize = 32;
 /// Requests that a sequence may need at most, looks and clean-up included: what is left of the budget is divided by it.
 const COST: u64 = 60;
 
-/// Plays random sequences until the budget of requests or time is spent.
-pub async fn run(workers: &Workers, available: &dyn Fn(OperationIx) -> bool) {
-    let context = &workers.context;
-    // Whoever asked for certain rules wants those, and nothing by chance.
-    if context.options.only.is_some() {
-        return;
+/// The random sequences of a run, batch by batch.
+pub struct Sequences {
+    strategies: Arc<Strategies>,
+    /// How many have been played.
+    played: u64,
+}
+
+impl Sequences {
+    /// None has been played yet.
+    pub fn new(workers: &Workers, available: &dyn Fn(OperationIx) -> bool) -> Sequences {
+        Sequences { strategies: Arc::new(Strategies::new(&workers.context.law, available)), played: 0 }
     }
-    let strategies = Arc::new(Strategies::new(&context.law, available));
-    let mut number = 0;
-    while !context.is_over() {
-        let left = context.options.max_requests.saturating_sub(context.requests());
-        let batch = BATCH.min(usize::try_from(left / COST).unwrap_or(BATCH));
-        if batch == 0 {
-            return;
+
+    /// Plays sequences until the budget of requests or time is spent.
+    pub async fn play_on(&mut self, workers: &Workers) {
+        while self.play_batch(workers, 1).await {}
+    }
+
+    /// Plays one batch, on at most a part of the budget of requests that is left. False if there is nothing to play any
+    /// more.
+    pub async fn play_batch(&mut self, workers: &Workers, parts: u64) -> bool {
+        let context = &workers.context;
+        // Whoever asked for certain rules wants those, and nothing by chance.
+        if context.options.only.is_some() || context.is_over() {
+            return false;
         }
-        let scenarios = (0..batch as u64)
-            .map(|i| {
-                let number = number + i;
+        let left = context.options.max_requests.saturating_sub(context.requests());
+        let batch = BATCH.min(usize::try_from(left / COST / parts).unwrap_or(BATCH));
+        if batch == 0 {
+            return false;
+        }
+        let scenarios = (self.played..)
+            .take(batch)
+            .map(|number| {
                 let clients = if number % INTERLEAVED == INTERLEAVED - 1 { context.options.clients } else { 1 };
-                Scenario::Random { strategies: strategies.clone(), number, length: LENGTH, clients }
+                Scenario::Random { strategies: self.strategies.clone(), number, length: LENGTH, clients }
             })
             .collect();
-        number += batch as u64;
-        let broken = context.broken();
+        self.played += batch as u64;
         let before = context.requests();
-        workers.play(scenarios, broken).await;
-        // There is nothing left that the law has a say in and that no broken rule stands in the way of.
-        if context.requests() == before {
-            return;
-        }
+        workers.play(scenarios, context.broken()).await;
+        // Otherwise there is nothing left that the law has a say in and that no broken rule stands in the way of.
+        context.requests() > before
     }
 }

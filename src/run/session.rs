@@ -23,7 +23,7 @@ use crate::{
         step::{Call, Step},
         strategy::{Strategies, Walk},
     },
-    spec::law::{Change, Demand, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
+    spec::law::{Change, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
     target,
     wire::{self, Answer, Body, Request, Tree},
 };
@@ -263,8 +263,7 @@ impl<'a> Session<'a> {
             let Some(call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
             let Some(request) = call.resolve(law, self.oracle.worlds(), &self.tokens) else { continue };
             let rules = self.oracle.foresee(&request);
-            let about_answers = |r: RuleIx| matches!(law[r].demand, Demand::Answer | Demand::Form | Demand::Code);
-            let harmful = rules.iter().any(|r| self.muted.contains(r) && !about_answers(r));
+            let harmful = rules.iter().any(|r| self.muted.contains(r) && !law[r].demand.is_about_answers());
             if !rules.is_empty() && !harmful {
                 return Some(call);
             }
@@ -410,7 +409,7 @@ impl<'a> Session<'a> {
         }
         self.context.count_sent();
         let from = self.endpoint.clock.now();
-        let exchange = self.endpoint.target.send(law, request).await;
+        let exchange = self.context.flight.during(self.endpoint.target.send(law, request)).await;
         let interval = Interval { from, to: self.endpoint.clock.now() };
         let record = record(&exchange, interval);
         if let Some(trace) = &self.context.trace {

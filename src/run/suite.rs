@@ -2,16 +2,19 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Workers, session::Scenario};
+use tokio::task::JoinHandle;
+
+use super::{Available, Context, Workers, random::Sequences, session::Scenario};
 use crate::{
     oracle::{RuleSet, Settings},
     scenario::{
         atlas::Atlas,
         plan::{Search, plan},
+        reach::out_of_reach,
         simulation::Simulation,
         step::Step,
     },
-    spec::law::{Law, OperationIx, RuleIx},
+    spec::law::{Demand, Law, OperationIx, RuleIx},
 };
 
 /// Rounds of planning anew around the rules that turned out to be broken.
@@ -54,8 +57,9 @@ fn plan_around(
     go_on: &dyn Fn(usize, usize) -> bool,
 ) -> Plans {
     let atlas = Atlas::new(law, available);
-    // The rules of an operation that is not there cannot be reached; looking for them would take the longest.
-    let wanted: &RuleSet = &wanted.iter().filter(|r| law[*r].operation.is_none_or(available)).collect();
+    // Looking for what cannot be reached without the operations that are not there would take the longest.
+    let beyond = out_of_reach(law, available);
+    let wanted: &RuleSet = &wanted.iter().filter(|r| !beyond.contains(*r)).collect();
     let of = wanted.len();
     plan(&Search { law, atlas: &atlas, available, wanted, avoid, thorough, go_on: &|left| go_on(left, of) })
         .into_iter()
@@ -68,59 +72,97 @@ pub fn operations_of(steps: &[Step]) -> impl Iterator<Item = OperationIx> + '_ {
 }
 
 /// Plays the suite. Rules that a broken one stands in the way of are planned for again, around it, until nothing more
-/// is reached.
-pub async fn run(workers: &Workers, plans: &Plans, available: &dyn Fn(OperationIx) -> bool) {
+/// is reached. While plans are searched for, the target has something else to do.
+pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random: &mut Sequences) {
     let context = &workers.context;
-    let law = &context.law;
     let wanted = context.wanted();
-    let plan_for = |wanted: &RuleSet, avoid: &RuleSet, thorough| {
-        plan_around(law, available, wanted, avoid, thorough, &|left, of| context.plans_on(left, of))
-    };
-    let everything = law.operations().all(|(ix, _)| available(ix));
-    let mut plans = if everything {
-        plans.clone()
-    } else {
-        // A plan that uses only what is there stays as it is.
-        let mut usable = plans.clone();
-        usable.retain(|_, steps| operations_of(steps).all(available));
-        let missing: RuleSet = wanted.iter().filter(|r| !usable.contains_key(r)).collect();
-        usable.extend(plan_for(&missing, &RuleSet::default(), true));
-        usable
-    };
-    for round in 0..ROUNDS {
-        if context.is_over() {
-            return;
-        }
+    // A plan that uses only what is there stays as it is.
+    let usable: Plans = plans
+        .iter()
+        .filter(|(_, steps)| operations_of(steps).all(|ix| available(ix)))
+        .map(|(rule, steps)| (*rule, steps.clone()))
+        .collect();
+    let unplanned: RuleSet = wanted.iter().filter(|r| !usable.contains_key(r)).collect();
+    let everything = context.law.operations().all(|(ix, _)| available(ix));
+    let search = (!everything).then(|| start_planning(context, available, unplanned, Arc::default(), true));
+    play(workers, usable, Arc::default(), true).await;
+    if let Some(search) = search {
+        play(workers, finished(search).await, Arc::default(), true).await;
+    }
+    for _ in 1..ROUNDS {
         let broken = context.broken();
-        let open: RuleSet = wanted.iter().filter(|r| !context.tally().is_decided(*r)).collect();
-        if open.is_empty() {
+        let open = open(context, &broken);
+        if context.is_over() || open.is_empty() || broken.is_empty() {
             return;
         }
-        if round > 0 {
-            if broken.is_empty() {
-                return;
-            }
-            // Only what the systematic search finds: most of what is left stands behind something broken, and to look
-            // for it with all means would take longer than the suite.
-            plans = plan_for(&open, &broken, false);
-        }
-        let mut chosen: Vec<(RuleIx, Vec<Step>)> =
-            plans.iter().filter(|(rule, _)| open.contains(**rule)).map(|(r, s)| (*r, s.clone())).collect();
-        if round == 0 {
-            chosen = cover(law, &workers.atlas, chosen);
-        }
-        if chosen.is_empty() {
-            return;
-        }
-        chosen.sort_by_key(|(rule, steps)| (steps.len(), *rule));
-        let decided = wanted.iter().filter(|r| context.tally().is_decided(*r)).count();
-        let scenarios = chosen.into_iter().map(|(rule, steps)| Scenario::Planned { rule, steps }).collect();
-        workers.play(scenarios, broken).await;
-        let now = wanted.iter().filter(|r| context.tally().is_decided(*r)).count();
-        if round > 0 && now == decided {
+        // Only what the systematic search finds: most of what is left stands behind something broken, and to look for it
+        // with all means would take longer than the suite. One batch of the random sequences goes on beside it; how many
+        // there are must not depend on how long the search takes.
+        let search = start_planning(context, available, open, broken.clone(), false);
+        random.play_batch(workers, 2).await;
+        let plans = finished(search).await;
+        let decided = decided(context);
+        play(workers, plans, broken, false).await;
+        if self::decided(context) == decided {
             return;
         }
     }
+}
+
+/// How many of the rules that are wanted have a result.
+fn decided(context: &Context) -> usize {
+    let tally = context.tally();
+    context.wanted().iter().filter(|r| tally.is_decided(*r)).count()
+}
+
+/// The rules that are wanted and have no result, but for those that the broken ones leave no way to.
+fn open(context: &Context, broken: &RuleSet) -> RuleSet {
+    let tally = context.tally();
+    // A request that is accepted where it should be refused shows nothing of the code of the refusal.
+    let unshown = |rule: RuleIx| {
+        let law = &context.law;
+        law[rule].demand == Demand::Code && law.refusal(rule).is_some_and(|refusal| broken.contains(refusal.rule))
+    };
+    context.wanted().iter().filter(|r| !tally.is_decided(*r) && !unshown(*r)).collect()
+}
+
+/// Searches for plans in the background: for some rules with the operations that are there, around the rules that are
+/// broken.
+fn start_planning(
+    context: &Arc<Context>,
+    available: &Available,
+    wanted: RuleSet,
+    broken: Arc<RuleSet>,
+    thorough: bool,
+) -> JoinHandle<Plans> {
+    let (context, available) = (context.clone(), available.clone());
+    tokio::task::spawn_blocking(move || {
+        let law = &context.law;
+        let avoid = broken.iter().filter(|rule| !law[*rule].demand.is_about_answers()).collect();
+        plan_around(law, &*available, &wanted, &avoid, thorough, &|_, _| !context.is_over())
+    })
+}
+
+/// What a search has found.
+async fn finished(search: JoinHandle<Plans>) -> Plans {
+    // Nobody cancels it, so that the only other end is a panic, which goes on here.
+    search.await.unwrap_or_else(|end| std::panic::resume_unwind(end.into_panic()))
+}
+
+/// Plays the plans of rules that have no result yet. `muted` are the broken rules that the plans lead around: any other
+/// that stands in the way must end the scenario, since nobody knows what follows.
+async fn play(workers: &Workers, plans: Plans, muted: Arc<RuleSet>, covering: bool) {
+    let context = &workers.context;
+    let mut chosen: Vec<(RuleIx, Vec<Step>)> = {
+        let tally = context.tally();
+        plans.into_iter().filter(|(rule, _)| context.wants(*rule) && !tally.is_decided(*rule)).collect()
+    };
+    if covering {
+        chosen = cover(&context.law, &workers.atlas, chosen);
+    }
+    chosen.sort_by_key(|(rule, steps)| (steps.len(), *rule));
+    let scenarios = chosen.into_iter().map(|(rule, steps)| Scenario::Planned { rule, steps }).collect();
+    workers.play(scenarios, muted).await;
 }
 
 /// Leaves out the scenarios whose rules others exercise on the way, as long as nothing is broken.

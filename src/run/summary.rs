@@ -1,6 +1,6 @@
 //! The report of a run.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Context,
@@ -22,7 +22,8 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         judged: tally.judged,
         scenarios: tally.scenarios,
         most_worlds: tally.most_worlds as u64,
-        milliseconds: u64::try_from(context.elapsed().as_millis()).unwrap_or(u64::MAX),
+        milliseconds: milliseconds(context.elapsed()),
+        milliseconds_in_flight: milliseconds(context.flight.lasted()),
         interrupted: context.is_interrupted(),
         ..Totals::default()
     };
@@ -113,6 +114,10 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         leftovers,
         totals,
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The operations that a rule cannot be reached without and that the target does not implement.

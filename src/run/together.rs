@@ -101,7 +101,7 @@ impl Session<'_> {
                 (place, (exchange, Interval { from, to: clock.now() }))
             });
         }
-        let mut exchanges = tasks.join_all().await;
+        let mut exchanges = self.context.flight.during(tasks.join_all()).await;
         exchanges.sort_by_key(|(place, _)| *place);
         exchanges.into_iter().map(|(_, exchange)| exchange).collect()
     }

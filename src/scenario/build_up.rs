@@ -78,7 +78,7 @@ pub(super) fn build_up(search: &Search<'_>, found: &mut Found) {
             simulation = after;
             way.push(step);
             // Now and then what is under way stays under way while the next thing happens.
-            if simulation.is_changing() && (is_due(&simulation) || dice.below(4) == 0) {
+            if simulation.is_changing() && (is_due(search, &simulation) || dice.below(4) == 0) {
                 match simulation.take(search.atlas, &Step::Settle) {
                     Some(_) => way.push(Step::Settle),
                     None => break,

@@ -16,12 +16,11 @@ use super::{
 };
 use crate::{
     model::{
-        assess::assess,
         forward::{Dice, Forward},
         time::{Interval, Moment},
         world::{Timer, World},
     },
-    oracle::{handles::seen_text, history::Event},
+    oracle::{Oracle, Settings, handles::seen_text, history::Event, judge::Verdict},
     spec::law::Law,
     wire::{Body, Request, Tree},
 };
@@ -64,6 +63,8 @@ pub fn history(law: &Arc<Law>, atlas: &Atlas, strategies: &Strategies, seed: u64
         atlas,
         manners,
         forward: Forward::new(law.clone(), seed),
+        oracle: Oracle::new(law.clone(), Settings::default()),
+        sent: Moment(0),
         dice: Dice::new(seed ^ 0x6372_6f77_64),
         seen: HashSet::new(),
         todo: BinaryHeap::new(),
@@ -110,6 +111,10 @@ struct Crowd<'a> {
     atlas: &'a Atlas,
     manners: Manners,
     forward: Forward,
+    /// What is known of it to somebody who sees the answers in the order in which the requests took effect.
+    oracle: Oracle,
+    /// The latest sending among those requests.
+    sent: Moment,
     dice: Dice,
     /// Every text that an answer has shown: nobody can name what nobody has seen.
     seen: HashSet<Arc<str>>,
@@ -144,14 +149,19 @@ impl Crowd<'_> {
         call.args.iter().all(|(_, symbol)| seen(symbol, world, &self.seen))
     }
 
-    /// Lets a request take effect. None if nobody knows what comes of it: then it is as if it had not been sent.
+    /// Lets a request take effect. None if an oracle that sees nothing but the answers cannot tell what comes of it (the
+    /// law is silent): then it is as if it had not been sent.
     fn act(&mut self, client: u32, request: Request, interval: Interval, now: Moment) -> Option<Event> {
         self.forward.pass_time(now);
-        if assess(self.law, self.forward.world(), &request).unforeseeable {
+        let under_way = self.forward.world().timers.len();
+        let (mut forward, mut oracle) = (self.forward.clone(), self.oracle.clone());
+        let answer = forward.answer(&request, now);
+        let sent = self.sent.max(interval.from);
+        let judgement = oracle.judge(&request, Interval { from: sent, to: interval.to }, &answer);
+        if matches!(judgement.verdict, Verdict::Indeterminate(_)) {
             return None;
         }
-        let under_way = self.forward.world().timers.len();
-        let answer = self.forward.answer(&request, now);
+        (self.forward, self.oracle, self.sent) = (forward, oracle, sent);
         let dice = &mut self.dice;
         self.forward.reschedule(under_way, &mut |timer: &Timer| {
             let latest = timer.latest.unwrap_or(Moment(timer.earliest.0.saturating_add(LONG_PAUSE as u64)));

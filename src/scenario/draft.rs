@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use super::step::{Call, Symbol};
+use super::step::{Call, Step, Symbol};
 use crate::{
     model::{
         forward::Dice,
@@ -258,6 +258,12 @@ pub fn with_fault(law: &Law, world: &World, good: &Call, fault: Fault, dice: &mu
         tell_kind(operation, &mut call, param, Some(reference.kind));
     }
     Some(call)
+}
+
+/// True if a step's request carries a parameter that its operation does not have: where that is passed over it leads to
+/// nothing that the request without it does not lead to.
+pub fn is_undeclared(law: &Law, step: &Step) -> bool {
+    step.calls().iter().any(|call| call.args.iter().any(|(name, _)| law[call.operation].param(name).is_none()))
 }
 
 /// Lets a request say which kind of resource each of its names means, where a parameter tells that.

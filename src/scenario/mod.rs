@@ -13,6 +13,7 @@
 //!   not need.
 //! - [`overlap`]: requests that stand in each other's way, worked out from the law.
 //! - [`crowd`]: several clients that talk to the reference at once, in simulated time.
+//! - [`reach`]: what can be reached at all without some operations, worked out from the law.
 //! - [`file`](mod@file): the form in which a scenario is written to disk.
 //!
 //! Imports `oracle`, `model`, `wire` and `spec`.
@@ -26,6 +27,7 @@ pub mod file;
 pub mod novelty;
 pub mod overlap;
 pub mod plan;
+pub mod reach;
 pub mod simulation;
 pub mod step;
 pub mod strategy;

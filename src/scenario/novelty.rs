@@ -7,6 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use super::simulation::Simulation;
 use crate::{
     model::{
+        token::Fate,
         value::{Handle, Value},
         world::World,
     },
@@ -114,6 +115,11 @@ impl Facts {
             let kinds = law[operation].params.iter().flat_map(|p| p.names.iter().map(|r| r.kind));
             let choices: Vec<usize> = kinds.map(|kind| world.live(kind).count().min(most_alike)).collect();
             new_fact |= self.facts.insert(hash(&("token", operation, choices)));
+            // And so is what the first request was about, in every state that it comes to afterwards.
+            if let Fate::Accepted(first) = &used.fate {
+                let about = first.about().map(|handle| own_state(law, world, handle, most_alike));
+                new_fact |= self.facts.insert(hash(&("token", operation, about.collect::<Vec<_>>())));
+            }
         }
         let mut states: Vec<u64> = world
             .iter()

@@ -27,7 +27,7 @@ use super::{
     strip::strip,
 };
 use crate::{
-    model::forward::Dice,
+    model::{forward::Dice, world::Timer},
     oracle::{RuleSet, Settings},
     spec::{
         file::Defect,
@@ -148,9 +148,11 @@ pub(super) fn look_around(
     }
 }
 
-/// True if something should have happened by now that has not been seen yet.
-pub(super) fn is_due(simulation: &Simulation) -> bool {
-    simulation.oracle.worlds().iter().any(|w| w.timers.iter().any(|t| t.usually <= simulation.now))
+/// True if something should have happened by now that has not been seen yet. What a broken rule should have done is not
+/// waited for.
+pub(super) fn is_due(search: &Search<'_>, simulation: &Simulation) -> bool {
+    let due = |timer: &Timer| timer.usually <= simulation.now && !search.avoid.contains(timer.rule);
+    simulation.oracle.worlds().iter().any(|w| w.timers.iter().any(due))
 }
 
 /// Searches on from some states until every rule that is wanted (or aimed at) is found, or the effort is spent. Returns
@@ -207,8 +209,8 @@ fn explore(
                 look_around(search, found, simulation.clone(), &state.steps, step.clone());
             }
             let changed = !Arc::ptr_eq(&before, simulation.forward.world()) || matches!(step, Step::Settle);
-            let forbidden = passes.iter().any(|r| search.avoid.contains(r));
-            if !forbidden && (changed || is_reading(search.law, &step)) {
+            let dead_end = passes.iter().any(|r| search.avoid.contains(r)) || draft::is_undeclared(search.law, &step);
+            if !dead_end && (changed || is_reading(search.law, &step)) {
                 let steps = state.steps.iter().cloned().chain([step]).collect();
                 add(&mut queue, State { simulation, steps, open: open || state.open });
             }
@@ -249,7 +251,7 @@ pub(super) fn steps_from(
         steps.push(Step::Settle);
         // What should have happened by now is looked at before anything else: every change that may or may not have
         // happened doubles the number of possible worlds.
-        if is_due(simulation) {
+        if is_due(search, simulation) {
             let looks = search.atlas.looks_at_changing(law, simulation.oracle.worlds());
             if !looks.is_empty() {
                 steps.extend(looks.into_iter().map(Step::Call));

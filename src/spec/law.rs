@@ -133,7 +133,8 @@ impl Law {
             let of_params = operation.params.iter().flat_map(|p| &p.refusals).map(|(_, refusal)| refusal);
             let of_rules = operation.refusals.iter().map(|r| &r.refusal);
             let undeclared = operation.undeclared.as_ref().and_then(Undeclared::refusal);
-            of_params.chain(of_rules).chain(undeclared)
+            let mismatch = operation.token.as_ref().and_then(|token| token.mismatch.as_ref());
+            of_params.chain(of_rules).chain(undeclared).chain(mismatch)
         });
         refusals.into_iter().find(|r| r.rule == rule || r.code_rule == Some(rule))
     }
@@ -264,6 +265,14 @@ pub enum Demand {
     Answer,
     /// The form of an answer.
     Form,
+}
+
+impl Demand {
+    /// True if only the answer is wrong where such a rule is broken: what the target has done, and what it will do, is
+    /// as it should be.
+    pub fn is_about_answers(self) -> bool {
+        matches!(self, Demand::Answer | Demand::Form | Demand::Code)
+    }
 }
 
 /// A kind of resource.

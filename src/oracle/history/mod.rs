@@ -252,8 +252,11 @@ impl<'a> History<'a> {
     ) -> Step {
         let event = &self.events[call.event];
         self.number(oracle, call.event);
-        let judgement = match (&event.answer, call.to) {
-            (Some(answer), Some(_)) => oracle.judge(&event.request, interval, answer),
+        // An answer that came after the end of what is looked at says all the same what may have happened before.
+        let judgement = match &event.answer {
+            Some(answer) if self.start.says_nothing(answer).is_none() => {
+                oracle.judge(&event.request, interval, answer)
+            }
             _ if self.shares_token(call.event) => {
                 return Step::Unclear("a token was used again whose first answer was lost".into());
             }
@@ -298,7 +301,10 @@ impl Oracle {
                 return Step::Unclear("nobody knows what comes of a request whose answer was lost".into());
             }
             match effect::apply(&self.law, &assessment, interval, self.settings.tolerance) {
-                Ok(outcome) => super::advance::merge(&mut after, [Arc::new(outcome.world)]),
+                Ok(mut outcome) => {
+                    outcome.world.has_foundlings |= outcome.world.len() > world.len();
+                    super::advance::merge(&mut after, [Arc::new(outcome.world)]);
+                }
                 Err(EvalFailure::Broken(why)) => return Step::Unclear(format!("the law cannot be applied: {why}")),
                 Err(_) => return Step::Unclear("an effect depends on something that nobody has seen".into()),
             }
