@@ -44,7 +44,7 @@ impl Cloud {
     }
 
     fn crowd(&self, seed: u64, manners: Manners) -> Vec<Event> {
-        crowd::history(&self.law, &self.atlas, &self.strategies, seed, manners)
+        crowd::history(&settings(), &self.atlas, &self.strategies, seed, manners)
     }
 
     fn judge(&self, events: &[Event]) -> (Outcome, Work) {
@@ -55,21 +55,20 @@ impl Cloud {
         self.law.operation(name).unwrap()
     }
 
-    /// Requests that stand in each other's way because of rules of this level, and around them.
-    fn overlaps(&self, level: Level) -> Vec<Overlap> {
+    /// Requests that stand in each other's way because of rules of this level at least.
+    fn overlaps(&self, least: Level) -> Vec<Overlap> {
         let law = &self.law;
         let mut plans = plan_everything(law);
-        plans.retain(|rule, _| law[*rule].level == level);
+        plans.retain(|rule, _| law[*rule].level >= least);
         overlaps(law, &self.atlas, &|_| true, plans.iter().map(|(rule, steps)| (*rule, steps)), 3)
     }
 }
 
 static CLOUDS: LazyLock<Vec<Cloud>> = LazyLock::new(|| vec![Cloud::new("ec2", &[]), Cloud::new("alibaba", &[])]);
 
-/// The overlaps of both laws, of the musts.
-static OVERLAPS: LazyLock<Vec<(&'static Cloud, Vec<Overlap>)>> = LazyLock::new(|| {
-    CLOUDS.iter().map(|cloud| (cloud, cloud.overlaps(Level::Must))).collect()
-});
+/// The overlaps of both laws, of the rules that the providers' documents speak of.
+static OVERLAPS: LazyLock<Vec<(&'static Cloud, Vec<Overlap>)>> =
+    LazyLock::new(|| CLOUDS.iter().map(|cloud| (cloud, cloud.overlaps(Level::Should))).collect());
 
 fn settings() -> Settings {
     Settings { tolerance: TOLERANCE, muted: Arc::default() }
@@ -151,11 +150,11 @@ fn whatever_the_reference_does_has_an_order() {
     for cloud in CLOUDS.iter() {
         let (mut steps, mut requests) = (0, 0);
         for seed in 0..1000 {
-            let events = cloud.crowd(seed, Manners { clients: 2 + (seed % 4) as u32, requests: 16, lost: 0 });
+            let events = cloud.crowd(seed, Manners { clients: 2 + (seed % 4) as u32, requests: 12, lost: 0 });
             steps += assert_explained(cloud, &events).steps;
             requests += events.len() as u64;
         }
-        assert!(requests > 10_000, "the histories are shorter than they should be: {requests}");
+        assert!(requests > 8_000, "the histories are shorter than they should be: {requests}");
         assert!(steps * 2 <= requests * 3, "{steps} steps for {requests} requests");
     }
 }
@@ -164,15 +163,15 @@ fn whatever_the_reference_does_has_an_order() {
 fn an_answer_that_was_lost_makes_nothing_wrong() {
     for cloud in CLOUDS.iter() {
         let mut unknown = 0;
-        for seed in 0..300 {
-            let events = cloud.crowd(seed, Manners { clients: 3, requests: 16, lost: 8 });
+        for seed in 0..150 {
+            let events = cloud.crowd(seed, Manners { clients: 3, requests: 12, lost: 6 });
             match cloud.judge(&events).0 {
                 Outcome::Explained(_) => {}
                 Outcome::Unknown(_) => unknown += 1,
                 Outcome::Violation(found) => panic!("{found:?}\n{}", show(cloud, &events)),
             }
         }
-        assert!(unknown <= 15, "{unknown} of 300 could not be told");
+        assert!(unknown <= 8, "{unknown} of 150 could not be told");
     }
 }
 
@@ -205,7 +204,7 @@ fn tamper(events: &mut Vec<Event>, dice: &mut Dice) {
 fn a_history_is_wrong_if_and_only_if_no_order_explains_it() {
     let (mut right, mut wrong) = (0, 0);
     for cloud in CLOUDS.iter() {
-        for seed in 0..400 {
+        for seed in 0..120 {
             let mut events = cloud.crowd(seed, Manners { clients: 3, requests: 12, lost: 0 });
             let mut dice = Dice::new(seed);
             (0..1 + seed % 2).for_each(|_| tamper(&mut events, &mut dice));
@@ -222,7 +221,7 @@ fn a_history_is_wrong_if_and_only_if_no_order_explains_it() {
             }
         }
     }
-    assert!(right > 100 && wrong > 100, "{right} right, {wrong} wrong");
+    assert!(right > 50 && wrong > 50, "{right} right, {wrong} wrong");
 }
 
 /// The requests that are named have no order, and without any one of them they have one, or the answer that cannot be
@@ -304,18 +303,26 @@ fn is_accepted(event: &Event) -> bool {
 
 #[test]
 fn the_law_knows_requests_that_stand_in_each_others_way() {
-    for (cloud, pairs) in [("ec2", &[
-        ("DisassociateNatGatewayAddress", "DisassociateNatGatewayAddress"),
-        ("AssociateNatGatewayAddress", "DisassociateNatGatewayAddress"),
-        ("AssociateAddress", "ReleaseAddress"),
-        ("DeleteNatGateway", "DisassociateNatGatewayAddress"),
-    ][..]), ("alibaba", &[("UnassociateEipAddress", "UnassociateEipAddress")])] {
+    for (cloud, pairs) in [
+        (
+            "ec2",
+            &[
+                ("DisassociateNatGatewayAddress", "DisassociateNatGatewayAddress"),
+                ("AssociateNatGatewayAddress", "DisassociateNatGatewayAddress"),
+                ("AssociateAddress", "ReleaseAddress"),
+            ][..],
+        ),
+        ("alibaba", &[("UnassociateEipAddress", "UnassociateEipAddress")]),
+    ] {
         let (cloud, overlaps) = OVERLAPS.iter().find(|(c, _)| &*c.law.cloud == cloud).unwrap();
-        let named: Vec<Vec<&str>> = overlaps.iter().map(|o| {
-            let mut names: Vec<&str> = o.rivals.iter().map(|c| &*cloud.law[c.operation].name).collect();
-            names.sort_unstable();
-            names
-        }).collect();
+        let named: Vec<Vec<&str>> = overlaps
+            .iter()
+            .map(|o| {
+                let mut names: Vec<&str> = o.rivals.iter().map(|c| &*cloud.law[c.operation].name).collect();
+                names.sort_unstable();
+                names
+            })
+            .collect();
         for (one, other) in pairs {
             assert!(named.contains(&vec![one, other]), "{one} and {other} are not among {named:?}");
         }
@@ -326,39 +333,39 @@ fn the_law_knows_requests_that_stand_in_each_others_way() {
 fn of_two_requests_that_exclude_each_other_not_both_are_accepted() {
     let mut tried = 0;
     for (cloud, overlaps) in OVERLAPS.iter() {
-        for overlap in overlaps.iter().filter(|o| o.rivals.len() == 2) {
+        for overlap in overlaps.iter().filter(|o| o.exclusive && o.rivals.len() == 2) {
             let talk = Talk::after(cloud, &overlap.setup);
             let interval = Interval { from: talk.now, to: Moment(talk.now.0 + MILLISECOND) };
             // Each is checked before the other one is done, and both are done.
-            let race = |talk: &Talk, client: usize| {
-                let mut talk = talk.clone();
-                let event = talk.event(client as u32 + 1, &overlap.rivals[client], interval, interval.from);
-                (event, talk.forward.world().timers.is_empty())
-            };
-            let ((one, certain), (other, certain_too)) = (race(&talk, 0), race(&talk, 1));
+            let alone =
+                |client: usize| talk.clone().event(client as u32 + 1, &overlap.rivals[client], interval, interval.from);
+            let (one, other) = (alone(0), alone(1));
             assert!(is_accepted(&one) && is_accepted(&other));
+            assert_explained(cloud, &talk.events);
             let mut events = talk.events.clone();
-            assert_explained(cloud, &events);
-            // One of them alone is as it should be.
-            events.push(one);
-            assert_explained(cloud, &events);
-            events.push(other);
+            for event in [one, other] {
+                // One of them alone is as it should be.
+                let mut fewer = talk.events.clone();
+                fewer.push(event.clone());
+                assert_explained(cloud, &fewer);
+                events.push(event);
+            }
             let outcome = cloud.judge(&events).0;
-            // What is still under way may have been over already.
-            if certain && certain_too {
-                tried += 1;
-                let Outcome::Violation(found) = outcome else { panic!("{outcome:?}\n{}", show(cloud, &events)) };
-                let rivals = [events.len() - 2, events.len() - 1];
-                assert!(rivals.iter().all(|rival| found.calls.contains(rival)), "{found:?}");
-                assert!(found.smallest);
-                assert_eq!(cloud.law[found.violation.rule].demand, Demand::Refuse, "{found:?}");
-            } else {
-                let there_is = has_order(&cloud.law, &events);
-                assert_eq!(there_is, Some(matches!(outcome, Outcome::Explained(_))), "{outcome:?}");
+            // The second one may be right in the other order, or what the first one began may have been over already.
+            match (has_order(&cloud.law, &events), outcome) {
+                (Some(false), Outcome::Violation(found)) => {
+                    tried += 1;
+                    let rivals = [events.len() - 2, events.len() - 1];
+                    assert!(rivals.iter().all(|rival| found.calls.contains(rival)), "{found:?}");
+                    assert!(found.smallest);
+                    assert_eq!(cloud.law[found.violation.rule].demand, Demand::Refuse, "{found:?}");
+                }
+                (Some(true), Outcome::Explained(_)) | (None, _) | (_, Outcome::Unknown(_)) => {}
+                (there_is, outcome) => panic!("{there_is:?}, {outcome:?}\n{}", show(cloud, &events)),
             }
         }
     }
-    assert!(tried >= 5, "only {tried} pairs were tried");
+    assert!(tried >= 5, "only {tried} pairs have no order");
 }
 
 #[test]
@@ -373,7 +380,8 @@ fn an_effect_that_was_dropped_is_missed() {
             let mut done = talk.clone();
             events.push(done.event(1, &overlap.rivals[0], interval, interval.from));
             let world = [talk.forward.world().clone()];
-            let looks = cloud.atlas.looks(&cloud.law, &world[0], world[0].iter().filter(|(_, r)| r.live).map(|(h, _)| h));
+            let looks =
+                cloud.atlas.looks(&cloud.law, &world[0], world[0].iter().filter(|(_, r)| r.live).map(|(h, _)| h));
             for look in &looks {
                 events.push(talk.event(2, look, interval, interval.from));
             }
@@ -388,7 +396,9 @@ fn an_effect_that_was_dropped_is_missed() {
             tried += 1;
             let outcome = cloud.judge(&events).0;
             missed += usize::from(matches!(outcome, Outcome::Violation(_)));
-            assert_eq!(has_order(&cloud.law, &events), Some(matches!(outcome, Outcome::Explained(_))));
+            if !matches!(outcome, Outcome::Unknown(_)) {
+                assert_eq!(has_order(&cloud.law, &events), Some(matches!(outcome, Outcome::Explained(_))));
+            }
         }
     }
     // Not every effect shows at once.
@@ -397,9 +407,9 @@ fn an_effect_that_was_dropped_is_missed() {
 
 // --- Time --------------------------------------------------------------------------------------------------------------
 
-/// A drain of three seconds that ends so many microseconds after its request, watched by two clients in turn. True if
-/// that is found right.
-fn drain_that_ends_after(cloud: &Cloud, overlap: &Overlap, microseconds: u64) -> Outcome {
+/// A drain of three seconds that ends so many microseconds after its request, watched by two clients in turn: what is
+/// found, and which request began it.
+fn drain_that_ends_after(cloud: &Cloud, overlap: &Overlap, microseconds: u64) -> (Outcome, usize) {
     let mut talk = Talk::after(cloud, &overlap.setup);
     let mut call = overlap.rivals[0].clone();
     call.args.retain(|(name, _)| &**name != "MaxDrainDurationSeconds");
@@ -411,6 +421,7 @@ fn drain_that_ends_after(cloud: &Cloud, overlap: &Overlap, microseconds: u64) ->
     let interval = Interval { from: start, to: Moment(start.0 + MILLISECOND) };
     let under_way = talk.forward.world().timers.len();
     let mut events = talk.events.clone();
+    let drain = events.len();
     events.push(talk.event(1, &call, interval, start));
     assert!(is_accepted(&events[events.len() - 1]));
     talk.forward.reschedule(under_way, &mut |_| Moment(start.0 + microseconds));
@@ -422,24 +433,25 @@ fn drain_that_ends_after(cloud: &Cloud, overlap: &Overlap, microseconds: u64) ->
             events.push(talk.event(1 + (number % 2) as u32, look, interval, Moment(from.0 + 40 * MILLISECOND)));
         }
     }
-    cloud.judge(&events).0
+    (cloud.judge(&events).0, drain)
 }
 
 #[test]
 fn a_change_that_comes_too_early_or_too_late_is_found_and_one_in_time_is_not() {
     let cloud = Cloud::new("ec2", &[("drain-end", "at-the-end")]);
-    let overlaps = cloud.overlaps(Level::Must);
+    // Operations are the same under all readings.
+    let overlaps = &OVERLAPS[0].1;
     let disassociate = cloud.operation("DisassociateNatGatewayAddress");
     let overlap = overlaps.iter().find(|o| o.rivals.iter().all(|r| r.operation == disassociate)).unwrap();
     let second = 1_000_000;
     let late = (3 + TOLERANCE as u64) * second;
     for right in [3 * second, 3 * second + 500_000, late - second] {
-        let outcome = drain_that_ends_after(&cloud, overlap, right);
+        let (outcome, _) = drain_that_ends_after(&cloud, overlap, right);
         assert!(matches!(outcome, Outcome::Explained(_)), "{right}: {outcome:?}");
     }
     for wrong in [0, second, 3 * second - 200_000, late + 200_000, 9 * second] {
-        let outcome = drain_that_ends_after(&cloud, overlap, wrong);
+        let (outcome, drain) = drain_that_ends_after(&cloud, overlap, wrong);
         let Outcome::Violation(found) = &outcome else { panic!("{wrong}: {outcome:?}") };
-        assert!(cloud.law[found.violation.rule].id.starts_with("nat-disassociate"), "{wrong}: {found:?}");
+        assert!(found.calls.contains(&drain), "{wrong}: {found:?}");
     }
 }

@@ -64,7 +64,8 @@ impl State {
         let mut reader = BufReader::new(stream);
         while let Some(request) = read_request(&mut reader) {
             let (status, body) = self.answer(&request);
-            let head = format!("HTTP/1.1 {status} Answer\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n", body.len());
+            let head =
+                format!("HTTP/1.1 {status} Answer\r\nContent-Type: text/xml\r\nContent-Length: {}\r\n\r\n", body.len());
             let answer = [head.as_bytes(), &body].concat();
             // A client that has heard enough hangs up.
             if reader.get_mut().write_all(&answer).is_err() {
@@ -122,7 +123,7 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<HttpRequest> {
 }
 
 /// A must that a server breaks only when requests overlap.
-const RULE: &str = "nat-disassociate-while-draining";
+const RULE: &str = "nat-unassign-while-draining";
 
 /// Runs with seeds, and says in how many of them the race was found within 2,000 requests.
 fn found_with(seeds: std::ops::Range<u32>) -> usize {
@@ -143,7 +144,7 @@ fn a_race_is_found_and_shown() {
     let report = ran.report();
     let finding = &report["findings"][0];
     let requests = finding["overlap"]["requests"].as_array().unwrap();
-    let rivals = requests.iter().filter(|r| r["client"] != 0 && r["request"].as_str().unwrap().contains("Disassociate"));
+    let rivals = requests.iter().filter(|r| r["client"] != 0 && r["request"].as_str().unwrap().contains("Unassign"));
     assert!(rivals.count() >= 2, "{requests:?}");
     assert_eq!(requests.iter().filter(|r| r["unexplained"] == true).count(), 1, "{requests:?}");
     assert!(ran.said.out.contains("client 1") && ran.said.out.contains('├'), "{}", ran.said.out);
@@ -152,8 +153,17 @@ fn a_race_is_found_and_shown() {
 }
 
 #[test]
-fn races_are_found_with_nearly_every_seed() {
-    assert!(found_with(0..4) >= 4);
+fn a_race_is_found_with_every_one_of_a_few_seeds() {
+    assert_eq!(found_with(0..6), 6);
+}
+
+/// The whole measurement, for whoever has the time: `cargo test --release --test races -- --ignored`.
+#[test]
+#[ignore = "a hundred runs take minutes"]
+fn a_race_is_found_with_ninety_five_of_a_hundred_seeds() {
+    let found = found_with(0..100);
+    println!("found with {found} of 100 seeds");
+    assert!(found >= 95, "found with {found} of 100 seeds");
 }
 
 #[test]

@@ -328,10 +328,7 @@ impl Oracle {
             assessment.open.get_or_insert_with(|| law[rule].id.clone());
         }
         if let Some(rule) = assessment.dry_run.filter(|r| muted.contains(*r)) {
-            return Err(format!(
-                "{} is known to be broken, so a rehearsal may have been the real thing",
-                law[rule].id
-            ));
+            return Err(format!("{} is known to be broken, so a rehearsal may have been the real thing", law[rule].id));
         }
         Ok(assessment)
     }

@@ -19,7 +19,8 @@ const WIDTH: usize = 64;
 /// Only those of the writer.
 pub(super) fn write(out: &mut String, overlap: &Overlap) -> fmt::Result {
     let requests = &overlap.requests;
-    let few = if overlap.smallest { "no order of these requests" } else { "no order of the requests, these among them," };
+    let few =
+        if overlap.smallest { "no order of these requests" } else { "no order of the requests, these among them," };
     writeln!(out, "  {} {few} explains their answers", "order:  ".red())?;
     for line in lines(requests) {
         writeln!(out, "    {line}")?;
@@ -89,8 +90,12 @@ mod tests {
 
     #[test]
     fn bars_overlap_in_the_chart_where_the_requests_did() {
-        let requests =
-            [request(1, 0, Some(20)), request(2, 10, Some(30)), request(3, 15, None), request(0, 350_000_000, Some(350_000_010))];
+        let requests = [
+            request(1, 0, Some(20)),
+            request(2, 10, Some(30)),
+            request(3, 15, None),
+            request(0, 350_000_000, Some(350_000_010)),
+        ];
         assert_eq!(
             lines(&requests),
             [

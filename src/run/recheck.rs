@@ -45,10 +45,13 @@ pub fn recheck(law: &Arc<Law>, lines: &[Line]) -> Rechecked {
             while let Some(next) = lines.next_if(|next| overlaps(&next)) {
                 group.push(next);
             }
-            let events = group.iter().map(|line| read(law, &oracle, &mut request_ids, line)).collect::<Option<Vec<_>>>();
+            let events =
+                group.iter().map(|line| read(law, &oracle, &mut request_ids, line)).collect::<Option<Vec<_>>>();
             let Some(events) = events else { break };
             let judgement = match events.as_slice() {
-                [Event { client: 0, request, interval, answer: Some(answer) }] => oracle.judge(request, *interval, answer),
+                [Event { client: 0, request, interval, answer: Some(answer) }] => {
+                    oracle.judge(request, *interval, answer)
+                }
                 several => oracle.judge_together(several),
             };
             found.violations.extend(judgement.faults.into_iter().map(|f| (name.to_owned(), f)));

@@ -413,7 +413,8 @@ impl<'a> Session<'a> {
         let interval = Interval { from, to: self.endpoint.clock.now() };
         let record = record(&exchange, interval);
         if let Some(trace) = &self.context.trace {
-            let place = Place { step: self.played.steps.len(), cleanup: self.cleaning, tokens: &self.tokens, client: None };
+            let place =
+                Place { step: self.played.steps.len(), cleanup: self.cleaning, tokens: &self.tokens, client: None };
             trace.write(law, &self.played.name, place, Some(call), &record);
         }
         if !self.cleaning {

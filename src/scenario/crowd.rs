@@ -56,14 +56,16 @@ enum Todo {
     Act { client: u32, request: Request, interval: Interval },
 }
 
-/// What several clients see of a reference. The same seed gives the same history.
-pub fn history(law: &Arc<Law>, atlas: &Atlas, strategies: &Strategies, seed: u64, manners: Manners) -> Vec<Event> {
+/// What several clients see of a reference, as far as an oracle with these settings can follow. The same seed gives the
+/// same history.
+pub fn history(settings: &Settings, atlas: &Atlas, strategies: &Strategies, seed: u64, manners: Manners) -> Vec<Event> {
+    let law = strategies.law();
     let mut crowd = Crowd {
         law,
         atlas,
         manners,
         forward: Forward::new(law.clone(), seed),
-        oracle: Oracle::new(law.clone(), Settings::default()),
+        oracle: Oracle::new(law.clone(), settings.clone()),
         sent: Moment(0),
         dice: Dice::new(seed ^ 0x6372_6f77_64),
         seen: HashSet::new(),

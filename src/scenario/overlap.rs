@@ -1,6 +1,6 @@
 //! Requests that stand in each other's way, worked out from the law: what is worth sending at once.
 //!
-//! Two requests are worth it if each of them alone would be accepted, and after the other one it is refused: a server
+//! Two requests are worth it if each of them alone would be accepted, and one is refused after the other one: a server
 //! that checks first and acts later may accept both. They come from two places:
 //!
 //! - the scenarios of rules that demand a refusal: the request that is refused, and the one of the steps before it
@@ -8,8 +8,11 @@
 //! - the states before such requests: there, pairs of requests whose operations touch the same kinds of resources, one
 //!   changing what the other looks at or changes, and that name a resource in common.
 //!
-//! Everything is tried on the reference, in memory. Where the law is silent about one of the answers, nothing can be
-//! learnt from sending both, and the pair is left out.
+//! Where neither stands in the other one's way, both being accepted in either order, there may still be a lost update: of
+//! each two operations one such pair is kept, too.
+//!
+//! Everything is tried on the reference, in memory. Where the law is silent about what comes after the first one, nothing
+//! can be learnt from sending both, and the pair is left out.
 
 use std::{cmp::Reverse, sync::Arc};
 
@@ -38,8 +41,10 @@ const MOST_ALIKE: usize = 3;
 /// Requests that stand in each other's way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlap {
-    /// The rule that refuses one of them once the other one is done.
+    /// The rule that refuses one of them once the other one is done; if none does, the one that accepts the first one.
     pub rule: RuleIx,
+    /// One of them is refused once the other one is done.
+    pub exclusive: bool,
     /// The steps to a state in which each of them would be accepted.
     pub setup: Vec<Step>,
     /// The requests.
@@ -84,7 +89,7 @@ pub fn overlaps<'p>(
         search.around(state);
     }
     let mut found = search.found;
-    found.sort_by_key(|overlap| (Reverse(law[overlap.rule].level), overlap.setup.len(), overlap.rule));
+    found.sort_by_key(|o| (!o.exclusive, Reverse(law[o.rule].level), o.setup.len(), o.rule));
     found
 }
 
@@ -134,7 +139,7 @@ impl Search<'_> {
                 }
             }
             if self.rivals(&simulation, rival, refused) == Some(rule) {
-                self.keep(rule, &setup, &simulation, [rival, refused]);
+                self.keep(rule, true, &setup, &simulation, [rival, refused]);
                 return Some(State { setup, simulation, call: refused.clone() });
             }
         }
@@ -159,7 +164,11 @@ impl Search<'_> {
                 let one = self.rivals(&state.simulation, &state.call, call);
                 let rule = one.or_else(|| self.rivals(&state.simulation, call, &state.call));
                 if let Some(rule) = rule {
-                    self.keep(rule, &state.setup, &state.simulation, [&state.call, call]);
+                    self.keep(rule, true, &state.setup, &state.simulation, [&state.call, call]);
+                } else if self.both_go(&state.simulation, &state.call, call)
+                    && self.both_go(&state.simulation, call, &state.call)
+                {
+                    self.keep(own.accepts, false, &state.setup, &state.simulation, [&state.call, call]);
                 }
             }
         }
@@ -182,10 +191,10 @@ impl Search<'_> {
 
     /// The rule that refuses the second request after the first one, if each of them alone is accepted.
     fn rivals(&self, simulation: &Simulation, first: &Call, second: &Call) -> Option<RuleIx> {
-        let good = |tried: &Tried| tried.accepted && !tried.open;
-        self.tries(&mut simulation.clone(), second).filter(good)?;
+        // Where the law leaves it open whether the second one is refused anyway, it may be accepted, and that is enough.
+        self.tries(&mut simulation.clone(), second).filter(|tried| tried.accepted)?;
         let mut after = simulation.clone();
-        self.tries(&mut after, first).filter(good)?;
+        self.tries(&mut after, first).filter(|tried| tried.accepted && !tried.open)?;
         let tried = self.tries(&mut after, second).filter(|tried| !tried.accepted && !tried.open)?;
         // What refuses is about the state; a code, or the form of the answer, is not what it is all about.
         let mut refusing: Vec<RuleIx> =
@@ -194,16 +203,30 @@ impl Search<'_> {
         refusing.first().copied()
     }
 
-    fn keep(&mut self, rule: RuleIx, setup: &[Step], simulation: &Simulation, [one, other]: [&Call; 2]) {
+    /// True if the two are accepted one after the other.
+    fn both_go(&self, simulation: &Simulation, first: &Call, second: &Call) -> bool {
+        let mut after = simulation.clone();
+        [first, second].iter().all(|call| self.tries(&mut after, call).is_some_and(|t| t.accepted && !t.open))
+    }
+
+    fn keep(
+        &mut self,
+        rule: RuleIx,
+        exclusive: bool,
+        setup: &[Step],
+        simulation: &Simulation,
+        [one, other]: [&Call; 2],
+    ) {
         let pair = (one.operation.min(other.operation), one.operation.max(other.operation));
         let alike = self.seen.iter().filter(|(a, b, _)| (*a, *b) == pair).count();
-        if alike >= MOST_ALIKE || !self.seen.insert((pair.0, pair.1, rule)) {
+        let most = if exclusive { MOST_ALIKE } else { 1 };
+        if alike >= most || !self.seen.insert((pair.0, pair.1, rule)) {
             return;
         }
         let rivals = vec![one.clone(), other.clone()];
         let looks = self.looks(simulation, &rivals);
-        let pair = Overlap { rule, setup: setup.to_vec(), rivals, looks };
-        if let Some(three) = self.three(simulation, &pair) {
+        let pair = Overlap { rule, exclusive, setup: setup.to_vec(), rivals, looks };
+        if let Some(three) = self.three(simulation, &pair).filter(|_| exclusive) {
             self.found.push(three);
         }
         self.found.push(pair);
@@ -216,11 +239,12 @@ impl Search<'_> {
         }
         let worlds = simulation.oracle.worlds();
         let operations = [pair.rivals[0].operation, pair.rivals[1].operation];
-        let calls = operations.iter().flat_map(|operation| {
-            draft::good_calls(self.law, worlds.first()?, *operation, MOST_REQUESTS).ok()
-        });
+        let calls = operations
+            .iter()
+            .flat_map(|operation| draft::good_calls(self.law, worlds.first()?, *operation, MOST_REQUESTS).ok());
         let third = calls.flatten().find(|call| {
-            !pair.rivals.contains(call) && pair.rivals.iter().all(|rival| self.rivals(simulation, rival, call).is_some())
+            !pair.rivals.contains(call)
+                && pair.rivals.iter().all(|rival| self.rivals(simulation, rival, call).is_some())
         })?;
         let rivals: Vec<Call> = pair.rivals.iter().cloned().chain([third]).collect();
         let looks = self.looks(simulation, &rivals);

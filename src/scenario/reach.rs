@@ -267,8 +267,20 @@ impl Possible<'_> {
         let points_here = || field.to.zip(field.of).is_some_and(|place| self.fields.contains(&place));
         match (field.kind, field.to) {
             (FieldKind::Flag, _) => Might::Bool { yes: is_set, no: true },
-            (FieldKind::Ref, Some(to)) => if is_set { self.resource(to) } else { Might::Null },
-            (FieldKind::InverseOne, Some(from)) => if points_here() { self.resource(from) } else { Might::Null },
+            (FieldKind::Ref, Some(to)) => {
+                if is_set {
+                    self.resource(to)
+                } else {
+                    Might::Null
+                }
+            }
+            (FieldKind::InverseOne, Some(from)) => {
+                if points_here() {
+                    self.resource(from)
+                } else {
+                    Might::Null
+                }
+            }
             (FieldKind::Inverse, Some(from)) if points_here() => Might::List(Box::new(self.resource(from))),
             (FieldKind::Inverse, Some(_)) => Might::Empty,
             _ => Might::Any,

@@ -83,7 +83,13 @@ fn plainer(search: &Search<'_>, steps: &[Step], place: usize) -> Option<Vec<Step
     // The names that are left may need to be told what they are names of.
     draft::tell_kinds(operation, &mut plain);
     let differs = plain.args.len() < call.args.len();
-    differs.then(|| steps.iter().enumerate().map(|(ix, s)| if ix == place { Step::Call(plain.clone()) } else { s.clone() }).collect())
+    differs.then(|| {
+        steps
+            .iter()
+            .enumerate()
+            .map(|(ix, s)| if ix == place { Step::Call(plain.clone()) } else { s.clone() })
+            .collect()
+    })
 }
 
 /// The steps without one of them, and without those after it that name what it created. None if the last one does.

@@ -254,9 +254,7 @@ impl<'a> History<'a> {
         self.number(oracle, call.event);
         // An answer that came after the end of what is looked at says all the same what may have happened before.
         let judgement = match &event.answer {
-            Some(answer) if self.start.says_nothing(answer).is_none() => {
-                oracle.judge(&event.request, interval, answer)
-            }
+            Some(answer) if self.start.says_nothing(answer).is_none() => oracle.judge(&event.request, interval, answer),
             _ if self.shares_token(call.event) => {
                 return Step::Unclear("a token was used again whose first answer was lost".into());
             }

@@ -103,9 +103,8 @@ fn shows_unnamed(law: &Law, event: &Event) -> bool {
 /// The texts of a request and its answer that name resources, and the kinds that are named by what can be guessed.
 fn names_in(law: &Law, event: &Event, names: &mut FxHashSet<Arc<str>>, guessable: &mut FxHashSet<KindIx>) {
     let operation = &law[event.request.operation];
-    let is_token = |name: &Arc<str>| {
-        operation.token.as_ref().is_some_and(|t| operation.params[t.param as usize].name == *name)
-    };
+    let is_token =
+        |name: &Arc<str>| operation.token.as_ref().is_some_and(|t| operation.params[t.param as usize].name == *name);
     for (name, tree) in &event.request.args {
         let Some(param) = operation.params.iter().find(|p| p.name == *name) else { continue };
         if is_token(name) {

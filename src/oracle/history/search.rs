@@ -62,15 +62,7 @@ impl Progress {
         calls.sort_by_key(|c| (c.to.is_none(), c.from, c.to, c.event));
         let answered = calls.iter().take_while(|c| c.to.is_some()).count();
         let taken = vec![false; calls.len()];
-        Progress {
-            calls,
-            answered,
-            taken,
-            first_open: 0,
-            order: Vec::new(),
-            sent: Vec::new(),
-            taken_unanswered: 0,
-        }
+        Progress { calls, answered, taken, first_open: 0, order: Vec::new(), sent: Vec::new(), taken_unanswered: 0 }
     }
 
     /// True if every request with an answer was taken.
@@ -162,10 +154,17 @@ pub(super) fn covered(worlds: &Worlds, by: &Worlds, strictly: bool) -> bool {
     worlds.iter().all(|w| by.iter().any(|b| Arc::ptr_eq(b, w) || b.covers(w, strictly)))
 }
 
+/// A state from which nothing goes on.
+struct DeadEnd {
+    worlds: Worlds,
+    /// It is not known to be one: somewhere beyond it the oracle could not tell. From fewer worlds it might.
+    unclear: bool,
+}
+
 /// States from which nothing goes on.
 #[derive(Default)]
 struct DeadEnds {
-    states: FxHashMap<Taken, Vec<Worlds>>,
+    states: FxHashMap<Taken, Vec<DeadEnd>>,
     /// How many requests those states have taken: nothing can be found where there is none of as many.
     lengths: FxHashSet<usize>,
     count: usize,
@@ -173,15 +172,18 @@ struct DeadEnds {
 
 impl DeadEnds {
     fn has(&self, progress: &Progress, worlds: &Worlds, strictly: bool) -> bool {
+        let is_covered = |end: &DeadEnd| {
+            covered(worlds, &end.worlds, strictly) && (!end.unclear || covered(&end.worlds, worlds, strictly))
+        };
         self.lengths.contains(&progress.order.len())
-            && self.states.get(&progress.state()).is_some_and(|all| all.iter().any(|s| covered(worlds, s, strictly)))
+            && self.states.get(&progress.state()).is_some_and(|all| all.iter().any(is_covered))
     }
 
-    fn remember(&mut self, progress: &Progress, worlds: Worlds) {
+    fn remember(&mut self, progress: &Progress, end: DeadEnd) {
         if self.count < MOST_REMEMBERED {
             self.count += 1;
             self.lengths.insert(progress.order.len());
-            self.states.entry(progress.state()).or_default().push(worlds);
+            self.states.entry(progress.state()).or_default().push(end);
         }
     }
 }
@@ -191,6 +193,8 @@ struct Frame {
     worlds: Worlds,
     candidates: std::vec::IntoIter<usize>,
     until: Moment,
+    /// Somewhere beyond it the oracle could not tell.
+    unclear: bool,
 }
 
 /// A search for an order of some requests.
@@ -223,11 +227,17 @@ impl<'h> Search<'h> {
                 return Found::Order(self.progress.order.iter().map(|p| self.progress.call(*p).event).collect());
             }
             let Some(place) = frame.candidates.next() else {
-                let frame = stack.pop();
+                let end = stack.pop().map_or_else(
+                    || DeadEnd { worlds: Vec::new(), unclear: true },
+                    |frame| DeadEnd { worlds: frame.worlds, unclear: frame.unclear },
+                );
+                if let Some(before) = stack.last_mut() {
+                    before.unclear |= end.unclear;
+                }
                 if self.progress.order.len() > self.longest.len() {
                     self.longest = self.progress.order.iter().map(|p| *self.progress.call(*p)).collect();
                 }
-                dead_ends.remember(&self.progress, frame.map(|f| f.worlds).unwrap_or_default());
+                dead_ends.remember(&self.progress, end);
                 self.progress.give_back();
                 continue;
             };
@@ -241,6 +251,7 @@ impl<'h> Search<'h> {
                 Step::Taken => {}
                 Step::Wrong(_) | Step::Impossible => continue,
                 Step::Unclear(why) => {
+                    frame.unclear = true;
                     unclear.get_or_insert(why);
                     continue;
                 }
@@ -264,7 +275,7 @@ impl<'h> Search<'h> {
 
     fn frame(&self, worlds: Worlds) -> Frame {
         let (candidates, until) = self.progress.candidates();
-        Frame { worlds, candidates: candidates.into_iter(), until }
+        Frame { worlds, candidates: candidates.into_iter(), until, unclear: false }
     }
 }
 

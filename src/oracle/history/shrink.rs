@@ -11,10 +11,7 @@ use super::{
     Call, Contradiction, History, Step,
     search::{self, Found, Search},
 };
-use crate::{
-    model::time::Moment,
-    oracle::judge::Violation,
-};
+use crate::{model::time::Moment, oracle::judge::Violation};
 
 /// Finds out what a violation is about, among a group of requests that no order explains.
 pub(super) fn shrink(history: &History<'_>, group: &[usize], budget: u64) -> Contradiction {
@@ -81,8 +78,7 @@ impl Shrinking<'_> {
                     return (kept, false);
                 }
                 let start = end.saturating_sub(size);
-                let without: Vec<Call> =
-                    kept[..start].iter().chain(&kept[end..]).copied().collect();
+                let without: Vec<Call> = kept[..start].iter().chain(&kept[end..]).copied().collect();
                 let has_culprit = without.iter().any(|call| call.event == culprit);
                 if has_culprit && self.is_same(&without, culprit, violation) {
                     kept = without;
@@ -99,13 +95,14 @@ impl Shrinking<'_> {
 
     /// True if these have no order, for the same reason, and without the culprit's answer have one.
     fn is_same(&mut self, calls: &[Call], culprit: usize, violation: &Violation) -> bool {
-        let without: Vec<Call> = calls.iter().map(|call| match call.event == culprit {
-            true => Call { to: None, ..*call },
-            false => *call,
-        }).collect();
-        self.has_none(calls.to_vec())
-            && self.blame(calls, culprit).rule == violation.rule
-            && self.has_order(without)
+        let without: Vec<Call> = calls
+            .iter()
+            .map(|call| match call.event == culprit {
+                true => Call { to: None, ..*call },
+                false => *call,
+            })
+            .collect();
+        self.has_none(calls.to_vec()) && self.blame(calls, culprit).rule == violation.rule && self.has_order(without)
     }
 
     /// What is wrong, by the longest order.

@@ -5,11 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    Budget, Call, Event, HANDLES, History, Step,
-    search::Progress,
-    shrink,
-};
+use super::{Budget, Call, Event, HANDLES, History, Step, search::Progress, shrink};
 use crate::{
     model::world::World,
     oracle::{
