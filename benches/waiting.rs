@@ -3,10 +3,7 @@
 
 mod common;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use common::{law, only_testing, run_options};
 use eipcheck::{
@@ -22,10 +19,9 @@ const SCENARIOS: usize = 500;
 /// The shortest plan that waits for a change with a time that the request may say.
 fn plan(law: &Arc<Law>) -> (RuleIx, Vec<Step>) {
     let timed = |rule: &RuleIx| {
-        let latest =
-            |e: &eipcheck::spec::law::Effect| e.after.as_ref().and_then(|a| a.latest.as_ref()).map(|l| l.source());
-        let effects = law.operations().flat_map(|(_, o)| &o.effects);
-        effects.filter(|e| e.rule == *rule).filter_map(latest).any(|source| source.contains("input."))
+        let effects = law.operations().flat_map(|(_, o)| &o.effects).filter(|e| e.rule == *rule);
+        let latest = effects.filter_map(|e| e.after.as_ref()?.latest.as_ref());
+        latest.map(|expr| expr.source()).any(|source| source.contains("input."))
     };
     let wanted = law.rules().map(|(ix, _)| ix).filter(timed).take(1).collect();
     plan_wanted(law, &wanted, &|_, _| true).into_iter().next().expect("the plan is found")

@@ -227,6 +227,7 @@ fn no_scenario_goes_by_way_of_what_it_can_do_without() {
         let called = |step: &Step| match step {
             Step::Call(call) => law[call.operation].name.to_string(),
             Step::Settle => "a wait".to_owned(),
+            Step::Together(_) => "several at once".to_owned(),
         };
         let steps: Vec<String> = plans[&rule].iter().map(called).collect();
         // A gateway can be left out only together with its deletion, and the wait for it only after that.

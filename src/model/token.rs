@@ -233,6 +233,28 @@ impl Tokens {
         }
     }
 
+    /// True if the two remember the same, and what is certainly remembered here is certainly remembered there.
+    pub fn covers(&self, other: &Tokens) -> bool {
+        let covers = |u: &Use, v: &Use| {
+            u.sent == v.sent
+                && u.old >= v.old
+                && match (&u.fate, &v.fate) {
+                    (Fate::Refused, Fate::Refused) => true,
+                    (Fate::Accepted(a), Fate::Accepted(b)) => {
+                        a.until <= b.until && a.vars == b.vars && a.answer == b.answer && a.about == b.about
+                    }
+                    _ => false,
+                }
+        };
+        self.0.len() == other.0.len()
+            && other.0.iter().all(|v| self.0.iter().any(|u| Arc::ptr_eq(u, v) || covers(u, v)))
+    }
+
+    /// True if nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn remember(&mut self, new: Use) {
         let same = |u: &Arc<Use>| u.sent.token == new.sent.token && u.sent.operation == new.sent.operation;
         match self.0.iter().position(same) {

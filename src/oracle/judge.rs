@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     model::{
-        assess::{Again, Assessment, assess_as_read},
+        assess::{Again, Assessment, assess, assess_as_read},
         effect::{self, claim},
         eval::EvalFailure,
         input::Reading,
@@ -61,13 +61,13 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    fn indeterminate(why: impl Into<String>) -> Judgement {
+    pub(super) fn indeterminate(why: impl Into<String>) -> Judgement {
         Judgement { passes: Vec::new(), faults: Vec::new(), open: false, verdict: Verdict::Indeterminate(why.into()) }
     }
 }
 
 /// Suspicions that are followed at most.
-const MOST_SUSPICIONS: usize = 16;
+pub(super) const MOST_SUSPICIONS: usize = 16;
 
 /// What became of one world.
 pub(super) enum Fate {
@@ -209,7 +209,7 @@ impl Oracle {
     }
 
     /// Every world that is possible in an interval.
-    fn possible(&self, interval: Interval) -> Result<Vec<Arc<World>>, Unclear> {
+    pub(super) fn possible(&self, interval: Interval) -> Result<Vec<Arc<World>>, Unclear> {
         if let [only] = self.worlds.as_slice() {
             return advance(&self.law, &self.settings, only, interval);
         }
@@ -224,7 +224,7 @@ impl Oracle {
     }
 
     /// Why an answer says nothing about the law, if so.
-    fn says_nothing(&self, answer: &Answer) -> Option<String> {
+    pub(super) fn says_nothing(&self, answer: &Answer) -> Option<String> {
         let codes = &self.law.codes;
         match &answer.body {
             Body::Error { code, .. } => {
@@ -248,6 +248,11 @@ impl Oracle {
             }
             _ => None,
         }
+    }
+
+    /// True if the target says that it is busy with something else.
+    pub(super) fn is_busy(&self, answer: &Answer) -> bool {
+        matches!(&answer.body, Body::Error { code, .. } if self.law.codes.busy.iter().any(|c| **c == **code))
     }
 
     /// The rules about the form of answers.
@@ -295,28 +300,12 @@ impl Oracle {
         judgement
     }
 
-    pub(super) fn fate(&self, mut assessment: Assessment, interval: Interval, answer: &Answer) -> Fate {
+    pub(super) fn fate(&self, assessment: Assessment, interval: Interval, answer: &Answer) -> Fate {
         let law = &self.law;
-        let muted = &self.settings.muted;
-        if let Some(why) = assessment.broken.first() {
-            return Fate::Unclear(format!("the law cannot be applied: {why}"));
-        }
-        // A rule that is known to be broken demands nothing any more: either answer will do.
-        if let Some(refusal) = assessment.refusals.iter().find(|r| muted.contains(r.rule)) {
-            assessment.open.get_or_insert_with(|| law[refusal.rule].id.clone());
-        }
-        if let Some(again) = &mut assessment.again
-            && let Some(rule) = again.rule.filter(|r| again.only && muted.contains(*r))
-        {
-            again.only = false;
-            assessment.open.get_or_insert_with(|| law[rule].id.clone());
-        }
-        if let Some(rule) = assessment.dry_run.filter(|r| muted.contains(*r)) {
-            return Fate::Unclear(format!(
-                "{} is known to be broken, so a rehearsal may have been the real thing",
-                law[rule].id
-            ));
-        }
+        let assessment = match self.without_muted(assessment) {
+            Ok(assessment) => assessment,
+            Err(why) => return Fate::Unclear(why),
+        };
         match &answer.body {
             Body::Success(tree) => self.accepted(&assessment, interval, tree, answer),
             Body::Unreadable { why } if (200..300).contains(&answer.status) => {
@@ -333,6 +322,34 @@ impl Oracle {
             Body::Unreadable { .. } => self.refused(&assessment, answer, ""),
             Body::Error { code, .. } => self.refused(&assessment, answer, code),
         }
+    }
+
+    /// What the law says of a request in a world, the rules left out that are known to be broken. An error is the reason
+    /// why nothing can be said.
+    pub(super) fn assess(&self, world: &Arc<World>, request: &Request) -> Result<Assessment, String> {
+        self.without_muted(assess(&self.law, world, request))
+    }
+
+    fn without_muted(&self, mut assessment: Assessment) -> Result<Assessment, String> {
+        let law = &self.law;
+        let muted = &self.settings.muted;
+        if let Some(why) = assessment.broken.first() {
+            return Err(format!("the law cannot be applied: {why}"));
+        }
+        // A rule that is known to be broken demands nothing any more: either answer will do.
+        if let Some(refusal) = assessment.refusals.iter().find(|r| muted.contains(r.rule)) {
+            assessment.open.get_or_insert_with(|| law[refusal.rule].id.clone());
+        }
+        if let Some(again) = &mut assessment.again
+            && let Some(rule) = again.rule.filter(|r| again.only && muted.contains(*r))
+        {
+            again.only = false;
+            assessment.open.get_or_insert_with(|| law[rule].id.clone());
+        }
+        if let Some(rule) = assessment.dry_run.filter(|r| muted.contains(*r)) {
+            return Err(format!("{} is known to be broken, so a rehearsal may have been the real thing", law[rule].id));
+        }
+        Ok(assessment)
     }
 
     fn accepted(&self, assessment: &Assessment, interval: Interval, tree: &Tree, answer: &Answer) -> Fate {
@@ -475,7 +492,7 @@ impl Oracle {
     fn refused(&self, assessment: &Assessment, answer: &Answer, code: &str) -> Fate {
         let (law, world) = (&self.law, &assessment.scope.world);
         // It may have been asked too soon after something else; where a rule refuses, that may be the reason as well.
-        let is_busy = law.codes.busy.iter().any(|c| **c == *code);
+        let is_busy = self.is_busy(answer);
         let due = |r: &Refusal| r.codes.is_empty() || r.codes.iter().any(|c| **c == *code);
         if is_busy && !assessment.refusals.iter().any(due) && assessment.dry_run.is_none() {
             return Fate::Unclear(format!("the target is busy ({code})"));
@@ -717,7 +734,7 @@ fn neighbourhood(world: &World, mut handles: Vec<Handle>) -> Vec<Handle> {
     handles
 }
 
-fn why(unclear: Unclear) -> String {
+pub(super) fn why(unclear: Unclear) -> String {
     match unclear {
         Unclear::TooMany => format!("more than {MOST_WORLDS} states are possible at once"),
         Unclear::Unseen => "what a request without an answer has done depends on something that nobody has seen".into(),

@@ -10,6 +10,7 @@ use std::{
 
 use owo_colors::{OwoColorize, Style};
 
+use super::chart;
 use super::data::{Finding, LevelTotals, Outcome, Report};
 use crate::spec::file::Level;
 
@@ -81,6 +82,9 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
         let mark = if last { "->".red().to_string() } else { "  ".to_owned() };
         writeln!(out, "  {mark} {:>2}. {}", place + 1, plain(step))?;
     }
+    if let Some(overlap) = &finding.overlap {
+        chart::write(out, overlap)?;
+    }
     writeln!(out, "  {} {}", "allowed:".green(), plain(&finding.allowed))?;
     writeln!(out, "  {} {}", "came:   ".red(), plain(&finding.came))?;
     if let Some(observed) = &finding.observed {
@@ -90,6 +94,12 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
     let (rule, scenario) = (plain(&finding.rule), plain(&finding.scenario));
     let again = if scenario.starts_with("random-") {
         format!("--seed {seed} ({scenario})")
+    } else if let Some((_, planned)) = scenario.strip_prefix("overlap-").and_then(|s| s.split_once(':')) {
+        // It depends on which of them comes first, so that it may not show at once.
+        match planned == rule {
+            true => format!("--only '{planned}', perhaps more than once"),
+            false => format!("--only '{rule}' --only '{planned}', perhaps more than once"),
+        }
     } else if scenario == rule {
         format!("--only '{rule}'")
     } else {

@@ -1,11 +1,12 @@
 //! A run: scenarios against a target, judged by the oracle, cleaned up, and summed up in a report.
 //!
-//! A run goes through four rooms, each a module:
+//! A run goes through five rooms, each a module:
 //!
 //! 1. [`probe`]: which operations does the target implement?
 //! 2. [`suite`]: one short scenario for each rule, the same every time.
-//! 3. [`random`]: seeded sequences.
-//! 4. [`summary`]: the report.
+//! 3. [`overlap`]: requests that stand in each other's way, at once.
+//! 4. [`random`]: seeded sequences.
+//! 5. [`summary`]: the report.
 //!
 //! [`session`] plays one scenario, [`waiting`] lets time pass in it, and [`again`] says what is sent more than once;
 //! [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
@@ -21,6 +22,7 @@ pub mod cleanup;
 pub mod confirm;
 pub mod event;
 pub mod flight;
+pub mod overlap;
 pub mod probe;
 pub mod random;
 pub mod recheck;
@@ -29,6 +31,7 @@ pub mod session;
 pub mod suite;
 pub mod summary;
 pub mod tally;
+mod together;
 pub mod turns;
 mod waiting;
 
@@ -90,6 +93,8 @@ pub struct RunOptions {
     pub max_time: Duration,
     /// How many scenarios work at a time; those that wait are not counted.
     pub jobs: usize,
+    /// How many requests of one scenario are under way at a time; 1 if none should overlap.
+    pub clients: usize,
     /// Rules to test; none for all.
     pub only: Option<GlobSet>,
     /// Rules not to test.
@@ -414,7 +419,10 @@ async fn run_suite(
     let workers = Workers::new(context.clone(), endpoints, atlas);
     context.observer.event(&Event::Phase("running the suite"));
     let mut random = Sequences::new(&workers, &*available);
+    let overlaps = overlap::start_planning(&workers, &plans, &available);
     suite::run(&workers, &plans, &available, &mut random).await;
+    context.observer.event(&Event::Phase("running requests that overlap"));
+    overlap::run(&workers, overlaps).await;
     context.observer.event(&Event::Phase("running random sequences"));
     random.play_on(&workers).await;
     let report = summary::report(&context, &target, &operations, &plans);

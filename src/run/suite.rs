@@ -74,10 +74,7 @@ fn plan_around(
 
 /// The operations that steps use.
 pub fn operations_of(steps: &[Step]) -> impl Iterator<Item = OperationIx> + '_ {
-    steps.iter().filter_map(|step| match step {
-        Step::Call(call) => Some(call.operation),
-        Step::Settle => None,
-    })
+    steps.iter().flat_map(Step::calls).map(|call| call.operation)
 }
 
 /// Plays the suite. Rules that a broken one stands in the way of are planned for again, around it, until nothing more

@@ -93,6 +93,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
                 steps: evidence.steps.iter().map(|s| s.display(law)).collect(),
                 scenario_steps: evidence.steps.iter().map(|s| StepFile::new(law, s)).collect(),
                 exchanges: evidence.exchanges.clone(),
+                overlap: evidence.overlap.clone(),
                 times: broken.scenarios,
             }
         })

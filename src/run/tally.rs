@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Context, session::Played};
 use crate::{
     oracle::{RuleSet, judge::Violation},
-    report::data::Leftover,
+    report::data::{Leftover, Overlap},
     scenario::step::Step,
     spec::law::{Demand, Law, RuleIx},
 };
@@ -21,6 +21,8 @@ pub struct Evidence {
     pub steps: Vec<Step>,
     /// What was sent and received on the way.
     pub exchanges: Vec<crate::report::data::Exchange>,
+    /// The requests that no order explains, if that is what is wrong.
+    pub overlap: Option<Overlap>,
 }
 
 /// How often a rule was seen broken.
@@ -125,6 +127,7 @@ impl Tally {
                     .filter(|(step, _)| step <= length)
                     .map(|(_, exchange)| exchange.clone())
                     .collect(),
+                overlap: played.overlap.iter().find(|(r, _)| *r == violation.rule).map(|(_, o)| o.clone()),
             };
             let none_yet = || Broken { answers: 0, scenarios: 0, shortest: evidence() };
             let broken = self.broken.entry(violation.rule).or_insert_with(none_yet);

@@ -263,10 +263,7 @@ pub fn with_fault(law: &Law, world: &World, good: &Call, fault: Fault, dice: &mu
 /// True if a step's request carries a parameter that its operation does not have: where that is passed over it leads to
 /// nothing that the request without it does not lead to.
 pub fn is_undeclared(law: &Law, step: &Step) -> bool {
-    match step {
-        Step::Call(call) => call.args.iter().any(|(name, _)| law[call.operation].param(name).is_none()),
-        Step::Settle => false,
-    }
+    step.calls().iter().any(|call| call.args.iter().any(|(name, _)| law[call.operation].param(name).is_none()))
 }
 
 /// Lets a request say which kind of resource each of its names means, where a parameter tells that.

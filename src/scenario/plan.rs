@@ -292,11 +292,7 @@ fn explore(
 
 /// Steps in one line.
 fn in_one_line(law: &Law, steps: &[Step]) -> String {
-    let one = |step: &Step| match step {
-        Step::Call(call) => call.display(law),
-        Step::Settle => "settle".into(),
-    };
-    steps.iter().map(one).collect::<Vec<_>>().join(" / ")
+    steps.iter().map(|step| step.display(law)).collect::<Vec<_>>().join(" / ")
 }
 
 fn is_of(step: &Step, operation: OperationIx) -> bool {
