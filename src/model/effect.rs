@@ -43,7 +43,7 @@ pub fn apply(
         tolerance,
     };
     for (ix, effect) in operation.effects.iter().enumerate() {
-        if assessment.resolves(&effect.needs) {
+        if assessment.resolves(&effect.needs) && run.has_created(&effect.builds_on) {
             run.effect(ix, effect)?;
         }
     }
@@ -123,6 +123,14 @@ impl Run<'_> {
             self.bind(*var, Value::List(created.into_iter().map(Value::Ref).collect()));
         }
         Ok(())
+    }
+
+    /// True if earlier effects have created all of this: one that does not apply has created nothing.
+    fn has_created(&self, vars: &[VarIx]) -> bool {
+        vars.iter().all(|var| {
+            let name = &self.law[self.operation].vars[*var as usize].name;
+            self.scope.vars.iter().any(|(bound, _)| bound == name)
+        })
     }
 
     fn bind(&mut self, var: VarIx, value: Value) {

@@ -651,6 +651,8 @@ pub struct Effect {
     pub rule: RuleIx,
     /// The variables that must have resolved for it to apply.
     pub needs: Vec<VarIx>,
+    /// What earlier effects must have created for it to apply.
+    pub builds_on: Vec<VarIx>,
     /// Only when this holds.
     pub when: Option<Expr>,
     /// Once for each of these.

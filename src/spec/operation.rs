@@ -302,22 +302,18 @@ impl<'t> Behaviour<'_, '_, 't> {
         self.created.iter().filter(visible).fold(self.scope(), |scope, c| scope.with(c.name.clone(), c.ty.clone()))
     }
 
-    /// The reference variables among those that expressions read.
-    fn needs<'e>(&self, exprs: impl IntoIterator<Item = &'e Expr>) -> Vec<VarIx> {
-        let mut needs: Vec<VarIx> = exprs
-            .into_iter()
-            .flat_map(Expr::variables)
-            .filter_map(|name| self.operation.var(name))
-            .filter(|var| self.operation.vars[*var as usize].param.is_some())
-            .collect();
-        needs.sort_unstable();
-        needs.dedup();
-        needs
+    /// The variables that expressions read: those that name what the request names, and those that are created.
+    fn reads<'e>(&self, exprs: impl IntoIterator<Item = &'e Expr>) -> (Vec<VarIx>, Vec<VarIx>) {
+        let mut read: Vec<VarIx> =
+            exprs.into_iter().flat_map(Expr::variables).filter_map(|name| self.operation.var(name)).collect();
+        read.sort_unstable();
+        read.dedup();
+        read.into_iter().partition(|var| self.operation.vars[*var as usize].param.is_some())
     }
 
     fn guard(&mut self, text: &At<String>, scope: &Scope<'_>, wanted: &Slot) -> Option<Guard> {
         let expr = self.names.expr(self.file(), text, scope, wanted)?;
-        let needs = self.needs([&expr]);
+        let (needs, _) = self.reads([&expr]);
         Some(Guard { expr, needs, parts: Vec::new() })
     }
 
@@ -407,7 +403,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             let problem = Problem::Effect("only a resource, or a list of resources, stays as it was".into());
             self.names.error_with(problem, self.file().at(keeps.span()), "name a variable of the operation");
         }
-        let needs = self.needs([&expr]);
+        let (needs, _) = self.reads([&expr]);
         resources.then_some(Guard { expr, needs, parts: Vec::new() })
     }
 
@@ -454,7 +450,7 @@ impl<'t> Behaviour<'_, '_, 't> {
         };
         // `unless` is asked when its moment comes, of the resource alone.
         let timed = after.iter().flat_map(|a| [&a.earliest, &a.latest, &a.usually]).flatten();
-        let needs = self.needs(set.into_iter().chain(on).chain(&when).chain(&each).chain(timed));
+        let (needs, builds_on) = self.reads(set.into_iter().chain(on).chain(&when).chain(&each).chain(timed));
         let mut var = None;
         if let Some((created, span)) = variable {
             let ty = var_ty(&created);
@@ -478,7 +474,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             }
             (Draft::Create { .. }, None) => return,
         };
-        self.operation.effects.push(Effect { rule, needs, when, each, change, after });
+        self.operation.effects.push(Effect { rule, needs, builds_on, when, each, change, after });
     }
 
     fn optional(&mut self, text: &Option<At<String>>, scope: &Scope<'_>, ty: Ty) -> Option<Expr> {
