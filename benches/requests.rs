@@ -8,67 +8,57 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Part, SEED, Shares, Talker, cpu_time, law, only_testing};
+use common::{JOBS, Part, Shares, Talker, cpu_time, law, only_testing, run_options};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use eipcheck::{
     report::data::Report,
     run::{
-        RunOptions, Stop,
+        Stop,
         event::{Event, Observer},
         run,
     },
     spec::law::Law,
-    wire::sign::Manner,
+    target::clock::Pace,
 };
 use tokio::runtime::Runtime;
 
 /// Requests of one run, clean-up included.
 const REQUESTS: u64 = 20_000;
-/// Scenarios in flight, as by default.
-const JOBS: usize = 8;
 /// Requests over which the shares are taken.
 const SAMPLE: u64 = 10_000;
 
 /// The time on the wall, and the time that the cores were busy with this process.
 type Reading = (Instant, Option<Duration>);
 
-/// Takes the time of everything after the planning: only then are requests sent.
+/// Takes the time of everything after the planning: only then are nearly all requests sent.
 #[derive(Default)]
-struct Stopwatch(Mutex<Vec<Reading>>);
+struct Stopwatch {
+    start: Mutex<Option<Reading>>,
+    end: Mutex<Option<Reading>>,
+}
 
 impl Observer for Stopwatch {
     fn event(&self, event: &Event<'_>) {
-        if matches!(event, Event::Phase(_) | Event::Finished { .. }) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), cpu_time()));
-        }
+        let reading = match event {
+            Event::Planned { .. } => &self.start,
+            Event::Finished { .. } => &self.end,
+            _ => return,
+        };
+        *reading.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), cpu_time()));
     }
 }
 
 /// The report of a run, the time in which it sent its requests, and the time that the cores were busy with them.
 fn run_once(runtime: &Runtime, law: &Arc<Law>, requests: u64) -> (Report, Duration, Duration) {
-    let options = RunOptions {
-        url: None,
-        endpoints: Vec::new(),
-        region: law.region.clone(),
-        manner: Manner::choose(law.wire.protocol, None, None).expect("a protocol has a usual manner"),
-        seed: SEED,
-        max_requests: requests,
-        max_time: Duration::from_secs(600),
-        jobs: JOBS,
-        clients: 4,
-        only: None,
-        skip: None,
-        timeout: Duration::from_secs(30),
-        patience: Duration::from_secs(15),
-        out: None,
-    };
+    let options = run_options(law, requests, Pace::Driven);
     let watch = Arc::new(Stopwatch::default());
     let report = runtime.block_on(run(law.clone(), options, watch.clone(), Stop::default())).expect("the run works");
-    let times = watch.0.lock().unwrap_or_else(PoisonError::into_inner);
-    // The phases are planning, probing, the suite and random sequences.
-    let [_, probing, .., end] = times[..] else { panic!("a run has phases") };
+    let read = |reading: &Mutex<Option<Reading>>| {
+        reading.lock().unwrap_or_else(PoisonError::into_inner).expect("a run is planned, and comes to its end")
+    };
+    let (start, end) = (read(&watch.start), read(&watch.end));
     assert!(report.findings.is_empty(), "the reference keeps its own law");
-    let (start, end, time) = (probing.1, end.1, end.0 - probing.0);
+    let (start, end, time) = (start.1, end.1, end.0 - start.0);
     // Where the system does not say, every core counts as busy.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u32;
     (report, time, end.zip(start).map_or(time * cores, |(end, start)| end - start))

@@ -92,6 +92,27 @@ fn a_target_that_speaks_another_language_ends_with_3() {
 }
 
 #[test]
+fn what_a_target_says_cannot_talk_to_the_terminal() {
+    let said_on_terminal = |args: &[&str]| {
+        let mut command = eipcheck(args);
+        command.env("CLICOLOR_FORCE", "1");
+        say(command)
+    };
+    let specs = text(&lockers());
+    let folder = tempfile::tempdir().unwrap();
+    let (url, out) = (answer_everything("500 Oops", "\u{1b}[2J\u{7}gone"), text(folder.path()));
+    let said = said_on_terminal(&["run", &url, "--specs", &specs, "--out", &out]).ends(3);
+    assert!(said.err.contains(r"\u{1b}[2J\u{7}gone") && !said.err.contains("\u{1b}[2J"), "{}", said.err);
+
+    let ran = run_lockers(&[]).ends(0);
+    let mut report = ran.report();
+    report["leftovers"] = serde_json::json!([{ "kind": "locker", "id": "a\u{9b}31m", "why": "\u{1b}]0;gone\u{7}" }]);
+    fs::write(ran.folder.path().join("report.json"), report.to_string()).unwrap();
+    let said = said_on_terminal(&["report", &text(ran.folder.path())]).ends(0);
+    assert!(said.out.contains(r"locker a\u{9b}31m: \u{1b}]0;gone\u{7}"), "{}", said.out);
+}
+
+#[test]
 fn a_run_that_checked_nothing_ends_with_4() {
     let ran = run_lockers(&["--max-requests", "1"]).ends(4);
     assert_eq!(ran.report()["totals"]["judged"], 0);
@@ -256,13 +277,16 @@ fn what_settles_at_one_resource_and_not_at_another_is_found_before_the_next_requ
 #[test]
 fn what_is_still_shown_is_blamed_on_the_rule_by_which_it_should_have_gone() {
     let file = "operations/terminate_instances.toml";
-    let rule = rule_text(&ec2(), file, "instance-terminated");
+    let rule = rule_text(&ec2(), file, "instance-terminated-interface");
     let (now, what) = ("it.network_interface != null", "it.network_interface");
     let effect =
         |when: &str| format!("when   = \"{when}\"\neach   = \"instances.filter(i, i.live)\"\ndelete = \"{what}\"\n");
     let kept = rule.replace(&effect(now), &effect("false"));
     assert_ne!(rule, kept);
-    assert_eq!(found_by(&["instance-terminated"], &[(file, &rule, &kept)]), ["instance-terminated"]);
+    assert_eq!(
+        found_by(&["instance-terminated-interface"], &[(file, &rule, &kept)]),
+        ["instance-terminated-interface"]
+    );
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! Histories of overlapping requests: what the reference does under any interleaving and any legal timing has an order,
 //! and what it would never do has none.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use eipcheck::{
     model::{
@@ -450,12 +453,13 @@ fn a_change_that_comes_too_early_or_too_late_is_found_and_one_in_time_is_not() {
     let disassociate = cloud.operation("DisassociateNatGatewayAddress");
     let overlap = overlaps.iter().find(|o| o.rivals.iter().all(|r| r.operation == disassociate)).unwrap();
     let second = 1_000_000;
-    let late = (3 + TOLERANCE as u64) * second;
+    let micros = |tolerance: Duration| u64::try_from(tolerance.as_micros()).unwrap();
+    let (early, late) = (3 * second - micros(TOLERANCE.early), 3 * second + micros(TOLERANCE.late));
     for right in [3 * second, 3 * second + 500_000, late - second] {
         let (outcome, _) = drain_that_ends_after(&cloud, overlap, right);
         assert!(matches!(outcome, Outcome::Explained(_)), "{right}: {outcome:?}");
     }
-    for wrong in [0, second, 3 * second - 200_000, late + 200_000, 9 * second] {
+    for wrong in [0, second, early - 200_000, late + 200_000, 9 * second] {
         let (outcome, drain) = drain_that_ends_after(&cloud, overlap, wrong);
         let Outcome::Violation(found) = &outcome else { panic!("{wrong}: {outcome:?}") };
         assert!(found.calls.contains(&drain), "{wrong}: {found:?}");

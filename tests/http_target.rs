@@ -12,9 +12,12 @@ use std::{
 };
 
 use eipcheck::{
-    reference::server::{ADVANCE, Reference, Running, start},
+    reference::server::{Reference, Running, start},
     spec::{Law, SpecSource, law::ProductIx, load},
-    target::{Exchange, HttpTarget, NoAnswer, TargetOptions, clock::Clock},
+    target::{
+        Exchange, HttpTarget, NoAnswer, TargetOptions,
+        clock::{ADVANCE, Clock},
+    },
     wire::{
         MAX_ANSWER, MAX_REQUEST,
         http::HttpResponse,

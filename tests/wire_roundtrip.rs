@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use eipcheck::{
-    run::RequestIds,
+    run::request_ids::RequestIds,
     spec::{
         file::{CredentialNames, GeneralCodes, Joined, Level, Protocol, ScalarType, Sent, WireFault},
         law::{
@@ -88,6 +88,7 @@ fn operation(name: &str, params: Vec<Param>, output: Vec<Output>) -> Operation {
         token: None,
         vars: Vec::new(),
         output,
+        conditions: Vec::new(),
         refusals: Vec::new(),
         permits: Vec::new(),
         effects: Vec::new(),

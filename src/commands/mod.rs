@@ -9,7 +9,10 @@ pub mod run;
 pub mod serve;
 pub mod spec;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand};
 use miette::{IntoDiagnostic, Result, WrapErr, miette};
@@ -97,6 +100,31 @@ fn parse_reading(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, choice)) if !name.is_empty() && !choice.is_empty() => Ok((name.to_owned(), choice.to_owned())),
         _ => Err("it should look like NAME=CHOICE".to_owned()),
+    }
+}
+
+/// How long answers may lag behind what was done before; none if they may not.
+#[derive(Clone, Copy, Debug)]
+pub struct Consistency(pub Option<Duration>);
+
+/// `immediate` or `eventual:TIME`.
+fn parse_consistency(text: &str) -> std::result::Result<Consistency, String> {
+    match (text, text.strip_prefix("eventual:")) {
+        ("immediate", _) => Ok(Consistency(None)),
+        (_, Some(time)) => Ok(Consistency(Some(parse_time(time)?))),
+        _ => Err("it should be immediate, or eventual: and a time, as eventual:5s".to_owned()),
+    }
+}
+
+fn parse_time(text: &str) -> std::result::Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let number: u64 = number.parse().map_err(|_| "it should look like 90s, 5m or 500ms".to_owned())?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "" | "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
+        _ => Err("the unit should be ms, s, m or h".to_owned()),
     }
 }
 

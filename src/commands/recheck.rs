@@ -5,18 +5,26 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Args;
 use miette::{IntoDiagnostic, Result, WrapErr};
 use owo_colors::OwoColorize;
 
-use super::{LawArgs, written_by_run};
+use super::{Consistency, LawArgs, parse_consistency, parse_time, written_by_run};
 use eipcheck::{
     exit::Exit,
+    model::time::Tolerance,
     oracle::judge::Violation,
-    report::{terminal::counted, trace},
-    run::recheck::{Rechecked, recheck},
+    report::{
+        terminal::{counted, plain},
+        trace,
+    },
+    run::{
+        TOLERANCE,
+        recheck::{Rechecked, recheck},
+    },
     spec::{
         file::Level,
         law::{Law, RuleIx},
@@ -44,6 +52,12 @@ pub struct RecheckArgs {
     path: PathBuf,
     #[command(flatten)]
     law: LawArgs,
+    /// By how much a change may miss its window, in the target's time: as it was in the run.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    time_tolerance: Option<Duration>,
+    /// How far answers may lag behind what was done before: as it was in the run.
+    #[arg(long, value_name = "WHEN", default_value = "immediate", value_parser = parse_consistency)]
+    consistency: Consistency,
 }
 
 /// Judges it.
@@ -65,15 +79,17 @@ pub fn execute(args: &RecheckArgs) -> Result<Exit> {
             (Some(cloud), Some(folder)) if several && *cloud != folder => continue,
             _ => {}
         }
-        exit = exit.and(again(&Arc::new(law.load()?), &path)?);
+        exit = exit.and(again(&Arc::new(law.load()?), &path, args)?);
     }
     Ok(exit)
 }
 
 /// Judges one trace.
-fn again(law: &Arc<Law>, path: &Path) -> Result<Exit> {
+fn again(law: &Arc<Law>, path: &Path, args: &RecheckArgs) -> Result<Exit> {
     let lines = trace::read(path).into_diagnostic().wrap_err_with(|| format!("cannot read {}", path.display()))?;
-    let Rechecked { judged, scenarios, violations } = recheck(law, &lines);
+    let tolerance = args.time_tolerance.map_or(TOLERANCE, Tolerance::new);
+    let tolerance = tolerance.lagging(args.consistency.0);
+    let Rechecked { judged, scenarios, violations } = recheck(law, &lines, tolerance, args.consistency.0.is_some());
     let mut by_rule: BTreeMap<(Reverse<Level>, RuleIx), Vec<&Found>> = BTreeMap::new();
     for found in &violations {
         let rule = found.1.rule;
@@ -86,8 +102,8 @@ fn again(law: &Arc<Law>, path: &Path) -> Result<Exit> {
         anstream::println!("  source: {}, {}", rule.source.title, rule.source.at);
         for (place, (scenario, violation)) in found.iter().take(SHOWN).enumerate() {
             let in_scenario = if place == 0 { "in" } else { "and in" };
-            anstream::println!("  {in_scenario} {scenario}");
-            anstream::println!("    allowed: {}\n    came:    {}", violation.allowed, violation.came);
+            anstream::println!("  {in_scenario} {}", plain(scenario));
+            anstream::println!("    allowed: {}\n    came:    {}", plain(&violation.allowed), plain(&violation.came));
         }
         if found.len() > SHOWN {
             anstream::println!("  and {} more times", found.len() - SHOWN);

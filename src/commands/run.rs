@@ -12,16 +12,19 @@ use miette::{IntoDiagnostic, Result, WrapErr, miette};
 use owo_colors::OwoColorize;
 use url::Url;
 
-use super::{LawArgs, complain, print_reports, progress::Progress, runtime};
+use super::{
+    Consistency, LawArgs, complain, parse_consistency, parse_time, print_reports, progress::Progress, runtime,
+};
 use eipcheck::{
     exit::Exit,
+    model::time::Tolerance,
     report::{
         data::{Outcome, Report},
         terminal::{self, counted},
         trace,
     },
     run::{
-        RunError, RunOptions, Stop,
+        RunError, RunOptions, Stop, TOLERANCE,
         event::{Observer, Silent},
         run,
     },
@@ -29,8 +32,17 @@ use eipcheck::{
         file::Level,
         law::{Law, ProductIx},
     },
+    target::clock::Pace,
     wire::sign::{Manner, Method, Sending},
 };
+
+/// The least that a change may be late where time runs faster than here, in the time here.
+const LEAST_TOLERANCE: Duration = Duration::from_millis(500);
+
+/// What a target with a driven clock does.
+const CLOCK_CONTRACT: &str = "with --clock driven the target takes POST /_clock/advance with {\"seconds\": N}, N a whole \
+    number: when it answers, with any HTTP status from 200 to 299, its clock shows N seconds more, and what is due by then \
+    has happened";
 
 /// Test a server against the law.
 ///
@@ -63,7 +75,7 @@ pub struct RunArgs {
     /// The longest time, clean-up not counted: 90s, 5m, or a number of seconds.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
     max_time: Duration,
-    /// Scenarios in flight at a time.
+    /// Scenarios that work at a time; those that wait for a change are not counted.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
     /// How many requests of one scenario may be under way at a time; 1 for a server that takes one at a time.
@@ -87,6 +99,17 @@ pub struct RunArgs {
     /// How long to wait for a change that is under way.
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = parse_time)]
     patience: Duration,
+    /// How the server's time passes: real, scaled:N (N times as fast as here), or driven (it is moved by
+    /// POST /_clock/advance). Real unless given; driven for the embedded server.
+    #[arg(long, value_name = "PACE")]
+    clock: Option<Pace>,
+    /// By how much a change may be late, in the server's time. 5s unless given; on a scaled clock at least half a second
+    /// of the time here.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    time_tolerance: Option<Duration>,
+    /// How far answers may lag behind what was done before: immediate, or eventual:TIME.
+    #[arg(long, value_name = "WHEN", default_value = "immediate", value_parser = parse_consistency)]
+    consistency: Consistency,
     /// The least binding level at which a broken rule makes the run fail.
     #[arg(long, value_name = "LEVEL", default_value = "must")]
     fail_on: FailOn,
@@ -172,18 +195,6 @@ fn parse_url(text: &str) -> std::result::Result<Url, String> {
     }
 }
 
-fn parse_time(text: &str) -> std::result::Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let number: u64 = number.parse().map_err(|_| "it should look like 90s, 5m or 500ms".to_owned())?;
-    match unit {
-        "ms" => Ok(Duration::from_millis(number)),
-        "" | "s" => Ok(Duration::from_secs(number)),
-        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
-        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
-        _ => Err("the unit should be ms, s, m or h".to_owned()),
-    }
-}
-
 fn parse_endpoint(text: &str) -> std::result::Result<(String, Url), String> {
     let (product, url) = text.split_once('=').ok_or("it should look like PRODUCT=http://HOST:PORT")?;
     Ok((product.to_owned(), url.parse().map_err(|e: url::ParseError| e.to_string())?))
@@ -250,6 +261,7 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
         remove_earlier(&args.out)?;
     }
     let seed = args.seed.unwrap_or_else(fresh_seed);
+    let pace = args.clock.unwrap_or(if args.url.is_some() { Pace::Real } else { Pace::Driven });
     let stop = Stop::default();
     let mut reports = Vec::new();
     for mut law in laws {
@@ -270,6 +282,9 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
             skip: skip.clone(),
             timeout: args.timeout,
             patience: args.patience,
+            pace,
+            tolerance: args.time_tolerance.map_or_else(|| usual_tolerance(pace), Tolerance::new),
+            consistency: args.consistency.0,
             out: Some(out.clone()),
         };
         match run_one(law, options, &args, &out, &stop)? {
@@ -285,6 +300,14 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
     }
     let exits = reports.iter().map(|report| exit_of(report, args.fail_on.into()));
     Ok(exits.reduce(Exit::and).unwrap_or(Exit::NothingChecked))
+}
+
+/// By how much a change may be late unless the user says otherwise. What delays it does not run faster where time does.
+fn usual_tolerance(pace: Pace) -> Tolerance {
+    match pace {
+        Pace::Scaled(times) => Tolerance::new(TOLERANCE.late.max(LEAST_TOLERANCE.saturating_mul(times.get()))),
+        Pace::Real | Pace::Driven => TOLERANCE,
+    }
 }
 
 /// Removes what an earlier run with a single law has left, which would be taken for the report of this one.
@@ -316,6 +339,10 @@ fn run_one(law: Law, options: RunOptions, args: &RunArgs, out: &Path, stop: &Sto
         Ok(report) => report,
         Err(error @ (RunError::Unreachable { .. } | RunError::Unusable { .. })) => {
             complain(&miette::Report::from_err(error));
+            return Ok(None);
+        }
+        Err(RunError::Clock(error)) => {
+            complain(&miette!(help = CLOCK_CONTRACT, "the target does not let its clock be moved: {error}"));
             return Ok(None);
         }
         Err(RunError::Credentials(error)) => {

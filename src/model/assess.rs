@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    eval::{EvalFailure, Scope},
-    input::{self, ArgumentDefect, Input, InputValue},
+    eval::{EvalFailure, Scope, all},
+    input::{self, ArgumentDefect, Input, InputValue, Reading},
     token::{Fate, First, Likeness, Sent},
     value::{Handle, Value},
     world::{Lookup, World},
@@ -120,9 +120,13 @@ impl Assessment {
 
 /// Reads a request and finds the rules that it meets.
 pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessment {
+    assess_as_read(law, world, request, &Reading::of(law, request))
+}
+
+/// Finds the rules that a request meets which has been read already.
+pub fn assess_as_read(law: &Arc<Law>, world: &Arc<World>, request: &Request, read: &Reading) -> Assessment {
     let operation = &law[request.operation];
-    let (input, defects) = input::read(law, operation, request);
-    let input = Arc::new(input);
+    let Reading { input, defects } = read;
     let mut found = Assessment {
         operation: request.operation,
         scope: Scope { law: law.clone(), world: world.clone(), input: input.clone(), vars: Vec::new() },
@@ -139,12 +143,12 @@ pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessme
         gone: Vec::new(),
         broken: Vec::new(),
     };
-    for defect in &defects {
+    for defect in defects {
         found.refuse_defect(operation, defect.param, defect.defect);
     }
     for (ix, param) in operation.params.iter().enumerate() {
         let wrong = defects.iter().any(|d| d.param == Some(ix as ParamIx));
-        found.resolve(law, world, &input, param, wrong);
+        found.resolve(law, world, input, param, wrong);
     }
     if let Some((ix, rule)) = operation.dry_run
         && input.get(&operation.params[ix as usize].name) == Some(&InputValue::Bool(true))
@@ -154,37 +158,46 @@ pub fn assess(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Assessme
     found.of_arguments = found.refusals.len();
     // An argument that the law does not speak of leaves everything open, its own faults excepted.
     found.unforeseeable = found.open.is_some() && !operation.reads;
+    let mut known = vec![None; operation.conditions.len()];
     for rule in &operation.refusals {
-        match found.holds(&rule.guard) {
+        match found.holds(&rule.guard, operation, &mut known) {
             Some(true) => found.refusals.push(rule.refusal.clone()),
             Some(false) => {}
             None => found.undecided = true,
         }
     }
     for open in &operation.open {
-        if found.holds(&open.guard) != Some(false) {
+        if found.holds(&open.guard, operation, &mut known) != Some(false) {
             found.open.get_or_insert_with(|| open.id.clone());
             found.unforeseeable |= open.accepted == Accepted::Unknown && !operation.reads;
         }
     }
     for (rule, guard) in &operation.permits {
-        if found.holds(guard) == Some(true) {
+        if found.holds(guard, operation, &mut known) == Some(true) {
             found.permits.push(*rule);
         }
     }
     if let Some(token) = &operation.token {
-        found.look_back(law, world, token, request, &defects);
+        found.look_back(law, world, token, request, defects);
     }
     found
 }
 
+/// What is known of a condition; none if it has not been evaluated.
+type Known = Option<Result<bool, EvalFailure>>;
+
 impl Assessment {
-    /// True or false; none if it cannot be decided. A guard whose references do not resolve does not hold.
-    fn holds(&mut self, guard: &Guard) -> Option<bool> {
+    /// True or false; none if it cannot be decided. A guard whose references do not resolve does not hold. `known` is what
+    /// has been found out about the operation's conditions, here and in this world.
+    fn holds(&mut self, guard: &Guard, operation: &Operation, known: &mut [Known]) -> Option<bool> {
         if !self.resolves(&guard.needs) {
             return Some(false);
         }
-        match self.scope.holds(&guard.expr) {
+        let part = |ix: &u32| {
+            let place = *ix as usize;
+            known[place].get_or_insert_with(|| self.scope.part(&operation.conditions[place])).clone()
+        };
+        match all(guard.parts.iter().map(part)) {
             Ok(holds) => Some(holds),
             Err(EvalFailure::Undecided | EvalFailure::Absent) => None,
             Err(EvalFailure::Broken(why)) => {
@@ -370,8 +383,6 @@ impl Assessment {
 
     fn lingers(&self, law: &Law, handle: Handle, kind: crate::spec::law::KindIx) -> bool {
         let Some(expr) = &law[kind].lingers else { return false };
-        let mut scope = self.scope.clone();
-        scope.bind(&"self".into(), Value::Ref(handle));
-        scope.holds(expr) != Ok(false)
+        self.scope.with("self", Value::Ref(handle)).holds(expr) != Ok(false)
     }
 }

@@ -5,25 +5,23 @@ use std::sync::Arc;
 use super::{
     assess::Assessment,
     eval::{EvalFailure, Scope},
-    time::{Interval, Moment},
+    time::{Interval, Moment, Tolerance},
     value::{Handle, Value},
-    world::{Timer, TimerStep, World},
+    world::{Fired, Resource, Timer, TimerStep, Was, World},
 };
 use crate::spec::law::{After, Change, Effect, FieldIx, Law, OperationIx, RuleIx, VarIx};
 
 /// A change that an accepted request makes, with the moment at which it may be seen.
 pub struct Outcome {
-    /// The world after the request.
-    pub world: World,
     /// How many of the world's last timers may have fired when the answer was written.
     pub at_once: usize,
-    /// The variables, created ones included, as the answer's expressions see them.
+    /// The world after the request, and the variables, created ones included, as the answer's expressions see them.
     pub scope: Scope,
     /// The rules whose effects took place.
     pub rules: Vec<RuleIx>,
 }
 
-/// Applies the effects of an accepted request. `tolerance` is added to every latest moment, in seconds.
+/// Applies the effects of an accepted request. Each window is wider by `tolerance`.
 ///
 /// # Errors
 ///
@@ -32,13 +30,12 @@ pub fn apply(
     law: &Arc<Law>,
     assessment: &Assessment,
     interval: Interval,
-    tolerance: i64,
+    tolerance: Tolerance,
 ) -> Result<Outcome, EvalFailure> {
     let operation = &law[assessment.operation];
     let mut run = Run {
         law,
         operation: assessment.operation,
-        world: (*assessment.scope.world).clone(),
         scope: assessment.scope.clone(),
         pending: Vec::new(),
         rules: Vec::new(),
@@ -53,7 +50,7 @@ pub fn apply(
     for (rule, guard) in &operation.keeps {
         if assessment.resolves(&guard.needs) {
             for handle in assessment.scope.resources(&guard.expr)? {
-                claim(&mut run.world, handle, *rule);
+                claim(&mut run.scope.world, handle, *rule);
             }
         }
     }
@@ -69,19 +66,23 @@ pub fn apply(
         if pending.at_once { at_once.push(timer) } else { later.push(timer) }
     }
     let at_once_count = at_once.len();
-    run.world.timers.extend(later);
-    run.world.timers.extend(at_once);
-    Ok(Outcome { world: run.world, at_once: at_once_count, scope: run.scope, rules: run.rules })
+    if !later.is_empty() || !at_once.is_empty() {
+        let world = Arc::make_mut(&mut run.scope.world);
+        world.timers.extend(later);
+        world.timers.extend(at_once);
+    }
+    Ok(Outcome { at_once: at_once_count, scope: run.scope, rules: run.rules })
 }
 
 /// Records that a rule wants a resource unchanged; the next look at it confirms or denies that.
-pub fn claim(world: &mut World, handle: Handle, rule: RuleIx) {
+pub fn claim(world: &mut Arc<World>, handle: Handle, rule: RuleIx) {
     if world.get(handle).is_some_and(|r| !r.claims.contains(&rule)) {
-        world.update(handle, |r| r.claims.push(rule));
+        Arc::make_mut(world).update(handle, |r| r.claims.push(rule));
     }
 }
 
 struct Pending {
+    /// The rule whose transition it is; parts of it may be other rules'.
     rule: RuleIx,
     it: Option<Handle>,
     earliest: Moment,
@@ -94,20 +95,15 @@ struct Pending {
 struct Run<'a> {
     law: &'a Arc<Law>,
     operation: OperationIx,
-    world: World,
+    /// What the expressions of each effect see: the world as the earlier effects have left it.
     scope: Scope,
     pending: Vec<Pending>,
     rules: Vec<RuleIx>,
     interval: Interval,
-    tolerance: i64,
+    tolerance: Tolerance,
 }
 
 impl Run<'_> {
-    /// Lets the expressions see what the earlier effects have done.
-    fn refresh(&mut self) {
-        self.scope.world = Arc::new(self.world.clone());
-    }
-
     fn effect(&mut self, ix: usize, effect: &Effect) -> Result<(), EvalFailure> {
         let Some(each) = &effect.each else {
             let created = self.once(ix, effect, None)?;
@@ -116,7 +112,6 @@ impl Run<'_> {
             }
             return Ok(());
         };
-        self.refresh();
         let it: Arc<str> = "it".into();
         let mut created = Vec::new();
         for handle in self.scope.resources(each)? {
@@ -137,7 +132,6 @@ impl Run<'_> {
 
     /// What was created, if anything.
     fn once(&mut self, ix: usize, effect: &Effect, it: Option<Handle>) -> Result<Option<Handle>, EvalFailure> {
-        self.refresh();
         if let Some(when) = &effect.when
             && !self.scope.holds(when)?
         {
@@ -146,70 +140,98 @@ impl Run<'_> {
         if !self.rules.contains(&effect.rule) {
             self.rules.push(effect.rule);
         }
+        // Everything is worked out before anything is changed.
         match &effect.change {
             Change::Create { kind, set, .. } => {
                 let values =
                     set.iter()
                         .map(|(field, expr)| Ok((*field, self.scope.eval(expr)?)))
                         .collect::<Result<Vec<(FieldIx, Value)>, EvalFailure>>()?;
-                let handle = self.world.create(self.law, *kind, effect.rule);
+                let world = Arc::make_mut(&mut self.scope.world);
+                let handle = world.create(self.law, *kind, effect.rule);
                 for (field, value) in values {
-                    self.world.set(handle, field, value, None);
+                    world.set(self.law, handle, field, value, None);
                 }
                 Ok(Some(handle))
             }
             Change::Delete(on) => {
-                for handle in self.scope.resources(on)? {
-                    self.change(ix, effect, it, handle, None)?;
-                }
+                let changes = self.scope.resources(on)?.into_iter().map(|handle| (handle, None)).collect();
+                self.change(ix, effect, it, changes)?;
                 Ok(None)
             }
             Change::Set { on, set } => {
+                let mut changes = Vec::new();
                 for handle in self.scope.resources(on)? {
                     let mut values = Vec::with_capacity(set.len());
                     for (kind, field, expr) in set {
-                        if self.world.get(handle).is_some_and(|r| r.kind == *kind) {
+                        if self.scope.world.get(handle).is_some_and(|r| r.kind == *kind) {
                             values.push((*field, self.scope.eval(expr)?));
                         }
                     }
-                    self.change(ix, effect, it, handle, Some(values))?;
+                    changes.push((handle, Some(values)));
                 }
+                self.change(ix, effect, it, changes)?;
                 Ok(None)
             }
         }
     }
 
+    /// Makes changes at once, or notes that they come later.
     fn change(
         &mut self,
         ix: usize,
         effect: &Effect,
         it: Option<Handle>,
-        on: Handle,
-        set: Option<Vec<(FieldIx, Value)>>,
+        changes: Vec<(Handle, Values)>,
     ) -> Result<(), EvalFailure> {
+        if changes.is_empty() {
+            return Ok(());
+        }
         let Some(after) = &effect.after else {
-            make(&mut self.world, on, set, effect.rule);
+            let world = Arc::make_mut(&mut self.scope.world);
+            for (on, set) in changes {
+                make(self.law, world, on, set, effect.rule);
+            }
             return Ok(());
         };
         let unless = after.unless.as_ref().map(|_| (self.operation, ix));
-        let step = TimerStep { unless, on, set };
+        let rule = self.leader(ix);
         let (earliest, latest, usually) = self.window(after)?;
-        // The parts of one transition happen together; the elements of an `each` have a transition each.
+        // The parts of one transition happen together; the elements of an `each` have a transition each. What a field is
+        // first and what it is next are two transitions: it may be seen between them.
+        let sets = |step: &TimerStep, field: FieldIx| step.set.iter().flatten().any(|(f, _)| *f == field);
+        let again = |p: &Pending| {
+            changes.iter().any(|(on, set)| {
+                let mut earlier = p.steps.iter().filter(|step| step.on == *on);
+                earlier.any(|step| set.iter().flatten().any(|(field, _)| sets(step, *field)))
+            })
+        };
         let together =
-            |p: &Pending| p.rule == effect.rule && p.it == it && p.earliest == earliest && p.latest == latest;
-        match self.pending.iter_mut().find(|p| together(p)) {
-            Some(pending) => pending.steps.push(step),
+            |p: &Pending| p.rule == rule && p.it == it && p.earliest == earliest && p.latest == latest && !again(p);
+        let place = self.pending.iter().position(together);
+        let steps = changes.into_iter().map(|(on, set)| TimerStep { rule: effect.rule, unless, on, set });
+        match place.and_then(|place| self.pending.get_mut(place)) {
+            Some(pending) => pending.steps.extend(steps),
             None => self.pending.push(Pending {
-                rule: effect.rule,
+                rule,
                 it,
                 earliest,
                 latest,
                 usually,
                 at_once: after.at_once,
-                steps: vec![step],
+                steps: steps.collect(),
             }),
         }
         Ok(())
+    }
+
+    /// The rule whose transition an effect is part of: its own, or that of the effect that it happens together with.
+    fn leader(&self, mut ix: usize) -> RuleIx {
+        let effects = &self.law[self.operation].effects;
+        while ix > 0 && effects[ix].after.as_ref().is_some_and(|after| after.together) {
+            ix -= 1;
+        }
+        effects[ix].rule
     }
 
     /// The window of a later change. It began at some moment of the request's interval, so it may end that much later.
@@ -224,41 +246,85 @@ impl Run<'_> {
         let earliest = seconds(&after.earliest)?.unwrap_or(0);
         let latest = seconds(&after.latest)?;
         let usually = seconds(&after.usually)?.or(latest).unwrap_or(earliest);
+        let from = self.interval.from;
         Ok((
-            self.interval.from.plus_seconds(earliest),
-            latest.map(|s| self.interval.to.plus_seconds(s).plus_seconds(self.tolerance)),
+            from.plus_seconds(earliest).minus(self.tolerance.early).max(from),
+            latest.map(|s| self.interval.to.plus_seconds(s).plus(self.tolerance.late)),
             self.interval.to.plus_seconds(usually),
         ))
     }
 }
 
-fn make(world: &mut World, on: Handle, set: Option<Vec<(FieldIx, Value)>>, rule: RuleIx) {
+/// Fields with their new values; none if the resource goes.
+type Values = Option<Vec<(FieldIx, Value)>>;
+
+fn make(law: &Law, world: &mut World, on: Handle, set: Values, rule: RuleIx) {
     // What a request changes on purpose can no longer be held against an earlier refusal.
     world.update(on, |r| r.claims.clear());
     match set {
         None => world.delete(on, rule),
         Some(values) => {
             for (field, value) in values {
-                world.set(on, field, value, Some(rule));
+                world.set(law, on, field, value, Some(rule));
             }
         }
     }
 }
 
 /// Makes a later change whose moment has come. Parts whose resource has gone in the meantime do not happen.
-pub fn fire(law: &Arc<Law>, world: &mut World, timer: &Timer) {
+pub fn fire(law: &Arc<Law>, world: &mut Arc<World>, timer: &Timer) {
+    make_parts(law, world, timer, |_, _| {});
+}
+
+/// The same, and the world remembers how it was before.
+pub fn fire_noted(law: &Arc<Law>, world: &mut Arc<World>, timer: Timer) {
+    let mut before = Vec::new();
+    make_parts(law, world, &timer, |world, step| {
+        let Some(resource) = world.get(step.on) else { return };
+        let value = |field: &FieldIx| (*field, resource.fields[*field as usize].clone());
+        let fields = step.set.as_ref().map(|set| set.iter().map(|(field, _)| value(field)).collect());
+        before.push(Was { on: step.on, fields });
+    });
+    if !before.is_empty() {
+        Arc::make_mut(world).note_fired(Fired { timer, before });
+    }
+}
+
+/// Makes each part that happens, and tells `before` of it first.
+fn make_parts(law: &Arc<Law>, world: &mut Arc<World>, timer: &Timer, mut before: impl FnMut(&World, &TimerStep)) {
     for step in timer.steps.iter() {
         if !world.get(step.on).is_some_and(|r| r.live) {
             continue;
         }
         if let Some(unless) = World::unless(law, step) {
-            let mut scope =
-                Scope { law: law.clone(), world: Arc::new(world.clone()), input: Arc::default(), vars: Vec::new() };
-            scope.bind(&"it".into(), Value::Ref(step.on));
-            if scope.holds(unless) == Ok(true) {
+            let scope = Scope { law: law.clone(), world: world.clone(), input: Arc::default(), vars: Vec::new() };
+            if scope.with("it", Value::Ref(step.on)).holds(unless) == Ok(true) {
                 continue;
             }
         }
-        make(world, step.on, step.set.clone(), timer.rule);
+        before(world, step);
+        make(law, Arc::make_mut(world), step.on, step.set.clone(), step.rule);
     }
+}
+
+/// A world in which a change that has happened has not, and may happen at any time: to see whether that explains what
+/// nothing else does.
+pub fn unfire(law: &Law, world: &mut World, fired: &Fired) {
+    for was in fired.before.iter().rev() {
+        match &was.fields {
+            None => world.revive(was.on),
+            Some(fields) => {
+                let sets = fired.timer.steps.iter().filter(|s| s.on == was.on).filter_map(|s| s.set.as_ref());
+                let made: Vec<_> = sets.flatten().collect();
+                for (field, value) in fields {
+                    // What something else has changed since is none of this change's.
+                    let own = |r: &Resource| made.iter().any(|(f, new)| f == field && r.fields[*f as usize] == *new);
+                    if world.get(was.on).is_some_and(own) {
+                        world.set(law, was.on, *field, value.clone(), None);
+                    }
+                }
+            }
+        }
+    }
+    world.timers.push(fired.timer.clone());
 }

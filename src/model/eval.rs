@@ -9,8 +9,8 @@ use std::{any::Any, cell::RefCell, sync::Arc};
 use cel::{
     Context, Env, ExecutionError,
     common::{
-        ast::IdedExpr,
-        traits::Indexer,
+        ast::{Expr as Node, IdedExpr},
+        traits::{Container, Indexer},
         types::{CelBool, CelInt, CelList, CelNull, CelString, Type},
         value::{CowVal, StaticVal, Val},
     },
@@ -21,12 +21,12 @@ use regex::Regex;
 use rustc_hash::FxHashMap;
 
 use super::{
-    input::{Input, InputValue},
+    input::{Input, InputValue, member},
     value::{Handle, Value},
     world::World,
 };
 use crate::spec::{
-    expr::{ANYTHING, Expr, REGION},
+    expr::{ANYTHING, Expr, INPUT, Part, REGION},
     law::Law,
 };
 
@@ -95,37 +95,33 @@ impl Scope {
         }
     }
 
+    /// The same with one more variable, which hides one of the same name.
+    pub fn with(&self, name: &'static str, value: Value) -> View<'_> {
+        View { more: Some((name, value)), ..self.view() }
+    }
+
+    fn view(&self) -> View<'_> {
+        View { scope: self, more: None, input: InputVal(self.input.members()) }
+    }
+
     /// Evaluates an expression.
     pub fn eval(&self, expr: &Expr) -> Result<Value, EvalFailure> {
-        self.eval_node(expr.program().expression())
+        self.view().eval(expr)
     }
 
     /// How many of the conditions that an expression joins by `&&` hold.
     pub fn holding_parts(&self, expr: &Expr) -> usize {
-        expr.conjuncts().into_iter().filter(|part| self.eval_node(part) == Ok(Value::Bool(true))).count()
+        expr.parts().iter().filter(|part| self.part(part) == Ok(true)).count()
     }
 
-    fn eval_node(&self, node: &IdedExpr) -> Result<Value, EvalFailure> {
-        thread_local! {
-            static ENV: Arc<Env> = Arc::new(environment());
-        }
-        let mut context = Context::with_env(ENV.with(Arc::clone));
-        context.set_variable_resolver(self);
-        match CelValue::resolve_val(node, &context) {
-            Ok(value) => from_cel(&*value)
-                .ok_or_else(|| EvalFailure::Broken(format!("a value of type {}", value.get_type().name()))),
-            Err(error) => Err(failure(&error)),
-        }
+    /// Evaluates one of the conditions that an expression joins by `&&`.
+    pub fn part(&self, part: &Part) -> Result<bool, EvalFailure> {
+        self.view().part(part)
     }
 
     /// Evaluates a condition; what it cannot read because it is not there counts as false.
     pub fn holds(&self, expr: &Expr) -> Result<bool, EvalFailure> {
-        match self.eval(expr) {
-            Ok(Value::Bool(b)) => Ok(b),
-            Ok(other) => Err(EvalFailure::Broken(format!("{other} is not a condition"))),
-            Err(EvalFailure::Absent) => Ok(false),
-            Err(other) => Err(other),
-        }
+        self.view().holds(expr)
     }
 
     /// Evaluates an expression that yields a resource or a list of them.
@@ -145,6 +141,84 @@ impl Scope {
     }
 }
 
+/// Several conditions joined as CEL's `&&` joins them: one that does not hold settles it, whatever goes wrong with the
+/// others. What cannot be read because it is not there does not hold.
+pub fn all(parts: impl Iterator<Item = Result<bool, EvalFailure>>) -> Result<bool, EvalFailure> {
+    let mut failure = None;
+    for part in parts {
+        match part {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(why) => failure = Some(why),
+        }
+    }
+    match failure {
+        None => Ok(true),
+        Some(EvalFailure::Absent) => Ok(false),
+        Some(why) => Err(why),
+    }
+}
+
+/// A scope as one expression sees it.
+pub struct View<'s> {
+    scope: &'s Scope,
+    /// One more variable.
+    more: Option<(&'static str, Value)>,
+    input: InputVal<'s>,
+}
+
+impl View<'_> {
+    /// Evaluates an expression.
+    pub fn eval(&self, expr: &Expr) -> Result<Value, EvalFailure> {
+        self.eval_node(expr.evaluated())
+    }
+
+    /// Evaluates a condition; what it cannot read because it is not there counts as false.
+    pub fn holds(&self, expr: &Expr) -> Result<bool, EvalFailure> {
+        all(expr.parts().iter().map(|part| self.part(part)))
+    }
+
+    fn part(&self, part: &Part) -> Result<bool, EvalFailure> {
+        match part {
+            Part::Given(name, given) => Ok(self.scope.input.get(name).is_some() == *given),
+            Part::Holds(node) => match self.eval_node(node)? {
+                Value::Bool(holds) => Ok(holds),
+                other => Err(EvalFailure::Broken(format!("{other} is not a condition"))),
+            },
+        }
+    }
+
+    fn eval_node(&self, node: &IdedExpr) -> Result<Value, EvalFailure> {
+        thread_local! {
+            static ENV: Arc<Env> = Arc::new(environment());
+        }
+        // A variable by itself needs no evaluation.
+        if let Node::Ident(name) = &node.expr
+            && let Some(value) = self.variable(name)
+        {
+            return if *value == Value::Unknown || *value == Value::Anything {
+                Err(EvalFailure::Undecided)
+            } else {
+                Ok(value.clone())
+            };
+        }
+        let mut context = Context::with_env(ENV.with(Arc::clone));
+        context.set_variable_resolver(self);
+        match CelValue::resolve_val(node, &context) {
+            Ok(value) => from_cel(&*value)
+                .ok_or_else(|| EvalFailure::Broken(format!("a value of type {}", value.get_type().name()))),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<&Value> {
+        match &self.more {
+            Some((more, value)) if *more == name => Some(value),
+            _ => self.scope.vars.iter().find(|(n, _)| &**n == name).map(|(_, value)| value),
+        }
+    }
+}
+
 const UNDECIDED: &str = "undecided";
 
 fn failure(error: &ExecutionError) -> EvalFailure {
@@ -159,35 +233,40 @@ fn failure(error: &ExecutionError) -> EvalFailure {
     }
 }
 
-impl VariableResolver for Scope {
+impl VariableResolver for View<'_> {
     fn resolve<'b>(&'b self, variable: &str) -> Option<CowVal<'b, 'b>> {
-        if variable == "input" {
-            return Some(CowVal::owned(InputVal(self.input.clone())));
+        let scope = self.scope;
+        match variable {
+            INPUT => Some(CowVal::Borrowed(&self.input)),
+            ANYTHING => Some(CowVal::Borrowed(&AnythingVal)),
+            REGION => Some(CowVal::owned(CelString::from(scope.law.region.as_str()))),
+            _ => match self.variable(variable)? {
+                Value::Text(text) => Some(CowVal::owned(CelString::from(&**text))),
+                value => to_cel(value, &scope.law, &scope.world).ok(),
+            },
         }
-        if variable == ANYTHING {
-            return Some(CowVal::owned(AnythingVal));
-        }
-        if variable == REGION {
-            return Some(CowVal::owned(CelString::from(self.law.region.as_str())));
-        }
-        let (_, value) = self.vars.iter().find(|(n, _)| &**n == variable)?;
-        to_cel(value, &self.law, &self.world).ok().map(CowVal::from)
     }
 }
 
-fn to_cel<'v>(value: &Value, law: &Arc<Law>, world: &Arc<World>) -> Result<Box<dyn Val + 'v>, ExecutionError> {
+fn to_cel<'b, 'v>(value: &Value, law: &Arc<Law>, world: &Arc<World>) -> Result<CowVal<'b, 'v>, ExecutionError> {
     Ok(match value {
-        Value::Null => Box::new(CelNull),
+        Value::Null => CowVal::Borrowed(&CelNull),
         Value::Unknown | Value::Anything => return Err(ExecutionError::function_error(UNDECIDED, "not seen yet")),
-        Value::Bool(b) => Box::new(CelBool::from(*b)),
-        Value::Int(i) => Box::new(CelInt::from(*i)),
-        Value::Text(t) => Box::new(CelString::from(t.to_string())),
-        Value::Ref(h) => Box::new(ResourceVal { law: law.clone(), world: world.clone(), handle: *h }),
+        Value::Bool(b) => truth(*b),
+        Value::Int(i) => CowVal::owned(CelInt::from(*i)),
+        Value::Text(t) => CowVal::owned(CelString::from(t.to_string())),
+        Value::Ref(h) => CowVal::owned(ResourceVal { law: law.clone(), world: world.clone(), handle: *h }),
         Value::List(l) => {
-            let items = l.iter().map(|v| to_cel(v, law, world)).collect::<Result<Vec<_>, _>>()?;
-            Box::new(CelList::from(items))
+            let items =
+                l.iter().map(|v| to_cel(v, law, world).map(CowVal::into_owned)).collect::<Result<Vec<_>, _>>()?;
+            CowVal::owned(CelList::from(items))
         }
     })
+}
+
+/// A truth value, borrowed.
+fn truth<'b, 'v>(value: bool) -> CowVal<'b, 'v> {
+    CowVal::Borrowed(if value { &CelBool::TRUE } else { &CelBool::FALSE })
 }
 
 fn from_cel(value: &dyn Val) -> Option<Value> {
@@ -216,7 +295,7 @@ fn from_cel(value: &dyn Val) -> Option<Value> {
 }
 
 static RESOURCE: Type = Type::new_unspecified_type("resource");
-static INPUT: Type = Type::new_unspecified_type("input");
+static ARGUMENTS: Type = Type::new_unspecified_type("input");
 static ANY_TYPE: Type = Type::new_unspecified_type("anything");
 
 /// A resource as CEL sees it.
@@ -263,17 +342,17 @@ impl Indexer for ResourceVal {
     where
         Self: 'v,
     {
-        let name = field.downcast_ref::<CelString>().map(|s| s.inner()).unwrap_or_default();
+        let name = text_of(field);
         let Some(resource) = self.world.get(self.handle) else {
             return Err(ExecutionError::function_error(UNDECIDED, "forgotten"));
         };
         if name == "live" {
-            return Ok(CowVal::owned(CelBool::from(resource.live)));
+            return Ok(truth(resource.live));
         }
         let Some(field) = self.law[resource.kind].field(name) else {
             return Err(ExecutionError::no_such_key(name));
         };
-        to_cel(&self.world.read(&self.law, self.handle, field), &self.law, &self.world).map(CowVal::from)
+        to_cel(&self.world.read(&self.law, self.handle, field), &self.law, &self.world)
     }
 
     fn steal<'v>(self: Box<Self>, field: &dyn Val) -> Result<Box<dyn Val + 'v>, ExecutionError>
@@ -284,16 +363,19 @@ impl Indexer for ResourceVal {
     }
 }
 
-/// A request's arguments as CEL sees them.
-#[derive(Clone, Debug)]
-struct InputVal(Arc<Input>);
+/// A request's arguments, or the members of one, as CEL sees them.
+#[derive(Clone, Copy, Debug)]
+struct InputVal<'i>(&'i [(Arc<str>, InputValue)]);
 
-impl Val for InputVal {
+impl Val for InputVal<'_> {
     fn get_type(&self) -> &Type {
-        &INPUT
+        &ARGUMENTS
     }
     fn cel_type() -> &'static Type {
-        &INPUT
+        &ARGUMENTS
+    }
+    fn as_container(&self) -> Option<&dyn Container> {
+        Some(self)
     }
     fn as_indexer<'b, 'v>(&'b self) -> Option<&'b (dyn Indexer + 'v)>
     where
@@ -301,23 +383,28 @@ impl Val for InputVal {
     {
         Some(self)
     }
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
+    where
+        Self: 'v,
+    {
+        Box::new(*self)
     }
 }
-impl StaticVal for InputVal {}
 
-impl Indexer for InputVal {
+impl Container for InputVal<'_> {
+    fn contains(&self, name: &dyn Val) -> Result<bool, ExecutionError> {
+        Ok(member(self.0, text_of(name)).is_some())
+    }
+}
+
+impl Indexer for InputVal<'_> {
     fn get<'b, 'v>(&'b self, name: &dyn Val) -> Result<CowVal<'b, 'v>, ExecutionError>
     where
         Self: 'v,
     {
-        let name = name.downcast_ref::<CelString>().map(|s| s.inner()).unwrap_or_default();
-        match self.0.get(name) {
-            Some(value) => Ok(CowVal::from(input_to_cel(value))),
+        let name = text_of(name);
+        match member(self.0, name) {
+            Some(value) => Ok(input_to_cel(value)),
             None => Err(ExecutionError::no_such_key(name)),
         }
     }
@@ -330,13 +417,20 @@ impl Indexer for InputVal {
     }
 }
 
-fn input_to_cel<'v>(value: &InputValue) -> Box<dyn Val + 'v> {
+fn text_of<'t>(value: &'t dyn Val) -> &'t str {
+    value.downcast_ref::<CelString>().map(|s| s.inner()).unwrap_or_default()
+}
+
+fn input_to_cel<'b, 'v, 'i: 'v>(value: &'i InputValue) -> CowVal<'b, 'v> {
     match value {
-        InputValue::Text(t) => Box::new(CelString::from(t.to_string())),
-        InputValue::Int(i) => Box::new(CelInt::from(*i)),
-        InputValue::Bool(b) => Box::new(CelBool::from(*b)),
-        InputValue::List(l) => Box::new(CelList::from(l.iter().map(input_to_cel).collect::<Vec<_>>())),
-        InputValue::Struct(members) => Box::new(InputVal(Arc::new(Input::from_members(members.clone())))),
+        InputValue::Text(t) => CowVal::owned(CelString::from(&**t)),
+        InputValue::Int(i) => CowVal::owned(CelInt::from(*i)),
+        InputValue::Bool(b) => truth(*b),
+        InputValue::List(l) => {
+            let items: Vec<Box<dyn Val + 'v>> = l.iter().map(|v| input_to_cel(v).into_owned()).collect();
+            CowVal::owned(CelList::from(items))
+        }
+        InputValue::Struct(members) => CowVal::owned(InputVal(members)),
     }
 }
 

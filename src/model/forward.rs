@@ -9,9 +9,9 @@ use super::{
     assess::{Assessment, assess},
     effect,
     show::render,
-    time::{Interval, Moment},
+    time::{Interval, Moment, Tolerance},
     token::First,
-    value::{Handle, Value},
+    value::Value,
     world::{Timer, World},
 };
 use crate::{
@@ -22,9 +22,10 @@ use crate::{
     wire::{Answer, Body, Request, Tree},
 };
 
-/// How many deleted resources are remembered, so that a stale name is known from one that never was. Bounds the memory
-/// of a server that runs for long.
-const REMEMBERED: usize = 4096;
+/// How many deleted resources are remembered, so that a stale name is known from one that never was: more than all the
+/// scenarios delete that are played at a time. Bounds the memory of a server that runs for long, and its answers, for
+/// what is gone may still be shown.
+const REMEMBERED: usize = 512;
 
 /// How a request is going to be answered.
 pub enum Decision {
@@ -116,17 +117,16 @@ impl Forward {
 
     fn accept(&mut self, assessment: Assessment, now: Moment) -> Answer {
         let before = self.world.clone();
-        match effect::apply(&self.law, &assessment, Interval { from: now, to: now }, 0) {
+        match effect::apply(&self.law, &assessment, Interval { from: now, to: now }, Tolerance::default()) {
             Ok(mut outcome) => {
-                self.make_up(&before, &mut outcome.world);
-                self.world = Arc::new(outcome.world);
-                outcome.scope.world = self.world.clone();
+                self.make_up(&before, Arc::make_mut(&mut outcome.scope.world));
+                self.world = outcome.scope.world.clone();
                 let tree = render(&outcome.scope, &assessment);
                 let (token, vars) = (assessment.token.clone(), outcome.scope.vars.clone());
                 drop((outcome.scope, assessment, before));
                 // Nobody else holds this world, so nothing is copied.
                 let world = Arc::make_mut(&mut self.world);
-                world.forget_gone(REMEMBERED);
+                world.forget_gone(&self.law, REMEMBERED);
                 if let Some(token) = token {
                     // This server remembers a token for as long as it has room.
                     let first = First::new(&self.law, world, Moment(u64::MAX), vars, tree.clone());
@@ -151,9 +151,8 @@ impl Forward {
             .filter(|i| self.world.timers[*i].usually <= now)
             .min_by_key(|i| (self.world.timers[*i].usually, *i))
         {
-            let world = Arc::make_mut(&mut self.world);
-            let timer = world.timers.remove(place);
-            effect::fire(&self.law, world, &timer);
+            let timer = Arc::make_mut(&mut self.world).timers.remove(place);
+            effect::fire(&self.law, &mut self.world, &timer);
         }
     }
 
@@ -173,8 +172,7 @@ impl Forward {
     /// Chooses every value that the service chooses.
     fn make_up(&mut self, before: &World, world: &mut World) {
         let law = self.law.clone();
-        let fresh: Vec<Handle> = world.iter().map(|(h, _)| h).skip_while(|h| before.get(*h).is_some()).collect();
-        for handle in fresh {
+        for handle in world.since(before) {
             let Some(kind) = world.get(handle).map(|r| r.kind) else { continue };
             for (ix, field) in law[kind].fields.iter().enumerate() {
                 let unknown = world.get(handle).is_some_and(|r| r.fields[ix] == Value::Unknown);
@@ -187,7 +185,7 @@ impl Forward {
                             break text;
                         }
                     };
-                    world.set(handle, ix as u32, Value::Text(text), None);
+                    world.set(&law, handle, ix as u32, Value::Text(text), None);
                 }
             }
         }

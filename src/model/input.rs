@@ -32,29 +32,56 @@ pub struct Input {
 }
 
 impl Input {
-    /// The members of a struct, to be read in the same way.
-    pub fn from_members(values: Vec<(Arc<str>, InputValue)>) -> Input {
-        Input { values }
-    }
-
     /// The argument of this name.
     pub fn get(&self, name: &str) -> Option<&InputValue> {
-        self.values.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
+        member(&self.values, name)
+    }
+
+    /// All of them.
+    pub fn members(&self) -> &[(Arc<str>, InputValue)] {
+        &self.values
     }
 
     /// The texts of an argument that is a text or a list of texts.
     pub fn texts(&self, name: &str) -> Vec<&Arc<str>> {
-        match self.get(name) {
-            Some(InputValue::Text(t)) => vec![t],
-            Some(InputValue::List(l)) => l
-                .iter()
-                .filter_map(|v| match v {
-                    InputValue::Text(t) => Some(t),
-                    _ => None,
-                })
-                .collect(),
-            _ => Vec::new(),
-        }
+        texts(self.get(name))
+    }
+}
+
+/// The member of this name.
+pub fn member<'m>(members: &'m [(Arc<str>, InputValue)], name: &str) -> Option<&'m InputValue> {
+    members.iter().find(|(n, _)| &**n == name).map(|(_, v)| v)
+}
+
+/// The texts of a value that is a text or a list of texts.
+pub fn texts(value: Option<&InputValue>) -> Vec<&Arc<str>> {
+    match value {
+        Some(InputValue::Text(t)) => vec![t],
+        Some(InputValue::List(l)) => l
+            .iter()
+            .filter_map(|v| match v {
+                InputValue::Text(t) => Some(t),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A request as its operation reads it: the same in every world.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The arguments.
+    pub input: Arc<Input>,
+    /// What is wrong with them.
+    pub defects: Vec<ArgumentDefect>,
+}
+
+impl Reading {
+    /// Reads the arguments of a request. A text is malformed as a name if the pattern of the named field does not match.
+    pub fn of(law: &Law, request: &Request) -> Reading {
+        let (input, defects) = read(law, &law[request.operation], request);
+        Reading { input: Arc::new(input), defects }
     }
 }
 
@@ -67,8 +94,7 @@ pub struct ArgumentDefect {
     pub defect: Defect,
 }
 
-/// Reads the arguments of a request. A text is malformed as a name if the pattern of the named field does not match.
-pub fn read(law: &Law, operation: &Operation, request: &Request) -> (Input, Vec<ArgumentDefect>) {
+fn read(law: &Law, operation: &Operation, request: &Request) -> (Input, Vec<ArgumentDefect>) {
     let mut values = Vec::with_capacity(operation.params.len());
     let mut defects = Vec::new();
     for (ix, param) in operation.params.iter().enumerate() {

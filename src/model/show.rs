@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     assess::{Assessment, Bound},
     eval::Scope,
-    input::{Input, InputValue},
+    input::{Input, InputValue, member, texts},
     value::{Handle, Value},
     world::World,
 };
@@ -26,30 +26,29 @@ pub enum Presence {
 
 /// The place that a shown value comes from, and the value.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct Source<'p> {
     /// The resource and field, if the path leads to one.
     pub place: Option<(Handle, FieldIx)>,
     /// The path that led there.
-    pub path: Option<(Handle, Path)>,
+    pub path: Option<(Handle, &'p Path)>,
     /// The value.
     pub value: Value,
 }
 
 /// The value of a view's field.
-pub fn view_value(scope: &Scope, of: Handle, shown: &Shown) -> Source {
+pub fn view_value<'p>(scope: &Scope, of: Handle, shown: &'p Shown) -> Source<'p> {
     match &shown.from {
-        ShownFrom::Paths(paths) => first_path(scope, paths.iter().map(|p| (of, p))),
+        ShownFrom::Paths(paths) => first_path(&scope.law, &scope.world, paths.iter().map(|p| (of, p))),
         ShownFrom::Value(expr) => {
-            let mut scope = scope.clone();
-            scope.bind(&"self".into(), Value::Ref(of));
-            Source { place: None, path: None, value: scope.eval(expr).unwrap_or(Value::Anything) }
+            let value = scope.with("self", Value::Ref(of)).eval(expr).unwrap_or(Value::Anything);
+            Source { place: None, path: None, value }
         }
         ShownFrom::List(..) | ShownFrom::Nothing => Source { place: None, path: None, value: Value::Anything },
     }
 }
 
 /// The value of an output that is one scalar.
-pub fn output_value(scope: &Scope, assessment: &Assessment, output: &Output) -> Source {
+pub fn output_value<'p>(scope: &Scope, assessment: &Assessment, output: &'p Output) -> Source<'p> {
     let nothing = Source { place: None, path: None, value: Value::Anything };
     match &output.from {
         OutputFrom::Paths(paths) => {
@@ -61,7 +60,7 @@ pub fn output_value(scope: &Scope, assessment: &Assessment, output: &Output) -> 
                     _ => None,
                 }
             });
-            first_path(scope, starts)
+            first_path(&scope.law, &scope.world, starts)
         }
         OutputFrom::Value(guard) => Source { value: scope.eval(&guard.expr).unwrap_or(Value::Anything), ..nothing },
         OutputFrom::One { .. }
@@ -72,11 +71,12 @@ pub fn output_value(scope: &Scope, assessment: &Assessment, output: &Output) -> 
     }
 }
 
-fn first_path<'p>(scope: &Scope, starts: impl Iterator<Item = (Handle, &'p Path)>) -> Source {
+/// The first of some paths that does not end in nothing, or the first of all.
+pub fn first_path<'p>(law: &Law, world: &World, starts: impl Iterator<Item = (Handle, &'p Path)>) -> Source<'p> {
     let mut first = None;
     for (start, path) in starts {
-        let (place, value) = scope.world.follow(&scope.law, start, path);
-        let source = Source { place, path: Some((start, path.clone())), value };
+        let (place, value) = world.follow(law, start, path);
+        let source = Source { place, path: Some((start, path)), value };
         if source.value != Value::Null {
             return source;
         }
@@ -174,9 +174,7 @@ pub fn page(scope: &Scope, assessment: &Assessment, page: Option<(ParamIx, Param
 /// True if a resource that is gone may still be shown.
 pub fn lingers(scope: &Scope, handle: Handle, kind: KindIx) -> bool {
     let Some(expr) = &scope.law[kind].lingers else { return false };
-    let mut scope = scope.clone();
-    scope.bind(&"self".into(), Value::Ref(handle));
-    scope.holds(expr) != Ok(false)
+    scope.with("self", Value::Ref(handle)).holds(expr) != Ok(false)
 }
 
 /// Whether a resource passes every filter; none if that depends on something unseen or unsaid.
@@ -187,15 +185,14 @@ fn passes(scope: &Scope, handle: Handle, kind: KindIx, param: &Param, input: &In
     let mut all = Some(true);
     for filter in filters {
         let InputValue::Struct(members) = filter else { return None };
-        let filter = Input::from_members(members.clone());
-        let name = filter.texts(name_member).first().map(|t| t.to_string()).unwrap_or_default();
+        let name = texts(member(members, name_member)).first().map_or("", |t| &***t);
         let path = scope.law[kind].filters.iter().find(|(n, _)| *n == name).map(|(_, p)| p)?;
         let one = match scope.world.follow(&scope.law, handle, path).1 {
             Value::Unknown | Value::Anything => None,
             Value::Null => Some(false),
             value => {
                 let text = value.to_wire();
-                Some(text.is_some_and(|text| filter.texts(values_member).iter().any(|p| wildcard(p, &text))))
+                Some(text.is_some_and(|text| texts(member(members, values_member)).iter().any(|p| wildcard(p, &text))))
             }
         };
         match one {

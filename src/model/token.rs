@@ -21,8 +21,8 @@ use crate::{
     wire::{Request, Tree},
 };
 
-/// How many tokens a world remembers. More than any scenario uses; bounds the memory of a server that runs for long.
-const MOST_TOKENS: usize = 1024;
+/// How many tokens a world remembers. More than all the scenarios use that are played at a time; bounds the memory of a server that runs for long.
+const MOST_TOKENS: usize = 512;
 
 /// A request with a token.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Sent {
     pub operation: OperationIx,
     /// The other arguments as they were sent, by name.
     pub args: Vec<(Arc<str>, Tree)>,
+    /// Arguments that the operation does not have. That they are passed over does not say that they may differ.
+    undeclared: Vec<(Arc<str>, Tree)>,
     /// The arguments as they were read.
     input: Arc<Input>,
 }
@@ -120,12 +122,12 @@ impl Sent {
         let is_token = |name: &str| operation.token.as_ref().is_some_and(|t| is(operation, t.param, name));
         let mut args: Vec<_> = request.args.iter().filter(|(name, _)| !is_token(name)).cloned().collect();
         args.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Sent { token, operation: request.operation, args, input }
+        Sent { token, operation: request.operation, args, undeclared: request.undeclared.clone(), input }
     }
 
     /// What it has to do with another request for the same operation.
     pub fn likeness(&self, operation: &Operation, other: &Sent) -> Likeness {
-        if self.args == other.args {
+        if self.args == other.args && self.undeclared == other.undeclared {
             return Likeness::Same;
         }
         let aside = |name: &str| {
@@ -289,6 +291,7 @@ fn expires(used: &Use, now: Moment) -> bool {
 
 impl PartialEq for Tokens {
     fn eq(&self, other: &Tokens) -> bool {
-        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
+        self.0.ptr_eq(&other.0)
+            || self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| Arc::ptr_eq(a, b) || a == b)
     }
 }

@@ -10,10 +10,13 @@ use super::{
     token::Tokens,
     value::{Handle, Value},
 };
-use crate::spec::{
-    expr::Expr,
-    file::FieldKind,
-    law::{FieldIx, KindIx, Law, OperationIx, Path, RuleIx},
+use crate::{
+    spec::{
+        expr::Expr,
+        file::FieldKind,
+        law::{FieldIx, KindIx, Law, OperationIx, Path, RuleIx},
+    },
+    wire::Request,
 };
 
 /// Why a field has its value, and whether a look has confirmed it since.
@@ -64,20 +67,22 @@ pub struct Timer {
     pub latest: Option<Moment>,
     /// When the reference server does it.
     pub usually: Moment,
-    /// The rule that says so.
+    /// The rule that says when it happens: that of its first part.
     pub rule: RuleIx,
     /// What it does.
     pub steps: Arc<[TimerStep]>,
 }
 
 impl Timer {
+    /// True if both make the same changes. Worlds that split before a request was judged have timers of their own.
+    fn makes_the_same_as(&self, other: &Timer) -> bool {
+        Arc::ptr_eq(&self.steps, &other.steps) || self.steps == other.steps
+    }
+
     /// True if it does the same for the same reason, and may happen whenever the other one may.
     fn covers(&self, other: &Timer) -> bool {
         let until = |timer: &Timer| timer.latest.unwrap_or(Moment(u64::MAX));
-        self.rule == other.rule
-            && self.earliest <= other.earliest
-            && until(self) >= until(other)
-            && (Arc::ptr_eq(&self.steps, &other.steps) || self.steps == other.steps)
+        self.earliest <= other.earliest && until(self) >= until(other) && self.makes_the_same_as(other)
     }
 
     /// True if both change the same resource.
@@ -89,6 +94,8 @@ impl Timer {
 /// A part of a [`Timer`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct TimerStep {
+    /// The rule that says so.
+    pub rule: RuleIx,
     /// The operation and the place of the effect in it, with its condition.
     pub unless: Option<(OperationIx, usize)>,
     /// The resource.
@@ -97,6 +104,36 @@ pub struct TimerStep {
     pub set: Option<Vec<(FieldIx, Value)>>,
 }
 
+/// A change that has happened, and what it changed.
+#[derive(Clone, Debug)]
+pub struct Fired {
+    /// The change.
+    pub timer: Timer,
+    /// The parts that happened, as the resources were before, in their order.
+    pub before: Vec<Was>,
+}
+
+/// A resource before a change.
+#[derive(Clone, Debug)]
+pub struct Was {
+    /// The resource.
+    pub on: Handle,
+    /// The fields that were set; none if it was deleted.
+    pub fields: Option<Vec<(FieldIx, Value)>>,
+}
+
+/// A request that was never answered: it may have been done at any moment since, or may yet be.
+#[derive(Debug)]
+pub struct Lost {
+    /// The request.
+    pub request: Request,
+    /// When it was sent.
+    pub from: Moment,
+}
+
+/// Changes that have happened are remembered, this many.
+const MOST_FIRED: usize = 32;
+
 type Texts = GenericHashMap<Arc<str>, Arc<[(Handle, FieldIx)]>, FxBuildHasher, DefaultSharedPtr>;
 
 /// One possible state of affairs. Copies share what they have in common, so that worlds can split cheaply and a server's
@@ -104,13 +141,17 @@ type Texts = GenericHashMap<Arc<str>, Arc<[(Handle, FieldIx)]>, FxBuildHasher, D
 #[derive(Clone, Debug, Default)]
 pub struct World {
     resources: OrdMap<Handle, Arc<Resource>>,
-    /// Which resources have a field with this text.
+    /// Which resources have a field with this text, among the fields by which a resource is named.
     texts: Texts,
     /// Changes still to come, in the order in which they were decided.
     pub timers: Vec<Timer>,
+    /// The latest changes that have happened, in that order; kept by those who judge.
+    fired: Vector<Arc<Fired>>,
+    /// Requests that were never answered, and have not been done so far.
+    pub lost: Vec<Arc<Lost>>,
     /// What is remembered of requests with a token.
     pub tokens: Tokens,
-    counts: Vec<u32>,
+    counts: Arc<[u32]>,
     next: u32,
     /// Those gone, the longest gone first.
     dead: Vector<Handle>,
@@ -152,6 +193,11 @@ impl World {
         self.iter().find(|(_, r)| r.kind == kind && r.ordinal == ordinal).map(|(h, _)| h)
     }
 
+    /// What has been created since this world was `earlier`, in the order of creation.
+    pub fn since(&self, earlier: &World) -> impl Iterator<Item = Handle> + use<> {
+        (earlier.next..self.next).map(Handle)
+    }
+
     /// Changes a resource; a forgotten one is left alone.
     pub fn update(&mut self, handle: Handle, change: impl FnOnce(&mut Resource)) {
         if let Some(resource) = self.resources.get_mut(&handle) {
@@ -177,11 +223,12 @@ impl World {
         }
         let handle = Handle(self.next);
         self.next += 1;
-        if self.counts.len() <= kind.0 as usize {
-            self.counts.resize(kind.0 as usize + 1, 0);
+        if self.counts.is_empty() {
+            self.counts = vec![0; law.kinds.len()].into();
         }
-        let count = &mut self.counts[kind.0 as usize];
+        let count = &mut Arc::make_mut(&mut self.counts)[kind.0 as usize];
         *count += 1;
+        let ordinal = *count;
         let fields: Vec<Value> = law[kind]
             .fields
             .iter()
@@ -194,7 +241,7 @@ impl World {
             .collect();
         let resource = Resource {
             kind,
-            ordinal: *count,
+            ordinal,
             live: true,
             proofs: vec![Proof::NONE; fields.len()],
             fields,
@@ -208,14 +255,15 @@ impl World {
 
     /// Sets a field. `rule` is the rule whose effect this is; none while a resource is being made, and when a value is
     /// merely learnt.
-    pub fn set(&mut self, handle: Handle, field: FieldIx, value: Value, rule: Option<RuleIx>) {
+    pub fn set(&mut self, law: &Law, handle: Handle, field: FieldIx, value: Value, rule: Option<RuleIx>) {
         let Some(resource) = self.resources.get(&handle) else { return };
         let old = resource.fields[field as usize].clone();
+        let names = law[resource.kind].fields[field as usize].names;
         if old == value && rule.is_none() {
             return;
         }
         match &old {
-            Value::Text(text) => self.forget_text(text, handle, field),
+            Value::Text(text) if names => self.forget_text(text, handle, field),
             Value::Ref(to) => {
                 let to = *to;
                 self.update(to, |r| {
@@ -227,7 +275,7 @@ impl World {
             _ => {}
         }
         match &value {
-            Value::Text(text) => {
+            Value::Text(text) if names => {
                 let mut places = self.texts.get(text).map_or(Vec::new(), |p| p.to_vec());
                 places.push((handle, field));
                 self.texts.insert(text.clone(), places.into());
@@ -254,14 +302,37 @@ impl World {
         }
     }
 
+    /// Undoes a deletion.
+    pub fn revive(&mut self, handle: Handle) {
+        if let Some(place) = self.dead.iter().position(|h| *h == handle) {
+            self.dead.remove(place);
+            self.update(handle, |r| r.live = true);
+        }
+    }
+
+    /// Remembers a change that has happened.
+    pub fn note_fired(&mut self, fired: Fired) {
+        self.fired.push_back(Arc::new(fired));
+        if self.fired.len() > MOST_FIRED {
+            self.fired.pop_front();
+        }
+    }
+
+    /// The latest changes that have happened, the latest first.
+    pub fn fired(&self) -> impl Iterator<Item = &Arc<Fired>> {
+        self.fired.iter().rev()
+    }
+
     /// Forgets the longest gone resources, so that no more than `keep` are remembered.
-    pub fn forget_gone(&mut self, keep: usize) {
+    pub fn forget_gone(&mut self, law: &Law, keep: usize) {
         while self.dead.len() > keep {
             let Some(handle) = self.dead.pop_front() else { return };
             let Some(resource) = self.resources.get(&handle).cloned() else { continue };
             for (field, value) in resource.fields.iter().enumerate() {
                 match value {
-                    Value::Text(text) => self.forget_text(text, handle, field as FieldIx),
+                    Value::Text(text) if law[resource.kind].fields[field].names => {
+                        self.forget_text(text, handle, field as FieldIx);
+                    }
                     Value::Ref(to) => self.update(*to, |r| r.referrers.retain(|h| *h != handle)),
                     _ => {}
                 }
@@ -374,18 +445,26 @@ impl World {
 
     /// True if nothing in the two differs that any later answer could show.
     pub fn same_as(&self, other: &World) -> bool {
-        self.resources.len() == other.resources.len()
-            && self.timers.len() == other.timers.len()
+        // What tells two worlds of one scenario apart soonest comes first.
+        self.timers.len() == other.timers.len()
+            && self.resources.len() == other.resources.len()
+            && self.lost.len() == other.lost.len()
+            && self.lost.iter().zip(&other.lost).all(|(a, b)| Arc::ptr_eq(a, b))
             && self.has_foundlings == other.has_foundlings
-            && self.tokens == other.tokens
             && self
                 .timers
                 .iter()
                 .zip(&other.timers)
-                .all(|(a, b)| a.earliest == b.earliest && a.latest == b.latest && Arc::ptr_eq(&a.steps, &b.steps))
+                .all(|(a, b)| a.earliest == b.earliest && a.latest == b.latest && a.makes_the_same_as(b))
             && self.resources.iter().zip(&other.resources).all(|((h, a), (i, b))| {
                 h == i && (Arc::ptr_eq(a, b) || (a.kind == b.kind && a.live == b.live && a.fields == b.fields))
             })
+            && self.tokens == other.tokens
+    }
+
+    /// How many resources of a kind have ever been created.
+    pub fn created(&self, kind: KindIx) -> u32 {
+        self.counts.get(kind.0 as usize).copied().unwrap_or(0)
     }
 
     /// True if this world allows every answer, now and later, that the other one allows: they have the same resources,
@@ -395,6 +474,8 @@ impl World {
         if self.resources.len() != other.resources.len()
             || self.timers.len() != other.timers.len()
             || self.has_foundlings != other.has_foundlings
+            || self.lost.len() != other.lost.len()
+            || !self.lost.iter().zip(&other.lost).all(|(a, b)| Arc::ptr_eq(a, b))
             || !self.tokens.covers(&other.tokens)
         {
             return false;

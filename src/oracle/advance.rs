@@ -1,29 +1,96 @@
-//! What time alone may have changed: transitions that must have happened, and those that may have.
+//! What time alone may have changed: transitions that must have happened, those that may have, and requests without an
+//! answer that may have been done.
 
 use std::sync::Arc;
 
-use super::MOST_WORLDS;
+use rustc_hash::FxHashMap;
+
+use super::{MOST_WORLDS, Settings};
 use crate::{
-    model::{effect::fire, time::Interval, value::Handle, world::World},
-    spec::law::Law,
+    model::{
+        assess::assess,
+        effect::{apply, fire_noted, unfire},
+        eval::EvalFailure,
+        time::{Interval, Moment},
+        value::Handle,
+        world::{Lost, Timer, World},
+    },
+    spec::law::{Law, RuleIx},
 };
 
+/// Why it cannot be said what a world may have become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unclear {
+    /// It may have become more than can be kept.
+    TooMany,
+    /// What a request without an answer has done, if it was done, depends on something that nobody has seen.
+    Unseen,
+}
+
 /// Every world that one may have become by some moment of `interval`: changes whose latest moment has passed have
-/// happened, changes whose window has begun may have. None if that would be too many to keep.
-pub fn advance(law: &Arc<Law>, world: &Arc<World>, interval: Interval) -> Option<Vec<Arc<World>>> {
+/// happened, changes whose window has begun may have, in any order that their windows allow, and requests without an
+/// answer may have been done.
+///
+/// # Errors
+///
+/// That cannot be said.
+pub fn advance(
+    law: &Arc<Law>,
+    settings: &Settings,
+    world: &Arc<World>,
+    interval: Interval,
+) -> Result<Vec<Arc<World>>, Unclear> {
     let mut world = world.clone();
     if world.tokens.ages(interval.to) {
         Arc::make_mut(&mut world).tokens.age(interval.to);
     }
-    if world.timers.is_empty() {
-        return Some(vec![world]);
+    if world.timers.is_empty() && world.lost.is_empty() {
+        return Ok(vec![world]);
     }
-    let mut certain = (*world).clone();
+    let has_gone = |timer: &Timer| !timer.steps.iter().any(|s| lives(&world, s.on));
+    let may_change = |t: &Timer| t.earliest <= interval.to || is_due(t, interval.from);
+    if world.lost.is_empty() && !world.timers.iter().any(|t| may_change(t) || has_gone(t)) {
+        return Ok(vec![world]);
+    }
+    let mut start = world.clone();
     // What was to happen to something that has gone in the meantime will not happen.
-    certain.timers.retain(|t| t.steps.iter().any(|s| lives(&world, s.on)));
-    while let Some(place) = certain.timers.iter().position(|t| t.latest.is_some_and(|latest| latest < interval.from)) {
-        let timer = certain.timers.remove(place);
-        fire(law, &mut certain, &timer);
+    Arc::make_mut(&mut start).timers.retain(|t| !has_gone(t));
+    if start.lost.is_empty() && !order_matters(law, &start, interval) {
+        in_one_order(law, start, interval)
+    } else {
+        in_every_order(law, settings, start, interval)
+    }
+}
+
+/// True if a change must have happened before some moment.
+fn is_due(timer: &Timer, now: Moment) -> bool {
+    timer.latest.is_some_and(|latest| latest < now)
+}
+
+/// True if of the changes that may have happened some come to something else in another order.
+fn order_matters(law: &Law, world: &World, interval: Interval) -> bool {
+    let open: Vec<&Timer> = world.timers.iter().filter(|t| t.earliest <= interval.to).collect();
+    open.iter().enumerate().any(|(place, one)| {
+        open.iter().enumerate().any(|(other_place, other)| {
+            place != other_place
+                && other.steps.iter().any(|step| {
+                    let kind = world.get(step.on).map(|r| r.kind);
+                    one.steps.iter().any(|own| {
+                        let asks =
+                            World::unless(law, own).is_some_and(|e| kind.is_some_and(|k| e.kinds().contains(&k)));
+                        own.on == step.on || asks
+                    })
+                })
+        })
+    })
+}
+
+/// The worlds where each change comes to the same whenever it happens: one for each choice of those that may have.
+fn in_one_order(law: &Arc<Law>, start: Arc<World>, interval: Interval) -> Result<Vec<Arc<World>>, Unclear> {
+    let mut certain = start;
+    while let Some(place) = certain.timers.iter().position(|t| is_due(t, interval.from)) {
+        let timer = Arc::make_mut(&mut certain).timers.remove(place);
+        fire_noted(law, &mut certain, timer);
     }
     let may =
         |w: &World, from: usize| w.timers.iter().skip(from).position(|t| t.earliest <= interval.to).map(|p| p + from);
@@ -32,24 +99,113 @@ pub fn advance(law: &Arc<Law>, world: &Arc<World>, interval: Interval) -> Option
     let mut open = vec![(certain, 0)];
     while let Some((world, from)) = open.pop() {
         match may(&world, from) {
-            None => {
-                if !done.iter().any(|d: &Arc<World>| d.same_as(&world)) {
-                    done.push(Arc::new(world));
-                }
-            }
+            None => done.push(world),
             Some(place) => {
                 let mut fired = world.clone();
-                let timer = fired.timers.remove(place);
-                fire(law, &mut fired, &timer);
+                let timer = Arc::make_mut(&mut fired).timers.remove(place);
+                fire_noted(law, &mut fired, timer);
                 open.push((fired, place));
                 open.push((world, place + 1));
             }
         }
         if done.len() + open.len() > MOST_WORLDS {
-            return None;
+            return Err(Unclear::TooMany);
         }
     }
-    Some(done)
+    Ok(done)
+}
+
+/// The worlds that come of every order, each once.
+fn in_every_order(
+    law: &Arc<Law>,
+    settings: &Settings,
+    start: Arc<World>,
+    interval: Interval,
+) -> Result<Vec<Arc<World>>, Unclear> {
+    let mut met = Met::default();
+    let mut open = vec![met.note(start).ok_or(Unclear::TooMany)?];
+    let mut done = Vec::new();
+    let mut visited = 0;
+    while let Some(world) = open.pop() {
+        visited += 1;
+        if visited > MOST_WORLDS * 2 {
+            return Err(Unclear::TooMany);
+        }
+        for (place, timer) in world.timers.iter().enumerate() {
+            // What must have happened before another one could is first.
+            let is_next = world.timers.iter().all(|t| t.latest.is_none_or(|latest| latest >= timer.earliest));
+            if timer.earliest <= interval.to && is_next {
+                let mut fired = world.clone();
+                let timer = Arc::make_mut(&mut fired).timers.remove(place);
+                fire_noted(law, &mut fired, timer);
+                open.extend(met.note(fired));
+            }
+        }
+        for (place, lost) in world.lost.iter().enumerate() {
+            let mut without = world.clone();
+            Arc::make_mut(&mut without).lost.remove(place);
+            if let Some(after) = do_lost(law, settings, without, lost, interval)? {
+                open.extend(met.note(after));
+            }
+        }
+        if !world.timers.iter().any(|t| is_due(t, interval.from)) {
+            done.push(world);
+        }
+        if done.len() > MOST_WORLDS {
+            return Err(Unclear::TooMany);
+        }
+    }
+    Ok(done)
+}
+
+/// The world after a request without an answer was done; none if it would have been refused, which changes nothing.
+fn do_lost(
+    law: &Arc<Law>,
+    settings: &Settings,
+    world: Arc<World>,
+    lost: &Lost,
+    interval: Interval,
+) -> Result<Option<Arc<World>>, Unclear> {
+    let assessment = assess(law, &world, &lost.request);
+    let again = assessment.again.as_ref().is_some_and(|again| again.only);
+    if assessment.dry_run.is_some() || again || !(assessment.may_accept() || assessment.undecided) {
+        return Ok(None);
+    }
+    if assessment.unforeseeable {
+        return Err(Unclear::Unseen);
+    }
+    // It was done at some moment between its sending and now.
+    let interval = Interval { from: lost.from, to: interval.to };
+    match apply(law, &assessment, interval, settings.tolerance) {
+        Ok(mut outcome) => {
+            let world = Arc::make_mut(&mut outcome.scope.world);
+            // Whether a token that nobody has seen an answer to is known is as open as after a refusal.
+            if let Some(sent) = &assessment.token {
+                world.tokens.refused(sent);
+            }
+            settings.open_muted(world, lost.from);
+            Ok(Some(outcome.scope.world))
+        }
+        Err(EvalFailure::Broken(_)) => Ok(None),
+        Err(_) => Err(Unclear::Unseen),
+    }
+}
+
+/// The worlds that were met on the way, by the changes that are still to come in them.
+#[derive(Default)]
+struct Met(FxHashMap<Vec<usize>, Vec<Arc<World>>>);
+
+impl Met {
+    /// Takes note of a world; none if it was there already.
+    fn note(&mut self, world: Arc<World>) -> Option<Arc<World>> {
+        let key = world.timers.iter().map(|t| Arc::as_ptr(&t.steps).cast::<u8>().addr()).collect();
+        let alike = self.0.entry(key).or_default();
+        if alike.iter().any(|w| w.same_as(&world)) {
+            return None;
+        }
+        alike.push(world.clone());
+        Some(world)
+    }
 }
 
 fn lives(world: &World, handle: Handle) -> bool {
@@ -63,4 +219,45 @@ pub fn merge(into: &mut Vec<Arc<World>>, more: impl IntoIterator<Item = Arc<Worl
             into.push(world);
         }
     }
+}
+
+/// Leaves out each world that another one turns into by changes that may happen at any time from now on: that one stands
+/// for both. So changes that nobody has looked at do not multiply the worlds.
+pub fn fold(law: &Arc<Law>, worlds: &mut Vec<Arc<World>>, now: Moment) {
+    // By one change at a time: what stands between two worlds is among them, for it explains as much.
+    let mut by_timers: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
+    for (place, world) in worlds.iter().enumerate() {
+        by_timers.entry(world.timers.len()).or_default().push(place);
+    }
+    let mut stood_for = vec![false; worlds.len()];
+    for world in worlds.iter() {
+        let fewer = world.timers.len().checked_sub(1).and_then(|fewer| by_timers.get(&fewer));
+        let Some(fewer) = fewer else { continue };
+        for (number, timer) in world.timers.iter().enumerate().filter(|(_, t)| t.earliest <= now) {
+            let mut fired = world.clone();
+            Arc::make_mut(&mut fired).timers.remove(number);
+            fire_noted(law, &mut fired, timer.clone());
+            for place in fewer.iter().filter(|place| worlds[**place].same_as(&fired)) {
+                stood_for[*place] = true;
+            }
+        }
+    }
+    let mut stood_for = stood_for.into_iter();
+    worlds.retain(|_| !stood_for.next().unwrap_or(false));
+}
+
+/// A world as if the changes of a rule could happen at any moment, or not at all: those to come, and those of the past,
+/// which have not happened. None if there are none.
+pub fn without_windows(law: &Law, world: &World, rule: RuleIx) -> Option<World> {
+    let mut opened = world.clone();
+    let fired: Vec<_> = world.fired().filter(|f| f.timer.rule == rule).cloned().collect();
+    for fired in &fired {
+        unfire(law, &mut opened, fired);
+    }
+    let mut any = false;
+    for timer in opened.timers.iter_mut().filter(|t| t.rule == rule) {
+        (timer.earliest, timer.latest) = (Moment(0), None);
+        any = true;
+    }
+    any.then_some(opened)
 }

@@ -8,7 +8,7 @@
 //! 2. the rule that says that the resource had to stay as it was (a refusal, a rehearsal), not confirmed since;
 //! 3. the rule that the field shows what it should.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::RuleSet;
 use crate::{
@@ -49,7 +49,7 @@ pub struct Compare<'a> {
     /// True for the answer of a reading operation, which confirms what it shows.
     reading: bool,
     /// The world with what the answer has taught.
-    pub world: World,
+    pub world: Arc<World>,
     /// The rules that were checked and found kept.
     pub passes: Vec<RuleIx>,
     /// How many names of resources the answer shows as it should.
@@ -57,7 +57,7 @@ pub struct Compare<'a> {
     /// The answer that this one repeats.
     repeat: Option<Repeat<'a>>,
     /// The output that is being compared.
-    output: Arc<str>,
+    output: &'a str,
 }
 
 /// What a repeated answer is held against besides the world: it may show things as they are, or as they were.
@@ -69,9 +69,26 @@ struct Repeat<'a> {
     first: &'a Tree,
 }
 
+/// A name in an answer, put together only if it is asked for.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    /// What it is a part of; empty if it is an output.
+    of: &'a str,
+    own: &'a str,
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.of {
+            "" => f.write_str(self.own),
+            of => write!(f, "{of}.{}", self.own),
+        }
+    }
+}
+
 /// One scalar to be compared.
 struct Scalar<'a> {
-    name: String,
+    name: Name<'a>,
     text: Option<&'a Arc<str>>,
     kind: ScalarType,
     values: &'a [String],
@@ -108,11 +125,11 @@ impl<'a> Compare<'a> {
             assessment,
             muted,
             reading: scope.law[assessment.operation].reads,
-            world: (*scope.world).clone(),
+            world: scope.world.clone(),
             passes: Vec::new(),
             names: 0,
             repeat: None,
-            output: "".into(),
+            output: "",
         }
     }
 
@@ -141,7 +158,7 @@ impl<'a> Compare<'a> {
         for output in &operation.output {
             let got = tree.get(&output.name);
             let Some(rule) = output.rule else { continue };
-            self.output = output.name.clone();
+            self.output = &output.name;
             match &output.from {
                 OutputFrom::Nothing => {}
                 OutputFrom::Paths(_) | OutputFrom::Value(_) => {
@@ -149,7 +166,7 @@ impl<'a> Compare<'a> {
                     self.scalar(
                         source,
                         &Scalar {
-                            name: output.name.to_string(),
+                            name: Name { of: "", own: &output.name },
                             text: got.and_then(|tree| text_of(tree, output.kind)),
                             kind: output.kind,
                             values: &output.values,
@@ -287,7 +304,7 @@ impl<'a> Compare<'a> {
             if !live && !self.is_own_name_or_state(handle, kind, shown) {
                 continue;
             }
-            let name = format!("{at}.{}", shown.name);
+            let name = Name { of: at, own: &shown.name };
             let got = item.get(&shown.name);
             let Some(rule) = shown.rule else { continue };
             let optional = shown.optional || later.contains(&shown.name);
@@ -302,7 +319,7 @@ impl<'a> Compare<'a> {
                 }
                 let expected = show::listed(law, &self.world, handle, path);
                 self.list(Listing {
-                    name,
+                    name: name.to_string(),
                     kind: *of,
                     expected: expected.into_iter().map(|h| (h, Presence::Must)).collect(),
                     items: items.unwrap_or_default(),
@@ -344,23 +361,16 @@ impl<'a> Compare<'a> {
     }
 
     /// The value of a view's field in the world as far as it has been learnt.
-    fn source(&self, handle: Handle, shown: &Shown) -> Source {
-        let ShownFrom::Paths(paths) = &shown.from else { return show::view_value(self.scope, handle, shown) };
-        let mut first = None;
-        for path in paths {
-            let (place, value) = self.world.follow(self.law, handle, path);
-            let source = Source { place, path: Some((handle, path.clone())), value };
-            if source.value != Value::Null {
-                return source;
-            }
-            first.get_or_insert(source);
+    fn source<'p>(&self, handle: Handle, shown: &'p Shown) -> Source<'p> {
+        match &shown.from {
+            ShownFrom::Paths(paths) => show::first_path(self.law, &self.world, paths.iter().map(|p| (handle, p))),
+            _ => show::view_value(self.scope, handle, shown),
         }
-        first.unwrap_or(Source { place: None, path: None, value: Value::Anything })
     }
 
-    fn scalar(&mut self, source: Source, scalar: &Scalar<'_>) -> Result<(), Mismatch> {
+    fn scalar(&mut self, source: Source<'_>, scalar: &Scalar<'_>) -> Result<(), Mismatch> {
         let text = scalar.text.filter(|t| !t.is_empty());
-        let name = &scalar.name;
+        let name = scalar.name;
         if let Some(repeat) = self.repeat {
             if let (Some(_), Some((handle, field))) = (text, source.place)
                 && self.is_id(handle, field)
@@ -368,7 +378,7 @@ impl<'a> Compare<'a> {
             {
                 self.names += 1;
             }
-            if repeat.shows(&self.output, scalar.shown, text) {
+            if repeat.shows(self.output, scalar.shown, text) {
                 return Ok(());
             }
         }
@@ -453,7 +463,7 @@ impl<'a> Compare<'a> {
             let allowed = format!("{} belongs to one {} only", scalar.name, law[kind].title);
             self.differ(rule, allowed, format!("{text} already belongs to {}#{ordinal}", law[kind].name))?;
         }
-        self.world.set(handle, field, Value::Text(text.clone()), None);
+        Arc::make_mut(&mut self.world).set(law, handle, field, Value::Text(text.clone()), None);
         if spec.kind == FieldKind::Id {
             self.passes.extend(law[kind].id_rule);
         }
@@ -529,7 +539,7 @@ impl<'a> Compare<'a> {
                     passes: Vec::new(),
                     names: 0,
                     repeat: self.repeat,
-                    output: self.output.clone(),
+                    output: self.output,
                 };
                 trial.view(listing.expected[*place].0, listing.kind, item, listing.later, "").is_ok()
             };
@@ -632,7 +642,7 @@ impl<'a> Compare<'a> {
 
     /// Every resource that a path goes through, the first included, and where an inverse reference led nowhere, what
     /// is gone and used to be there.
-    fn along(&self, source: &Source) -> (Vec<Handle>, Vec<Handle>) {
+    fn along(&self, source: &Source<'_>) -> (Vec<Handle>, Vec<Handle>) {
         let Some((start, path)) = &source.path else { return (Vec::new(), Vec::new()) };
         let (mut at, mut visited, mut gone) = (*start, vec![*start], Vec::new());
         for field in &path.0 {
@@ -655,7 +665,7 @@ impl<'a> Compare<'a> {
         (visited, gone)
     }
 
-    fn blame(&self, source: &Source, scalar: &Scalar<'_>) -> RuleIx {
+    fn blame(&self, source: &Source<'_>, scalar: &Scalar<'_>) -> RuleIx {
         if let Some((handle, field)) = source.place
             && let Some(rule) = self.world.get(handle).and_then(|r| r.proofs[field as usize].open())
         {
@@ -689,7 +699,7 @@ impl<'a> Compare<'a> {
     }
 
     /// A reading answer has shown this value: whatever put it there is confirmed.
-    fn confirm(&mut self, source: &Source) {
+    fn confirm(&mut self, source: &Source<'_>) {
         if !self.reading {
             return;
         }
@@ -697,7 +707,7 @@ impl<'a> Compare<'a> {
             && let Some(rule) = self.world.get(handle).and_then(|r| r.proofs[field as usize].open())
         {
             self.passes.push(rule);
-            self.world.update(handle, |r| r.proofs[field as usize].seen = true);
+            Arc::make_mut(&mut self.world).update(handle, |r| r.proofs[field as usize].seen = true);
         }
         let (visited, gone) = self.along(source);
         for handle in visited.into_iter().skip(1).chain(gone) {
@@ -708,17 +718,17 @@ impl<'a> Compare<'a> {
     fn confirm_life(&mut self, handle: Handle) {
         if let Some(rule) = self.world.get(handle).and_then(|r| r.life.open()) {
             self.passes.push(rule);
-            self.world.update(handle, |r| r.life.seen = true);
+            Arc::make_mut(&mut self.world).update(handle, |r| r.life.seen = true);
         }
     }
 
     /// A reading answer has shown a whole resource as it should be.
     fn confirm_resource(&mut self, handle: Handle) {
         self.confirm_life(handle);
-        let claims = self.world.get(handle).map(|r| r.claims.clone()).unwrap_or_default();
+        let claims = self.world.get(handle).map_or(&[][..], |r| &r.claims);
         if !claims.is_empty() {
             self.passes.extend(claims);
-            self.world.update(handle, |r| r.claims.clear());
+            Arc::make_mut(&mut self.world).update(handle, |r| r.claims.clear());
         }
     }
 

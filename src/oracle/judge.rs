@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::{
     MOST_WORLDS, Oracle, RuleSet,
-    advance::{advance, merge},
+    advance::{Unclear, advance, fold, merge},
     compare::{Compare, Mismatch},
 };
 use crate::{
     model::{
-        assess::{Again, Assessment, assess},
+        assess::{Again, Assessment, assess, assess_as_read},
         effect::{self, claim},
         eval::EvalFailure,
+        input::Reading,
         time::{Interval, Moment},
         token::First,
         value::{Handle, Value},
@@ -69,7 +70,7 @@ impl Judgement {
 pub(super) const MOST_SUSPICIONS: usize = 16;
 
 /// What became of one world.
-enum Fate {
+pub(super) enum Fate {
     /// It explains the answer, and has become these.
     Lives(Vec<Arc<World>>, Found),
     /// It does not; the number says how far it could follow.
@@ -82,7 +83,7 @@ enum Fate {
 
 /// What one world found on the way.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     passes: Vec<RuleIx>,
     faults: Vec<Violation>,
     open: bool,
@@ -95,13 +96,21 @@ impl Oracle {
         if let Some(why) = self.says_nothing(answer) {
             return Judgement::indeterminate(why);
         }
-        let Some(worlds) = self.possible(interval) else { return Judgement::indeterminate(too_many()) };
+        let worlds = match self.possible(interval) {
+            Ok(worlds) => worlds,
+            Err(unclear) => return Judgement::indeterminate(why(unclear)),
+        };
+        self.most_worlds = self.most_worlds.max(worlds.len());
         let mut living: Vec<Arc<World>> = Vec::new();
         let mut first: Option<Found> = None;
         let mut death: Option<(Violation, usize)> = None;
         let mut suspects = Vec::new();
+        let read = Reading::of(&self.law, request);
+        let mut prospects = Vec::with_capacity(worlds.len());
         for world in &worlds {
-            match self.fate(world, request, interval, answer) {
+            let assessment = assess_as_read(&self.law, world, request, &read);
+            prospects.push(Prospect::of(&assessment));
+            match self.fate(assessment, interval, answer) {
                 Fate::Lives(after, found) => {
                     merge(&mut living, after);
                     // A fault counts only if every world sees it; the one with the fewest is the most charitable.
@@ -123,7 +132,7 @@ impl Oracle {
                 Fate::Unclear(why) => return Judgement::indeterminate(why),
             }
         }
-        let suspicions = self.follow_suspicions(request, interval, answer);
+        let suspicions = self.follow_suspicions(request, &read, interval, answer);
         if let (true, Some((_, violation))) = (living.is_empty(), suspicions.first()) {
             let mut judgement = self.form(request.operation, answer);
             judgement.verdict = Verdict::Violation(violation.clone());
@@ -132,13 +141,12 @@ impl Oracle {
         self.suspicions = suspicions;
         self.suspicions.extend(suspects);
         self.suspicions.truncate(MOST_SUSPICIONS);
-        self.most_worlds = self.most_worlds.max(living.len());
         let mut judgement = self.form(request.operation, answer);
         match (first, death) {
             (Some(mut found), _) => {
                 // Where one world would have had it accepted and another refused, neither answer keeps a rule that it
                 // could have broken.
-                if worlds.len() > 1 && self.is_undetermined(&worlds, request) {
+                if is_undetermined(&prospects) {
                     let about_acceptance = |rule: &RuleIx| {
                         *rule != self.law[request.operation].accepts
                             && !matches!(
@@ -151,9 +159,18 @@ impl Oracle {
                 judgement.passes.extend(found.passes);
                 judgement.faults.extend(found.faults);
                 judgement.open = found.open;
+                fold(&self.law, &mut living, interval.to);
                 self.worlds = living;
             }
-            (None, Some((violation, _))) => judgement.verdict = Verdict::Violation(violation),
+            (None, Some((violation, _))) => {
+                let untimely = self.untimely(&worlds, request, &read, interval, answer);
+                if let Some(known) = untimely.as_ref().filter(|v| self.settings.muted.contains(v.rule)) {
+                    let id = &self.law[known.rule].id;
+                    return Judgement::indeterminate(format!("{id} is known to be broken, and may be the reason"));
+                }
+                let violation = untimely.unwrap_or(violation);
+                judgement.verdict = Verdict::Violation(violation);
+            }
             (None, None) => return Judgement::indeterminate("no world was left to ask"),
         }
         judgement
@@ -163,13 +180,15 @@ impl Oracle {
     fn follow_suspicions(
         &self,
         request: &Request,
+        read: &Reading,
         interval: Interval,
         answer: &Answer,
     ) -> Vec<(Arc<World>, Violation)> {
         let mut standing: Vec<(Arc<World>, Violation)> = Vec::new();
         for (world, violation) in &self.suspicions {
-            for possible in advance(&self.law, world, interval).unwrap_or_default() {
-                if let Fate::Lives(after, _) = self.fate(&possible, request, interval, answer) {
+            for possible in advance(&self.law, &self.settings, world, interval).unwrap_or_default() {
+                let assessment = assess_as_read(&self.law, &possible, request, read);
+                if let Fate::Lives(after, _) = self.fate(assessment, interval, answer) {
                     standing.extend(after.into_iter().map(|w| (w, violation.clone())));
                 }
             }
@@ -180,31 +199,28 @@ impl Oracle {
         standing
     }
 
-    /// True if some worlds would have had the request accepted and others refused. A change that is bound to happen
-    /// counts as not having happened yet: if it has, and the answer relied on it, a later look will show it.
-    fn is_undetermined(&self, worlds: &[Arc<World>], request: &Request) -> bool {
-        let bound = |w: &World| w.timers.iter().filter(|t| t.latest.is_some()).count();
-        let most = worlds.iter().map(|w| bound(w)).max().unwrap_or(0);
-        let early = worlds.iter().filter(|w| bound(w) == most);
-        let assessed: Vec<Assessment> = early.map(|w| assess(&self.law, w, request)).collect();
-        assessed.iter().any(Assessment::may_accept) && assessed.iter().any(Assessment::may_refuse)
-    }
-
     /// Lets time pass without a request: what must have happened by this moment has happened.
     pub fn pass_time(&mut self, now: Moment) {
-        if let Some(worlds) = self.possible(Interval { from: now, to: now }) {
+        if let Ok(mut worlds) = self.possible(Interval { from: now, to: now }) {
             self.most_worlds = self.most_worlds.max(worlds.len());
+            fold(&self.law, &mut worlds, now);
             self.worlds = worlds;
         }
     }
 
-    /// Every world that is possible in an interval; none if there are too many to keep.
-    pub(super) fn possible(&self, interval: Interval) -> Option<Vec<Arc<World>>> {
+    /// Every world that is possible in an interval.
+    pub(super) fn possible(&self, interval: Interval) -> Result<Vec<Arc<World>>, Unclear> {
+        if let [only] = self.worlds.as_slice() {
+            return advance(&self.law, &self.settings, only, interval);
+        }
         let mut worlds: Vec<Arc<World>> = Vec::with_capacity(self.worlds.len());
         for world in &self.worlds {
-            merge(&mut worlds, advance(&self.law, world, interval)?);
+            merge(&mut worlds, advance(&self.law, &self.settings, world, interval)?);
+            if worlds.len() > MOST_WORLDS {
+                return Err(Unclear::TooMany);
+            }
         }
-        (worlds.len() <= MOST_WORLDS).then_some(worlds)
+        Ok(worlds)
     }
 
     /// Why an answer says nothing about the law, if so.
@@ -284,16 +300,16 @@ impl Oracle {
         judgement
     }
 
-    fn fate(&self, world: &Arc<World>, request: &Request, interval: Interval, answer: &Answer) -> Fate {
+    pub(super) fn fate(&self, assessment: Assessment, interval: Interval, answer: &Answer) -> Fate {
         let law = &self.law;
-        let assessment = match self.assess(world, request) {
+        let assessment = match self.without_muted(assessment) {
             Ok(assessment) => assessment,
             Err(why) => return Fate::Unclear(why),
         };
         match &answer.body {
             Body::Success(tree) => self.accepted(&assessment, interval, tree, answer),
             Body::Unreadable { why } if (200..300).contains(&answer.status) => {
-                let rule = assessment.refusals.first().map_or(law[request.operation].accepts, |r| r.rule);
+                let rule = assessment.refusals.first().map_or(law[assessment.operation].accepts, |r| r.rule);
                 Fate::Dies(
                     Violation {
                         rule,
@@ -303,17 +319,20 @@ impl Oracle {
                     0,
                 )
             }
-            Body::Unreadable { .. } => self.refused(world, &assessment, answer, ""),
-            Body::Error { code, .. } => self.refused(world, &assessment, answer, code),
+            Body::Unreadable { .. } => self.refused(&assessment, answer, ""),
+            Body::Error { code, .. } => self.refused(&assessment, answer, code),
         }
     }
 
     /// What the law says of a request in a world, the rules left out that are known to be broken. An error is the reason
     /// why nothing can be said.
     pub(super) fn assess(&self, world: &Arc<World>, request: &Request) -> Result<Assessment, String> {
+        self.without_muted(assess(&self.law, world, request))
+    }
+
+    fn without_muted(&self, mut assessment: Assessment) -> Result<Assessment, String> {
         let law = &self.law;
         let muted = &self.settings.muted;
-        let mut assessment = assess(law, world, request);
         if let Some(why) = assessment.broken.first() {
             return Err(format!("the law cannot be applied: {why}"));
         }
@@ -343,13 +362,22 @@ impl Oracle {
         }
         if !assessment.may_accept() && !assessment.undecided {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
-            let violation = self.still_shown(assessment, tree, answer).unwrap_or_else(|| Violation {
+            let shown = self.still_shown(assessment, tree, answer);
+            // That it has not gone is known already, and says nothing new.
+            if shown.as_ref().is_some_and(|violation| self.settings.muted.contains(violation.rule)) {
+                let found = Found { open: true, ..Found::default() };
+                return Fate::Lives(vec![assessment.scope.world.clone()], found);
+            }
+            let violation = shown.unwrap_or_else(|| Violation {
                 rule: rule.unwrap_or(law[assessment.operation].accepts),
                 allowed: self.allowed_refusals(assessment),
                 came: describe(answer),
             });
             return match effect::apply(law, assessment, interval, self.settings.tolerance) {
-                Ok(outcome) => Fate::Suspects(violation, Arc::new(outcome.world)),
+                Ok(mut outcome) => {
+                    self.settings.open_muted(Arc::make_mut(&mut outcome.scope.world), interval.from);
+                    Fate::Suspects(violation, outcome.scope.world)
+                }
                 Err(_) => Fate::Dies(violation, 0),
             };
         }
@@ -363,7 +391,7 @@ impl Oracle {
 
     /// An acceptance that is the answer to an earlier request with the same token: nothing has changed.
     fn replayed(&self, assessment: &Assessment, again: &Again, tree: &Tree) -> Fate {
-        let mut world = (*assessment.scope.world).clone();
+        let mut world = assessment.scope.world.clone();
         let rule = again.rule.filter(|_| again.only);
         if let Some(rule) = rule {
             for handle in neighbourhood(&world, again.first.about().collect()) {
@@ -372,7 +400,7 @@ impl Oracle {
         }
         let mut scope = assessment.scope.clone();
         scope.vars.clone_from(&again.first.vars);
-        scope.world = Arc::new(world);
+        scope.world = world;
         let blamed = again.rule.unwrap_or(self.law[assessment.operation].accepts);
         let mut compare = Compare::repeat(&scope, assessment, &self.settings.muted, blamed, &again.first.answer);
         match compare.answer(tree) {
@@ -381,7 +409,7 @@ impl Oracle {
                 let telling = compare.names > 0 || again.due;
                 let passes = rule.filter(|_| telling).into_iter().collect();
                 let found = Found { passes, faults: Vec::new(), open: assessment.open.is_some() };
-                Fate::Lives(vec![Arc::new(compare.world)], found)
+                Fate::Lives(vec![compare.world], found)
             }
             Err(m) => Fate::Dies(Violation { rule: m.rule, allowed: m.allowed, came: m.came }, 1 + m.depth),
         }
@@ -391,28 +419,29 @@ impl Oracle {
     fn accepted_anew(&self, assessment: &Assessment, interval: Interval, tree: &Tree) -> Fate {
         let law = &self.law;
         let muted = &self.settings.muted;
-        let outcome = match effect::apply(law, assessment, interval, self.settings.tolerance) {
+        let mut outcome = match effect::apply(law, assessment, interval, self.settings.tolerance) {
             Ok(outcome) => outcome,
             Err(EvalFailure::Broken(why)) => return Fate::Unclear(format!("the law cannot be applied: {why}")),
             Err(_) => return Fate::Unclear("an effect depends on something that nobody has seen".into()),
         };
+        self.settings.open_muted(Arc::make_mut(&mut outcome.scope.world), interval.from);
         // What may happen at once may have happened before the answer was written.
-        let mut candidates = vec![outcome.world];
+        let mut candidates = vec![outcome.scope.world.clone()];
         for _ in 0..outcome.at_once {
             let mut more = Vec::with_capacity(candidates.len());
             for candidate in &candidates {
                 let mut fired = candidate.clone();
-                if let Some(timer) = fired.timers.pop() {
-                    effect::fire(law, &mut fired, &timer);
+                if let Some(timer) = Arc::make_mut(&mut fired).timers.pop() {
+                    effect::fire_noted(law, &mut fired, timer);
                     more.push(fired);
                 }
                 let mut waiting = candidate.clone();
-                waiting.timers.rotate_right(1);
+                Arc::make_mut(&mut waiting).timers.rotate_right(1);
                 more.push(waiting);
             }
             candidates = more;
             if candidates.len() > MOST_WORLDS {
-                return Fate::Unclear(too_many());
+                return Fate::Unclear(why(Unclear::TooMany));
             }
         }
         let mut living: Vec<Arc<World>> = Vec::new();
@@ -420,7 +449,7 @@ impl Oracle {
         let mut death = None;
         for candidate in candidates {
             let mut scope = outcome.scope.clone();
-            scope.world = Arc::new(candidate);
+            scope.world = candidate;
             let mut compare = Compare::new(&scope, assessment, muted);
             match compare.answer(tree) {
                 Ok(()) => {
@@ -430,9 +459,9 @@ impl Oracle {
                         let until = interval.to.plus_seconds(token.remembered);
                         let vars = outcome.scope.vars.clone();
                         let first = First::new(law, &world, until, vars, tree.clone());
-                        world.tokens.accepted(sent.clone(), first);
+                        Arc::make_mut(&mut world).tokens.accepted(sent.clone(), first);
                     }
-                    merge(&mut living, [Arc::new(world)]);
+                    merge(&mut living, [world]);
                 }
                 Err(mismatch) => {
                     if death.as_ref().is_none_or(|d: &Mismatch| d.depth < mismatch.depth) {
@@ -460,8 +489,8 @@ impl Oracle {
         Fate::Lives(living, Found { passes, faults: Vec::new(), open: assessment.open.is_some() })
     }
 
-    fn refused(&self, world: &Arc<World>, assessment: &Assessment, answer: &Answer, code: &str) -> Fate {
-        let law = &self.law;
+    fn refused(&self, assessment: &Assessment, answer: &Answer, code: &str) -> Fate {
+        let (law, world) = (&self.law, &assessment.scope.world);
         // It may have been asked too soon after something else; where a rule refuses, that may be the reason as well.
         let is_busy = self.is_busy(answer);
         let due = |r: &Refusal| r.codes.is_empty() || r.codes.iter().any(|c| **c == *code);
@@ -524,7 +553,7 @@ impl Oracle {
         } else if !lenient && assessment.refusals.is_empty() {
             found.passes.extend(assessment.dry_run);
         }
-        let mut after = (**world).clone();
+        let mut after = world.clone();
         let rule = assessment.refusals.first().map(|r| r.rule).or(assessment.dry_run);
         if let Some(rule) = rule {
             for handle in neighbourhood(&after, assessment.named()) {
@@ -534,17 +563,17 @@ impl Oracle {
         if let (Some(sent), Some(token)) = (&assessment.token, &law[assessment.operation].token)
             && token.after_failure == AfterFailure::Open
         {
-            after.tokens.refused(sent);
+            Arc::make_mut(&mut after).tokens.refused(sent);
         }
         if law[assessment.operation].reads {
             for handle in &assessment.gone {
                 if let Some(rule) = after.get(*handle).and_then(|r| r.life.open()) {
                     found.passes.push(rule);
-                    after.update(*handle, |r| r.life.seen = true);
+                    Arc::make_mut(&mut after).update(*handle, |r| r.life.seen = true);
                 }
             }
         }
-        Fate::Lives(vec![Arc::new(after)], found)
+        Fate::Lives(vec![after], found)
     }
 
     /// A request was refused that should have been accepted: perhaps because something that it names is not as it
@@ -579,7 +608,7 @@ impl Oracle {
             let resource = assessment.scope.world.get(*handle)?;
             let kind = &law[resource.kind];
             let id = resource.fields.get(kind.id? as usize)?.to_wire()?;
-            let rule = resource.life.open().filter(|_| holds_text(tree, &id))?;
+            let rule = resource.life.open().filter(|_| tree.holds(&id))?;
             let allowed = format!("{}#{} is gone: {}", kind.name, resource.ordinal, self.allowed_refusals(assessment));
             Some(Violation { rule, allowed, came: format!("{}, and shows {id}", describe(answer)) })
         })
@@ -604,12 +633,19 @@ impl Oracle {
         }
     }
 
+    /// True if there is a possible world in which the law is silent about a request.
+    pub fn may_be_silent(&self, request: &Request) -> bool {
+        let read = Reading::of(&self.law, request);
+        self.worlds.iter().any(|world| assess_as_read(&self.law, world, request, &read).open.is_some())
+    }
+
     /// The rules that a request would exercise from here, without sending it: those that demand its refusal, or those
     /// that its acceptance would keep. Empty where the law is silent.
     pub fn foresee(&self, request: &Request) -> RuleSet {
         let mut rules = RuleSet::default();
+        let read = Reading::of(&self.law, request);
         for world in &self.worlds {
-            let assessment = assess(&self.law, world, request);
+            let assessment = assess_as_read(&self.law, world, request, &read);
             if assessment.open.is_some() || assessment.undecided {
                 continue;
             }
@@ -642,13 +678,30 @@ impl Oracle {
     }
 }
 
-/// True if some value in an answer is this text.
-fn holds_text(tree: &Tree, text: &str) -> bool {
-    match tree {
-        Tree::Text(own) => **own == *text,
-        Tree::List(items) => items.iter().any(|item| holds_text(item, text)),
-        Tree::Struct(members) => members.iter().any(|(_, member)| holds_text(member, text)),
+/// What one world had to say about a request before it was sent.
+struct Prospect {
+    /// Changes that are bound to happen, and have not happened yet.
+    to_come: usize,
+    may_accept: bool,
+    may_refuse: bool,
+}
+
+impl Prospect {
+    fn of(assessment: &Assessment) -> Prospect {
+        Prospect {
+            to_come: assessment.scope.world.timers.iter().filter(|t| t.latest.is_some()).count(),
+            may_accept: assessment.may_accept(),
+            may_refuse: assessment.may_refuse(),
+        }
     }
+}
+
+/// True if some worlds would have had the request accepted and others refused. A change that is bound to happen counts
+/// as not having happened yet: if it has, and the answer relied on it, a later look will show it.
+fn is_undetermined(prospects: &[Prospect]) -> bool {
+    let most = prospects.iter().map(|p| p.to_come).max().unwrap_or(0);
+    let early = || prospects.iter().filter(|p| p.to_come == most);
+    prospects.len() > 1 && early().any(|p| p.may_accept) && early().any(|p| p.may_refuse)
 }
 
 /// What became of a world in which an acceptance may mean two things.
@@ -681,8 +734,11 @@ fn neighbourhood(world: &World, mut handles: Vec<Handle>) -> Vec<Handle> {
     handles
 }
 
-pub(super) fn too_many() -> String {
-    format!("more than {MOST_WORLDS} states are possible at once")
+pub(super) fn why(unclear: Unclear) -> String {
+    match unclear {
+        Unclear::TooMany => format!("more than {MOST_WORLDS} states are possible at once"),
+        Unclear::Unseen => "what a request without an answer has done depends on something that nobody has seen".into(),
+    }
 }
 
 /// The most binding of some rules, the first of equals.

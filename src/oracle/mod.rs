@@ -8,6 +8,7 @@
 //! - [`judge`]: one answer against all worlds.
 //! - [`compare`]: a successful answer's fields against one world.
 //! - [`advance`]: what time alone may have changed.
+//! - [`untimely`]: whether only the time of a change was wrong.
 //! - [`history`]: requests that overlap, judged as a whole.
 //! - [`handles`]: names for resources that are the same in every run of a scenario.
 //!
@@ -18,16 +19,22 @@ pub mod compare;
 pub mod handles;
 pub mod history;
 pub mod judge;
+mod untimely;
 
 use std::sync::Arc;
 
 use crate::{
-    model::world::World,
+    model::{
+        time::{Moment, Tolerance},
+        world::{Lost, World},
+    },
     spec::law::{Law, RuleIx},
+    wire::Request,
 };
 
-/// How many worlds are kept at most; past that the oracle says that it cannot tell.
-pub const MOST_WORLDS: usize = 256;
+/// How many worlds an answer is held against at most; past that the oracle says that it cannot tell. Ten changes that may
+/// have happened, each apart from the others, make as many.
+pub const MOST_WORLDS: usize = 1024;
 
 /// A set of rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,10 +86,19 @@ impl FromIterator<RuleIx> for RuleSet {
 /// What an oracle is told besides the law.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Seconds by which a transition may be late before it counts as late: clocks differ and answers take time.
-    pub tolerance: i64,
+    /// By how much a change may miss its window: clocks differ, and servers work in rounds.
+    pub tolerance: Tolerance,
     /// Rules already shown to be broken: nothing is demanded in their name any more, so that they cannot hide others.
     pub muted: Arc<RuleSet>,
+}
+
+impl Settings {
+    /// Changes of a rule that is known to be broken may happen at any time after this moment, or never.
+    fn open_muted(&self, world: &mut World, from: Moment) {
+        for timer in world.timers.iter_mut().filter(|t| self.muted.contains(t.rule)) {
+            (timer.earliest, timer.latest) = (timer.earliest.min(from), None);
+        }
+    }
 }
 
 /// The oracle of one scenario.
@@ -108,7 +124,20 @@ impl Oracle {
         &self.worlds
     }
 
-    /// The most worlds that were ever kept.
+    /// Takes note that a request was sent at this moment and never answered. It may have been done at any moment since, or
+    /// may yet be.
+    pub fn unanswered(&mut self, request: &Request, from: Moment) {
+        if self.law[request.operation].reads {
+            return;
+        }
+        let lost = Arc::new(Lost { request: request.clone(), from });
+        let suspected = self.suspicions.iter_mut().map(|(world, _)| world);
+        for world in self.worlds.iter_mut().chain(suspected) {
+            Arc::make_mut(world).lost.push(lost.clone());
+        }
+    }
+
+    /// The most worlds that an answer was ever held against.
     pub fn most_worlds(&self) -> usize {
         self.most_worlds
     }

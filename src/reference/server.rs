@@ -14,7 +14,7 @@ use super::http::{self, ServerRequest};
 use crate::{
     model::forward::Forward,
     spec::law::{Law, OperationIx},
-    target::clock::Clock,
+    target::clock::{ADVANCE, Clock},
     wire::{
         self, Answer, Body, RequestFault, Style,
         http::HttpResponse,
@@ -22,9 +22,6 @@ use crate::{
         verify::{self, SignatureFault, Verifier},
     },
 };
-
-/// Where a client moves the server's clock: `POST` with `{"seconds": N}`.
-pub const ADVANCE: &str = "/_clock/advance";
 
 /// The longest step of the clock, in seconds: a hundred years.
 const LONGEST_STEP: f64 = 3.2e9;

@@ -272,7 +272,7 @@ impl Totals {
 impl LevelTotals {
     /// Rules with a result.
     pub fn checked(&self) -> u64 {
-        self.passed + self.failed
+        self.passed.saturating_add(self.failed)
     }
 }
 
@@ -314,12 +314,32 @@ impl Report {
     pub fn read(path: &Path) -> Result<Report, ReadError> {
         let name = path.display().to_string();
         let text = fs::read(path).map_err(|source| ReadError::Io { path: name.clone(), source })?;
-        let form = |source| ReadError::Form { path: name.clone(), source };
-        let value: serde_json::Value = serde_json::from_slice(&text).map_err(form)?;
+        Report::parse(&name, &text)
+    }
+
+    /// Reads a report from its text; `name` is what errors call it.
+    ///
+    /// # Errors
+    ///
+    /// It is no report of this version.
+    pub fn parse(name: &str, text: &[u8]) -> Result<Report, ReadError> {
+        let form = |source| ReadError::Form { path: name.to_owned(), source };
+        let value: serde_json::Value = serde_json::from_slice(text).map_err(form)?;
         match value.get("format").and_then(serde_json::Value::as_u64) {
-            Some(found) if found != u64::from(FORMAT) => Err(ReadError::Version { path: name, found }),
+            Some(found) if found != u64::from(FORMAT) => Err(ReadError::Version { path: name.to_owned(), found }),
             _ => serde_json::from_value(value).map_err(form),
         }
+    }
+
+    /// Its text.
+    ///
+    /// # Errors
+    ///
+    /// None that is known: each part of it can be written.
+    pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        Ok(text)
     }
 
     /// Writes the report.
@@ -328,8 +348,6 @@ impl Report {
     ///
     /// The file cannot be written.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(self)?;
-        text.push(b'\n');
-        fs::write(path, text)
+        fs::write(path, self.to_json()?)
     }
 }

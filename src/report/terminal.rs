@@ -1,8 +1,12 @@
 //! A report for people: each finding with the way there, then the table.
 //!
-//! The text carries colours as ANSI sequences; whoever prints it takes them out where they are not wanted.
+//! The text carries colours as ANSI sequences; whoever prints it takes them out where they are not wanted. What comes from
+//! a target, or from a file, is shown in a form that no terminal obeys.
 
-use std::fmt::{self, Write};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write},
+};
 
 use owo_colors::{OwoColorize, Style};
 
@@ -23,12 +27,13 @@ fn write_report(out: &mut String, report: &Report) -> fmt::Result {
     for (number, finding) in report.findings.iter().enumerate() {
         write_finding(out, number + 1, count, finding, report.seed)?;
     }
+    write_most_binding(out, report)?;
     write_unsupported(out, report)?;
     write_indeterminate(out, report)?;
     if !report.leftovers.is_empty() {
         writeln!(out, "{}", "Left behind: these could not be deleted".bold())?;
         for left in &report.leftovers {
-            writeln!(out, "  {} {}: {}", left.kind, left.id, left.why)?;
+            writeln!(out, "  {} {}: {}", plain(&left.kind), plain(&left.id), plain(&left.why))?;
         }
         writeln!(out)?;
     }
@@ -43,6 +48,22 @@ fn level_style(level: Level) -> Style {
     }
 }
 
+/// A text in a form that no terminal obeys: what is not for being seen is written as an escape, as in `\u{1b}`.
+pub fn plain(text: &str) -> Cow<'_, str> {
+    // Besides the control characters, those that turn the direction of writing around.
+    let obeyed = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(obeyed) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if obeyed(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown.into()
+}
+
 /// One finding.
 ///
 /// # Errors
@@ -50,46 +71,65 @@ fn level_style(level: Level) -> Style {
 /// Only those of the writer.
 pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Finding, seed: u64) -> fmt::Result {
     let level = finding.level.name().style(level_style(finding.level)).to_string();
-    writeln!(out, "{} {}  {level}", format!("[{number}/{count}]").dimmed(), finding.rule.bold())?;
-    writeln!(out, "  {}", finding.says)?;
-    writeln!(out, "  {} {}, {}", "source:".dimmed(), finding.source.title, finding.source.at)?;
+    writeln!(out, "{} {}  {level}", format!("[{number}/{count}]").dimmed(), plain(&finding.rule).bold())?;
+    writeln!(out, "  {}", plain(&finding.says))?;
+    writeln!(out, "  {} {}, {}", "source:".dimmed(), plain(&finding.source.title), plain(&finding.source.at))?;
     if let Some(under) = &finding.under {
-        writeln!(out, "  {} {under}", "reading:".dimmed())?;
+        writeln!(out, "  {} {}", "reading:".dimmed(), plain(under))?;
     }
     for (place, step) in finding.steps.iter().enumerate() {
         let last = place + 1 == finding.steps.len();
         let mark = if last { "->".red().to_string() } else { "  ".to_owned() };
-        writeln!(out, "  {mark} {:>2}. {step}", place + 1)?;
+        writeln!(out, "  {mark} {:>2}. {}", place + 1, plain(step))?;
     }
     if let Some(overlap) = &finding.overlap {
         chart::write(out, overlap)?;
     }
-    writeln!(out, "  {} {}", "allowed:".green(), finding.allowed)?;
-    writeln!(out, "  {} {}", "came:   ".red(), finding.came)?;
+    writeln!(out, "  {} {}", "allowed:".green(), plain(&finding.allowed))?;
+    writeln!(out, "  {} {}", "came:   ".red(), plain(&finding.came))?;
     if let Some(observed) = &finding.observed {
-        writeln!(out, "  {} {observed}", "the real service:".dimmed())?;
+        writeln!(out, "  {} {}", "the real service:".dimmed(), plain(observed))?;
     }
     let times = if finding.times == 1 { "once".to_owned() } else { format!("in {} scenarios", finding.times) };
-    let again = if finding.scenario.starts_with("random-") {
-        format!("--seed {seed} ({})", finding.scenario)
-    } else if let Some((_, planned)) = finding.scenario.strip_prefix("overlap-").and_then(|s| s.split_once(':')) {
+    let (rule, scenario) = (plain(&finding.rule), plain(&finding.scenario));
+    let again = if scenario.starts_with("random-") {
+        format!("--seed {seed} ({scenario})")
+    } else if let Some((_, planned)) = scenario.strip_prefix("overlap-").and_then(|s| s.split_once(':')) {
         // It depends on which of them comes first, so that it may not show at once.
-        match planned == finding.rule {
+        match planned == rule {
             true => format!("--only '{planned}', perhaps more than once"),
-            false => format!("--only '{}' --only '{planned}', perhaps more than once", finding.rule),
+            false => format!("--only '{rule}' --only '{planned}', perhaps more than once"),
         }
-    } else if finding.scenario == finding.rule {
-        format!("--only '{}'", finding.rule)
+    } else if scenario == rule {
+        format!("--only '{rule}'")
     } else {
         // It was seen on the way to another rule; a run reports only what it was asked for.
-        format!("--only '{}' --only '{}'", finding.rule, finding.scenario)
+        format!("--only '{rule}' --only '{scenario}'")
     };
     writeln!(out, "  {} {times}; again with: {again}", "seen".dimmed())?;
     writeln!(out)
 }
 
+/// So many findings fill more than a screen: the first ones are out of sight at the end.
+const MANY_FINDINGS: usize = 8;
+
+/// The most binding findings once more, in short, where many others follow on them.
+fn write_most_binding(out: &mut String, report: &Report) -> fmt::Result {
+    let Some(level) = report.findings.first().map(|first| first.level) else { return Ok(()) };
+    let binding = report.findings.iter().take_while(|finding| finding.level == level);
+    if report.findings.len() <= MANY_FINDINGS || binding.clone().count() == report.findings.len() {
+        return Ok(());
+    }
+    writeln!(out, "{} {}", "Broken, of level".bold(), level.name().style(level_style(level)))?;
+    for (number, finding) in binding.enumerate() {
+        writeln!(out, "  [{}] {}: {}", number + 1, finding.rule.bold(), finding.says)?;
+    }
+    writeln!(out)
+}
+
 fn write_unsupported(out: &mut String, report: &Report) -> fmt::Result {
-    let missing: Vec<&str> = report.operations.iter().filter(|o| !o.implemented).map(|o| o.name.as_str()).collect();
+    let missing: Vec<Cow<'_, str>> =
+        report.operations.iter().filter(|o| !o.implemented).map(|o| plain(&o.name)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -107,7 +147,7 @@ fn write_indeterminate(out: &mut String, report: &Report) -> fmt::Result {
     }
     writeln!(out, "{}", "Could not be judged".bold())?;
     for (why, times) in report.indeterminate.iter().take(8) {
-        writeln!(out, "  {times}x {why}")?;
+        writeln!(out, "  {times}x {}", plain(why))?;
     }
     if report.indeterminate.len() > 8 {
         writeln!(out, "  and {} more reasons, in report.json", report.indeterminate.len() - 8)?;
@@ -158,7 +198,7 @@ fn write_table(out: &mut String, report: &Report) -> fmt::Result {
         0 => format!("{}, all for probing", counted(t.requests, "request")),
         n => format!("{} ({} judged) in {}", counted(t.requests, "request"), t.judged, counted(n, "scenario")),
     };
-    let law = report.law.digest.get(..12).unwrap_or(&report.law.digest);
+    let law = plain(report.law.digest.get(..12).unwrap_or(&report.law.digest));
     let waiting = 100.0 * t.in_flight();
     writeln!(out, "{requests}, {seconds:.1} s, seed {}, law {law}", report.seed)?;
     writeln!(out, "{}", format!("a request was in flight for {waiting:.0} % of that time").dimmed())
@@ -175,4 +215,17 @@ fn divergence(t: &LevelTotals) -> String {
 
 fn coverage(t: &LevelTotals) -> String {
     if t.all == 0 { "-".into() } else { format!("{:.1} %", 100.0 * t.checked() as f64 / t.all as f64) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_can_talk_to_a_terminal() {
+        for text in ["", "HTTP 400: é, 漢字 and \"quotes\"", "vpc-1"] {
+            assert_eq!(plain(text), text);
+        }
+        assert_eq!(plain("a\u{1b}[2J\r\nb\u{9b}31m\u{7f}\u{202e}c"), "a\\u{1b}[2J\\r\\nb\\u{9b}31m\\u{7f}\\u{202e}c");
+    }
 }

@@ -98,8 +98,17 @@ impl TraceWriter {
 ///
 /// The file cannot be read, or a line is not of this format.
 pub fn read(path: &Path) -> io::Result<Vec<Line>> {
+    parse(BufReader::new(File::open(path)?))
+}
+
+/// Reads a trace from its text.
+///
+/// # Errors
+///
+/// The text cannot be read, or a line is not of this format.
+pub fn parse(text: impl BufRead) -> io::Result<Vec<Line>> {
     let mut lines = Vec::new();
-    for (number, text) in BufReader::new(File::open(path)?).lines().enumerate() {
+    for (number, text) in text.lines().enumerate() {
         let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("line {}: {why}", number + 1));
         let line: Line = serde_json::from_str(&text?).map_err(|e| wrong(e.to_string()))?;
         if line.format != FORMAT {

@@ -5,11 +5,23 @@
 //! model is of no more use, because the target has departed from the law, each thing is tried in turn until nothing
 //! changes any more.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use super::session::{Created, Session};
+use super::{
+    again::{Tries, is_unknown},
+    session::{Created, Lost, Session},
+};
 use crate::{
-    model::{assess::assess, effect, value::Value, world::World},
+    model::{
+        assess::assess,
+        effect,
+        time::{Interval, Tolerance},
+        value::Value,
+        world::World,
+    },
     oracle::handles::seen_text,
     report::data::Leftover,
     scenario::{
@@ -17,10 +29,13 @@ use crate::{
         step::{Call, Symbol},
     },
     spec::{
-        file::{Defect, FieldKind, ScalarType},
-        law::{KindIx, Law, OperationIx, ParamIx, Reference},
+        file::{FieldKind, ScalarType},
+        law::{
+            Change, FieldIx, KindIx, Law, Operation, OperationIx, Output, OutputFrom, ParamIx, Reference, Shown,
+            ShownFrom,
+        },
     },
-    wire::{Body, Request},
+    wire::{Answer, Body, Request, Tree},
 };
 
 /// Where the numbers of the clean-up's tokens begin: above those of any scenario.
@@ -42,6 +57,7 @@ pub async fn clean_up(session: &mut Session<'_>) {
     session.cleaning = true;
     let law = session.context.law.clone();
     let ranks = ranks(&law);
+    let perhaps = find_unanswered(session).await;
     let mut belief = session.oracle.worlds().first().cloned().unwrap_or_default();
     // Parts of other resources come and go with them; only what the law knows how to remove is removed.
     let mut left: Vec<(Created, String)> =
@@ -61,14 +77,119 @@ pub async fn clean_up(session: &mut Session<'_>) {
         if left.is_empty() {
             break;
         }
-        if left.len() == before && round > 0 && !session.endpoint.clock.advance(Duration::from_secs(3600)) {
-            tokio::time::sleep(Duration::from_millis(100 << round)).await;
+        if left.len() == before && round > 0 {
+            session.pass_much(Duration::from_millis(100 << round)).await;
         }
     }
     session.played.leftovers = left
         .into_iter()
         .map(|(created, why)| Leftover { kind: law[created.kind].name.to_string(), id: created.id.to_string(), why })
+        .chain(perhaps)
         .collect();
+}
+
+/// Looks for what requests have created that were never answered, and remembers it as created. What cannot be told from
+/// the belongings of others is left alone and returned.
+async fn find_unanswered(session: &mut Session<'_>) -> Vec<Leftover> {
+    let law = session.context.law.clone();
+    let mut perhaps = Vec::new();
+    for (request, why) in std::mem::take(&mut session.lost) {
+        let operation = &law[request.operation];
+        let kinds: Vec<KindIx> = created_kinds(operation).filter(|kind| !law[*kind].undo.is_empty()).collect();
+        if kinds.is_empty() || ask_again(session, &request).await {
+            continue;
+        }
+        for kind in kinds {
+            if !find_by_whole(session, kind, &request).await {
+                let why = format!("perhaps: {} was sent and never answered ({why})", operation.name);
+                perhaps.push(Leftover { kind: law[kind].name.to_string(), id: "(unknown)".to_owned(), why });
+            }
+        }
+    }
+    perhaps
+}
+
+/// The kinds of what an operation creates.
+fn created_kinds(operation: &Operation) -> impl Iterator<Item = KindIx> + '_ {
+    operation.effects.iter().filter_map(|effect| match &effect.change {
+        Change::Create { kind, .. } => Some(*kind),
+        _ => None,
+    })
+}
+
+/// Sends a request with a token once more: whether it was done before or is done now, the answer names what it made. False
+/// if it has no token, or is not accepted.
+async fn ask_again(session: &mut Session<'_>, request: &Request) -> bool {
+    let law = session.context.law.clone();
+    let operation = &law[request.operation];
+    let token = operation.token.as_ref().map(|token| &operation.params[token.param as usize].name);
+    if !request.args.iter().any(|(name, _)| Some(name) == token) {
+        return false;
+    }
+    let call = literally(request);
+    match session.exchange_patiently(request, &call).await {
+        Ok((_, answer)) => {
+            session.note_created(request, &answer);
+            matches!(answer.body, Body::Success(_))
+        }
+        Err(_) => false,
+    }
+}
+
+/// A request in terms of texts.
+fn literally(request: &Request) -> Call {
+    fn symbol(tree: &Tree) -> Symbol {
+        match tree {
+            Tree::Text(text) => Symbol::Text(text.clone()),
+            Tree::List(items) => Symbol::List(items.iter().map(symbol).collect()),
+            Tree::Struct(members) => Symbol::Struct(members.iter().map(|(n, t)| (n.clone(), symbol(t))).collect()),
+        }
+    }
+    let args = request.args.iter().map(|(name, tree)| (name.clone(), symbol(tree))).collect();
+    Call { operation: request.operation, args }
+}
+
+/// Looks for a resource that a request has made within something that this scenario made: nobody else has anything there.
+/// False if it names nothing of the kind, or the resources cannot be listed.
+async fn find_by_whole(session: &mut Session<'_>, kind: KindIx, request: &Request) -> bool {
+    let law = session.context.law.clone();
+    let is_own = |text: &str| session.created.iter().any(|c| *c.id == *text);
+    let wholes: Vec<Arc<str>> =
+        request.args.iter().filter_map(|(_, tree)| tree.as_single()).filter(|text| is_own(text)).cloned().collect();
+    let Some(shown) = law[kind].id.and_then(|id| shows_own(&law, kind, id)) else { return false };
+    let lists = |operation: &Operation| {
+        let by_kind = |o: &&Output| matches!(&o.from, OutputFrom::Selected { kind: k, .. } if *k == kind);
+        operation.output.iter().find(by_kind).map(|o| o.name.clone()).filter(|_| operation.reads)
+    };
+    let listing = law.operations().find_map(|(ix, operation)| {
+        let names_nothing = operation.params.iter().all(|p| !p.required() || p.names.is_empty());
+        Some((ix, lists(operation)?)).filter(|_| names_nothing)
+    });
+    let (false, Some((ix, output))) = (wholes.is_empty(), listing) else { return false };
+    let mut call = Call { operation: ix, args: Vec::new() };
+    for param in law[ix].params.iter().filter(|p| p.required()) {
+        let Some(example) = draft::examples(&law, param).next() else { return false };
+        call.args.push((param.name.clone(), example));
+    }
+    let Some(question) = call.resolve(&law, &[], &session.tokens) else { return false };
+    let Ok((_, answer)) = session.exchange_patiently(&question, &call).await else { return false };
+    let Body::Success(tree) = &answer.body else { return false };
+    for item in tree.get(&output).and_then(Tree::as_list).into_iter().flatten() {
+        let within = wholes.iter().any(|whole| item.holds(whole));
+        if let Some(id) = item.get(&shown).and_then(Tree::as_text).filter(|id| within && !wholes.contains(id)) {
+            let created = Created { kind, id: id.clone() };
+            if !session.created.contains(&created) {
+                session.created.push(created);
+            }
+        }
+    }
+    true
+}
+
+/// The name of the field that shows a resource's own id.
+fn shows_own(law: &Law, kind: KindIx, id: FieldIx) -> Option<Arc<str>> {
+    let own = |s: &&Shown| matches!(&s.from, ShownFrom::Paths(paths) if paths.iter().any(|p| p.0 == [id]));
+    law[kind].view.iter().find(own).map(|shown| shown.name.clone())
 }
 
 /// What the target said that it created, and what the model has learnt of besides and has not seen go, as far as the
@@ -141,23 +262,23 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
             outcome = Attempt::Refused("something else has to go first".into());
             if last { break } else { continue }
         }
-        match session.exchange(&request, &call).await {
-            Err(why) => outcome = Attempt::Refused(why),
+        match exchange_when_fresh(session, &request, &call).await {
+            Err(lost) => outcome = Attempt::Refused(lost.why.to_string()),
             Ok((interval, answer)) => match &answer.body {
                 Body::Success(_) => {
-                    if let Ok(done) = effect::apply(&law, &assessment, interval, 0) {
-                        let mut world = done.world;
-                        for timer in std::mem::take(&mut world.timers) {
+                    if let Ok(done) = effect::apply(&law, &assessment, interval, Tolerance::default()) {
+                        let mut world = done.scope.world;
+                        for timer in std::mem::take(&mut Arc::make_mut(&mut world).timers) {
                             effect::fire(&law, &mut world, &timer);
                         }
-                        *belief = Arc::new(world);
+                        *belief = world;
                     }
                     if last {
                         outcome = Attempt::Gone;
                     }
                 }
                 Body::Error { code, message } => {
-                    let gone = is_unknown(&law, *operation, *param, code);
+                    let gone = is_unknown(std::iter::once(&law[*operation].params[*param as usize]), code);
                     if gone && last {
                         return Attempt::Gone;
                     }
@@ -173,13 +294,25 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
     outcome
 }
 
-/// True if this code says that the name names nothing.
-fn is_unknown(law: &Law, operation: OperationIx, param: ParamIx, code: &str) -> bool {
-    let param = &law[operation].params[param as usize];
-    [Defect::Unknown, Defect::Stale]
-        .into_iter()
-        .filter_map(|d| param.refusal(d))
-        .any(|r| r.codes.iter().any(|c| **c == *code))
+/// Sends a request, and sends it again as long as an answer that does not find something may lag behind its creation.
+async fn exchange_when_fresh(
+    session: &mut Session<'_>,
+    request: &Request,
+    call: &Call,
+) -> Result<(Interval, Answer), Lost> {
+    let law = session.context.law.clone();
+    let mut tries = Tries::default();
+    loop {
+        let sent = (Instant::now(), session.clock.before());
+        let (interval, answer) = session.exchange_patiently(request, call).await?;
+        if !session.freshness.may_lag(&law, request, &answer, sent) {
+            return Ok((interval, answer));
+        }
+        // A clock that does not move ends nothing but the wait: the last answer will do.
+        if session.pause(tries.once_more()).await.is_err() {
+            return Ok((interval, answer));
+        }
+    }
 }
 
 /// The request that removes something: its id, and for other required names what it refers to.
@@ -193,7 +326,8 @@ fn undo_call(
 ) -> Option<Call> {
     let spec = &law[operation];
     let id = law[created.kind].id?;
-    let handle = belief.live_with_text(created.kind, id, &created.id);
+    // What is thought to be gone by now still tells what it belonged to.
+    let handle = belief.live_with_text(created.kind, id, &created.id).or_else(|| session.handle_of(created));
     let mut args = Vec::new();
     for (ix, parameter) in spec.params.iter().enumerate() {
         if parameter.required() && spec.token.as_ref().is_some_and(|t| t.param == ix as ParamIx) {

@@ -92,7 +92,8 @@ mod tests {
             assert!(!goes_on(given_up.as_mut()));
             assert_eq!(flight.state().now, 1);
         }
-        assert_eq!((flight.state().now, flight.state().since), (0, None));
+        assert_eq!(flight.state().now, 0);
+        assert_eq!(flight.state().since, None);
         assert_eq!(flight.lasted(), flight.lasted());
     }
 }

@@ -8,24 +8,32 @@
 //! 4. [`random`]: seeded sequences.
 //! 5. [`summary`]: the report.
 //!
-//! [`session`] plays one scenario, [`cleanup`] removes what it created, [`tally`] counts, [`event`] tells whoever wants
-//! to watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does not depend on how fast the
+//! [`session`] plays one scenario, [`waiting`] lets time pass in it, and [`again`] says what is sent more than once;
+//! [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
+//! a scenario created, [`tally`] counts, [`request_ids`] tells which ids have come before, [`event`] tells whoever wants to
+//! watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does
+//! not depend on how fast the
 //! target answers, so that the same seed sends the same requests.
 //!
 //! Imports every floor below: `report`'s data, `reference` for the embedded target, `scenario`, `oracle`, `target`.
 
+mod again;
 pub mod cleanup;
+pub mod confirm;
 pub mod event;
 pub mod flight;
 pub mod overlap;
 pub mod probe;
 pub mod random;
 pub mod recheck;
+pub mod request_ids;
 pub mod session;
 pub mod suite;
 pub mod summary;
 pub mod tally;
 mod together;
+pub mod turns;
+mod waiting;
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -38,27 +46,30 @@ use std::{
 };
 
 use globset::GlobSet;
-use rustc_hash::FxHashSet;
 use url::Url;
 
 use self::{
     event::{Event, Observer},
     flight::Flight,
     random::Sequences,
-    session::{Scenario, Session},
+    request_ids::RequestIds,
+    session::{Played, Scenario, Session},
+    suite::Plans,
     tally::Tally,
+    turns::Turns,
 };
 use crate::{
-    model::forward::Dice,
+    model::{forward::Dice, time::Tolerance},
     oracle::{RuleSet, Settings},
     reference::server::{Reference, Running, start},
-    report::{data::Report, trace::TraceWriter},
-    scenario::atlas::Atlas,
-    spec::{
-        file::WireFault,
-        law::{Law, OperationIx, ProductIx, RuleIx},
+    report::{data::Report, terminal::plain, trace::TraceWriter},
+    scenario::{atlas::Atlas, step::Call, windows::Windows},
+    spec::law::{Law, OperationIx, ProductIx, RuleIx},
+    target::{
+        HttpTarget, NoAnswer, TargetError, TargetOptions,
+        clock::{Clock, ClockError, Pace},
+        http::is_loopback,
     },
-    target::{HttpTarget, NoAnswer, TargetError, TargetOptions, clock::Clock, http::is_loopback},
     wire::Answer,
     wire::sign::{Credentials, Manner, SignError, Signer},
 };
@@ -80,7 +91,7 @@ pub struct RunOptions {
     pub max_requests: u64,
     /// The longest time, planning and clean-up not counted.
     pub max_time: Duration,
-    /// How many scenarios are in flight.
+    /// How many scenarios work at a time; those that wait are not counted.
     pub jobs: usize,
     /// How many requests of one scenario are under way at a time; 1 if none should overlap.
     pub clients: usize,
@@ -90,10 +101,28 @@ pub struct RunOptions {
     pub skip: Option<GlobSet>,
     /// How long an answer may take.
     pub timeout: Duration,
-    /// How long a transition without a bound is waited for.
+    /// How long a change is waited for.
     pub patience: Duration,
+    /// How the target's time passes.
+    pub pace: Pace,
+    /// By how much a change may miss its window, in the target's time.
+    pub tolerance: Tolerance,
+    /// How long answers may lag behind; none if they may not.
+    pub consistency: Option<Duration>,
     /// Where the trace goes; none for no trace.
     pub out: Option<PathBuf>,
+}
+
+impl RunOptions {
+    /// Time that cannot be moved has to be waited for, up to the patience: this much of it, in the target's time. None if
+    /// it can be moved.
+    pub fn waits_for(&self) -> Option<Duration> {
+        match self.pace {
+            Pace::Real => Some(self.patience),
+            Pace::Scaled(times) => Some(self.patience.saturating_mul(times.get())),
+            Pace::Driven => None,
+        }
+    }
 }
 
 /// Why a run could not be had.
@@ -115,7 +144,8 @@ pub enum RunError {
     },
     /// The target answers nothing that looks like the protocol.
     #[error(
-        "the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({evidence})"
+        "the target {url} does not speak the protocol: none of the {operations} operations of the law is implemented ({})",
+        plain(evidence)
     )]
     Unusable {
         /// The target.
@@ -125,6 +155,9 @@ pub enum RunError {
         /// What it answered.
         evidence: String,
     },
+    /// The target's clock is to be moved, and is not.
+    #[error("the target does not let its clock be moved: {0}")]
+    Clock(#[from] ClockError),
     /// The embedded server cannot listen.
     #[error("the embedded server cannot listen on the loopback interface")]
     Listen(#[source] std::io::Error),
@@ -138,8 +171,8 @@ pub enum RunError {
     },
 }
 
-/// A target as one worker sees it. Each worker of the embedded target has a server and a clock of its own, so that one
-/// scenario's skipping of time does not end another one's drain.
+/// A target, and the clock by which its time is measured. The embedded target whose time is moved is there once for each
+/// worker, with a clock of its own, so that one scenario's skipping of time does not end another one's drain.
 pub struct Endpoint {
     /// Where requests go.
     pub target: HttpTarget,
@@ -189,7 +222,9 @@ pub struct Context {
     pub nonce: String,
     /// Groups of scenarios so far.
     groups: AtomicU64,
-    /// Every request id so far, if the law says that none is repeated.
+    /// The parameters that say how long a change may take.
+    windows: Windows,
+    /// The request ids so far, if the law says that none is repeated.
     request_ids: Mutex<RequestIds>,
 }
 
@@ -203,6 +238,14 @@ impl Context {
     /// with the same seed and nonce sends the same tokens.
     pub fn tokens(&self, group: &str, number: usize) -> String {
         format!("eipcheck-{}-{group}-{number}", self.nonce)
+    }
+
+    /// Where time has to be waited for, a request asks for so little of it that even a late change is within the patience.
+    pub fn shorten(&self, call: &mut Call) {
+        if let Some(most) = self.options.waits_for() {
+            let most = most.saturating_sub(self.options.tolerance.late).max(most / 2);
+            self.windows.shorten(&self.law, call, most);
+        }
     }
 
     /// Takes note of the id of an answer, and notes a fault if another answer has had it.
@@ -277,36 +320,17 @@ impl Context {
     }
 }
 
-/// The request ids of a run.
-#[derive(Debug, Default)]
-pub struct RequestIds(FxHashSet<Arc<str>>);
-
-impl RequestIds {
-    /// Takes note of the id of an answer, and notes a fault if it is not the first with it. Nothing is kept where the law
-    /// does not mind.
-    pub fn note(&mut self, law: &Law, answer: &mut Answer) {
-        let Some(id) =
-            answer.request_id.as_ref().filter(|_| law.wire_rules.contains_key(&WireFault::RepeatedRequestId))
-        else {
-            return;
-        };
-        if !self.0.insert(id.clone()) {
-            answer.faults.push(WireFault::RepeatedRequestId);
-        }
-    }
-}
-
-/// Runs a law against a target. Watches `stop`, and comes to an orderly end when told to.
+/// Gets ready to run a law against a target: what the workers share, and the ways to the target.
 ///
 /// # Errors
 ///
-/// The target cannot be used at all; a target that answers wrongly is what the report is for.
-pub async fn run(
+/// The target cannot be addressed, or the trace cannot be written.
+pub async fn begin(
     law: Arc<Law>,
     options: RunOptions,
     observer: Arc<dyn Observer>,
     stop: Stop,
-) -> Result<Report, RunError> {
+) -> Result<(Arc<Context>, Vec<Endpoint>), RunError> {
     let trace = options.out.as_ref().map(|dir| {
         let path = dir.join(crate::report::trace::FILE);
         TraceWriter::create(&path).map_err(|source| RunError::Trace { path: path.display().to_string(), source })
@@ -314,6 +338,7 @@ pub async fn run(
     let endpoints = endpoints(&law, &options).await?;
     let target = options.url.as_ref().map_or_else(|| "embedded".to_owned(), ToString::to_string);
     observer.event(&Event::Started { target: &target, law: &law, options: &options });
+    let windows = Windows::new(&law);
     let context = Arc::new(Context {
         tally: Mutex::new(Tally::new(&law)),
         request_ids: Mutex::default(),
@@ -328,13 +353,62 @@ pub async fn run(
         sent: AtomicU64::new(0),
         flight: Flight::default(),
         groups: AtomicU64::new(0),
+        windows,
     });
+    Ok((context, endpoints))
+}
+
+/// Runs a law against a target. Watches `stop`, and comes to an orderly end when told to.
+///
+/// # Errors
+///
+/// The target cannot be used at all; a target that answers wrongly is what the report is for.
+pub async fn run(
+    law: Arc<Law>,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Report, RunError> {
+    run_suite(law, None, options, observer, stop).await
+}
+
+/// The same with a suite that has been planned before: for many runs of one law. A rule without a plan is looked for only
+/// if the target lacks operations.
+///
+/// # Errors
+///
+/// As those of [`run`].
+pub async fn run_planned(
+    law: Arc<Law>,
+    suite: Plans,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Report, RunError> {
+    run_suite(law, Some(suite), options, observer, stop).await
+}
+
+async fn run_suite(
+    law: Arc<Law>,
+    planned: Option<Plans>,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Report, RunError> {
+    let target = options.url.as_ref().map_or_else(|| "embedded".to_owned(), ToString::to_string);
+    let (context, endpoints) = begin(law.clone(), options, observer, stop).await?;
     // Whoever named the wrong server wants to know before the planning, not after it.
     context.observer.event(&Event::Phase("looking for the target"));
     let yardstick = probe::yardstick(&context, &endpoints[0]).await?;
     context.observer.event(&Event::Phase("planning the suite"));
     let wanted = context.wanted();
-    let plans = suite::plan_wanted(&law, &wanted, &|left, of| context.plans_on(left, of));
+    let plans = match planned {
+        Some(mut plans) => {
+            plans.retain(|rule, _| wanted.contains(*rule));
+            plans
+        }
+        None => suite::plan_wanted(&law, &wanted, &|left, of| context.plans_on(left, of)),
+    };
     context.observer.event(&Event::Planned { reached: plans.len(), of: wanted.len() });
     context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));
@@ -342,7 +416,7 @@ pub async fn run(
     let implemented: Vec<bool> = operations.iter().map(|o| o.implemented).collect();
     let available: Available = Arc::new(move |ix| implemented[ix.0 as usize]);
     let atlas = Arc::new(Atlas::new(&law, &*available));
-    let workers = Workers { context: context.clone(), endpoints: Arc::new(endpoints), atlas: atlas.clone() };
+    let workers = Workers::new(context.clone(), endpoints, atlas);
     context.observer.event(&Event::Phase("running the suite"));
     let mut random = Sequences::new(&workers, &*available);
     let overlaps = overlap::start_planning(&workers, &plans, &available);
@@ -368,85 +442,130 @@ fn nonce(options: &RunOptions) -> String {
 }
 
 async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>, RunError> {
-    let mut endpoints = Vec::new();
-    for worker in 0..options.jobs.max(1) {
-        let (url, clock, server) = match &options.url {
-            Some(url) => (url.clone(), Clock::real(), None),
-            None => {
-                let clock = Clock::driven();
-                let reference = Reference::new(law.clone(), options.seed.wrapping_add(worker as u64), clock.clone());
-                let server = start(reference, 0).await.map_err(RunError::Listen)?;
-                let url = Url::parse(&format!("http://{}", server.address))
-                    .map_err(|_| TargetError::Url { url: server.address.to_string(), why: "it is not a URL" })?;
-                (url, clock, Some(server))
-            }
-        };
-        let more = options.endpoints.clone();
-        let loopback = std::iter::once(&url).chain(more.iter().map(|(_, url)| url)).all(is_loopback);
-        let credentials = Credentials::from_env_or_dummy(&law.credentials, loopback)?;
-        let signer = Signer::new(credentials, options.region.clone(), options.manner);
-        let target = HttpTarget::new(url, TargetOptions { signer, timeout: options.timeout, endpoints: more })?;
-        endpoints.push(Endpoint { target, clock, _server: server });
-    }
-    // Workers on one real target share its connections and its clock.
-    if options.url.is_some() {
-        let (target, clock) = (endpoints[0].target.clone(), endpoints[0].clock.clone());
-        for endpoint in &mut endpoints[1..] {
-            (endpoint.target, endpoint.clock) = (target.clone(), clock.clone());
+    let own = |clock: Clock, seed| embedded(law, options, clock, seed);
+    Ok(match (&options.url, options.pace) {
+        (Some(url), Pace::Real) => vec![endpoint(law, options, url.clone(), Clock::real(), None)?],
+        (Some(url), Pace::Scaled(times)) => vec![endpoint(law, options, url.clone(), Clock::scaled(times), None)?],
+        (Some(url), Pace::Driven) => {
+            let clock = Clock::of_target(url, options.timeout).await?;
+            vec![endpoint(law, options, url.clone(), clock, None)?]
         }
-    }
-    Ok(endpoints)
+        (None, Pace::Real) => vec![own(Clock::real(), options.seed).await?],
+        (None, Pace::Scaled(times)) => vec![own(Clock::scaled(times), options.seed).await?],
+        (None, Pace::Driven) => {
+            let mut endpoints = Vec::new();
+            for worker in 0..options.jobs.max(1) as u64 {
+                endpoints.push(own(Clock::driven(), options.seed.wrapping_add(worker)).await?);
+            }
+            endpoints
+        }
+    })
 }
 
 /// Tells which operations a target implements.
 pub type Available = Arc<dyn Fn(OperationIx) -> bool + Send + Sync>;
 
-/// The workers of a run: one endpoint each.
+async fn embedded(law: &Arc<Law>, options: &RunOptions, clock: Clock, seed: u64) -> Result<Endpoint, RunError> {
+    let reference = Reference::new(law.clone(), seed, clock.clone());
+    let server = start(reference, 0).await.map_err(RunError::Listen)?;
+    let url = Url::parse(&format!("http://{}", server.address))
+        .map_err(|_| TargetError::Url { url: server.address.to_string(), why: "it is not a URL" })?;
+    endpoint(law, options, url, clock, Some(server))
+}
+
+fn endpoint(
+    law: &Law,
+    options: &RunOptions,
+    url: Url,
+    clock: Clock,
+    server: Option<Running>,
+) -> Result<Endpoint, RunError> {
+    let more = options.endpoints.clone();
+    let loopback = std::iter::once(&url).chain(more.iter().map(|(_, url)| url)).all(is_loopback);
+    let credentials = Credentials::from_env_or_dummy(&law.credentials, loopback)?;
+    let signer = Signer::new(credentials, options.region.clone(), options.manner);
+    let target = HttpTarget::new(url, TargetOptions { signer, timeout: options.timeout, endpoints: more })?;
+    Ok(Endpoint { target, clock, _server: server })
+}
+
+/// Scenarios that are under way at a time at most, those that wait included: bounds the memory of a run.
+const MOST_UNDER_WAY: usize = 512;
+
+/// The workers of a run.
 #[derive(Clone)]
 pub struct Workers {
     /// What they share.
     pub context: Arc<Context>,
-    /// One for each.
+    /// The targets. Of several, each is for one scenario at a time.
     pub endpoints: Arc<Vec<Endpoint>>,
     /// What the target's operations are good for.
     pub atlas: Arc<Atlas>,
+    /// Who may send requests.
+    turns: Arc<Turns>,
 }
 
 impl Workers {
-    /// Plays scenarios, as many at a time as there are workers, and tallies them in their order, not in the order in
-    /// which they end.
+    /// Workers that play scenarios at these targets.
+    pub fn new(context: Arc<Context>, endpoints: Vec<Endpoint>, atlas: Arc<Atlas>) -> Workers {
+        let turns = Arc::new(Turns::new(context.options.jobs));
+        Workers { context, endpoints: Arc::new(endpoints), atlas, turns }
+    }
+
+    /// How many scenarios can be under way. Who moves a clock moves it for all who go by it, so that there is one for each
+    /// clock that is moved; others can wait side by side.
+    fn most_under_way(&self) -> usize {
+        if self.endpoints[0].clock.is_moved() { self.endpoints.len() } else { MOST_UNDER_WAY }
+    }
+
+    /// A scenario before its first step, at the endpoint of one worker. `tokens` is what its tokens begin with.
+    fn session<'a>(
+        &'a self,
+        worker: usize,
+        scenario: &'a Scenario,
+        muted: &Arc<RuleSet>,
+        tokens: String,
+    ) -> Session<'a> {
+        let options = &self.context.options;
+        let tolerance = options.tolerance.lagging(options.consistency);
+        let settings = Settings { tolerance, muted: muted.clone() };
+        let endpoint = &self.endpoints[worker % self.endpoints.len()];
+        Session::new(&self.context, endpoint, &self.atlas, scenario, settings, tokens)
+    }
+
+    /// Plays scenarios side by side, and tallies them in their order, not in the order in which they end.
     pub async fn play(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>) {
         let scenarios = Arc::new(scenarios);
         let group = self.context.next_group().to_string();
         let next = Arc::new(AtomicUsize::new(0));
         let mut tasks = tokio::task::JoinSet::new();
-        for worker in 0..self.endpoints.len().min(scenarios.len()) {
+        for worker in 0..self.most_under_way().min(scenarios.len()) {
             let (this, scenarios, next, muted) = (self.clone(), scenarios.clone(), next.clone(), muted.clone());
             let group = group.clone();
             tasks.spawn(async move {
                 let mut played = Vec::new();
                 loop {
+                    let turn = this.turns.take().await;
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(scenario) = scenarios.get(number) else { return played };
                     if this.context.is_over() {
                         return played;
                     }
-                    let settings = Settings { tolerance: TOLERANCE, muted: muted.clone() };
                     let tokens = this.context.tokens(&group, number);
-                    let endpoint = &this.endpoints[worker];
-                    let session = Session::new(&this.context, endpoint, &this.atlas, scenario, settings, tokens);
+                    let mut session = this.session(worker, scenario, &muted, tokens);
+                    session.turn = Some(turn);
                     let result = session.play().await;
                     this.context.observer.event(&Event::Played { context: &this.context, result: &result });
                     played.push((number, result));
                 }
             });
         }
-        let mut results = Vec::with_capacity(scenarios.len());
+        let mut results: Vec<(usize, Played)> = Vec::with_capacity(scenarios.len());
         while let Some(played) = tasks.join_next().await {
             // A worker that panicked has lost its scenarios; the others go on.
             results.extend(played.unwrap_or_default());
         }
         results.sort_by_key(|(number, _)| *number);
+        confirm::confirm(self, &group, &scenarios, &mut results, &muted).await;
         let mut tally = self.context.tally();
         for (_, result) in results {
             tally.add(&self.context, result);
@@ -454,5 +573,7 @@ impl Workers {
     }
 }
 
-/// Seconds by which a transition may be late: a target's clock runs on, and answers take time.
-pub const TOLERANCE: i64 = 5;
+/// By how much a change may miss its window unless somebody says otherwise. Servers look for what is due in rounds, of a
+/// second mostly, and at busy times not in every round; five seconds are more than such a delay, and less than what
+/// distinguishes a drain that ends from one that does not.
+pub const TOLERANCE: Tolerance = Tolerance { early: Tolerance::MOST_EARLY, late: Duration::from_secs(5) };

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use regex::Regex;
 
 use super::{
-    Context, Endpoint, RunError, cleanup,
+    Context, Endpoint, RunError,
+    again::{Tries, is_throttled, retry_after},
+    cleanup,
     session::{Scenario, Session, record},
     suite::{Plans, operations_of, plan_wanted},
 };
@@ -88,7 +90,7 @@ pub async fn probe(
         };
         let mut session = Session::new(context, endpoint, &atlas, &goal, Settings::default(), tokens);
         session.played.name = "probe".into();
-        match session.exchange(&request, &call).await {
+        match session.exchange_patiently(&request, &call).await {
             Ok((_, answer)) => {
                 let raw = session.played.exchanges.last().and_then(|(_, e)| e.answer.clone());
                 let implemented = raw.as_ref().map(|raw| is_implemented(law, &operation.name, yardstick, raw, &answer));
@@ -137,14 +139,26 @@ pub struct Yardstick {
 /// The target does not answer.
 pub async fn yardstick(context: &Context, endpoint: &Endpoint) -> Result<Yardstick, RunError> {
     let law = &context.law;
-    context.count_request();
-    context.count_sent();
-    let from = endpoint.clock.now();
-    let exchange = endpoint.target.send_raw(law, ProductIx(0), NOBODYS, &[]).await;
-    let record = record(&exchange, Interval { from, to: endpoint.clock.now() });
-    if let Some(trace) = &context.trace {
-        trace.write(law, "probe", Place::default(), None, &record);
-    }
+    let mut tries = Tries::default();
+    let (exchange, record) = loop {
+        context.count_request();
+        context.count_sent();
+        let from = endpoint.clock.before();
+        let exchange = endpoint.target.send_raw(law, ProductIx(0), NOBODYS, &[]).await;
+        let record = record(&exchange, Interval { from, to: endpoint.clock.after() });
+        if let Some(trace) = &context.trace {
+            trace.write(law, "probe", Place::default(), None, &record);
+        }
+        // An operation that nobody has says nothing of what an answer means; that it comes too soon is said by all alike.
+        let pause = exchange.outcome.as_ref().ok().and_then(|response| {
+            let throttled = is_throttled(law, &wire::decode_answer(law, OperationIx(0), response));
+            throttled.then(|| tries.again(retry_after(&response.headers), context.options.patience)).flatten()
+        });
+        match pause {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => break (exchange, record),
+        }
+    };
     match (exchange.outcome, record.answer) {
         (Ok(_), Some(raw)) => Ok(Yardstick { shape: Shape::of(NOBODYS, &raw), raw }),
         (Err(why), _) => Err(RunError::Unreachable { url: endpoint.target.url().to_string(), why }),

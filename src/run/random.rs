@@ -12,6 +12,8 @@ const INTERLEAVED: u64 = 4;
 /// Sequences that are played before what they found is taken into account. Fixed, so that a run does not depend on how
 /// many workers it has.
 const BATCH: usize = 32;
+/// The same where time has to be waited for: what waits side by side costs no more than one that waits alone.
+const WAITING_BATCH: usize = 128;
 /// Requests that a sequence may need at most, looks and clean-up included: what is left of the budget is divided by it.
 const COST: u64 = 60;
 
@@ -42,7 +44,8 @@ impl Sequences {
             return false;
         }
         let left = context.options.max_requests.saturating_sub(context.requests());
-        let batch = BATCH.min(usize::try_from(left / COST / parts).unwrap_or(BATCH));
+        let batch = if context.options.waits_for().is_some() { WAITING_BATCH } else { BATCH };
+        let batch = batch.min(usize::try_from(left / COST / parts).unwrap_or(batch));
         if batch == 0 {
             return false;
         }

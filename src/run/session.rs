@@ -1,15 +1,25 @@
 //! One scenario played against a target.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use super::{Context, Endpoint, cleanup, together::Sent};
+use super::{
+    Context, Endpoint,
+    again::{Freshness, Tries, is_throttled, retry_after},
+    cleanup,
+    together::Sent,
+    turns::Turn,
+};
 use crate::{
     model::{
         time::{Interval, Moment},
         value::Handle,
     },
     oracle::{
-        MOST_WORLDS, Oracle, RuleSet, Settings,
+        Oracle, RuleSet, Settings,
         history::Event,
         judge::{Judgement, Verdict, Violation},
     },
@@ -23,18 +33,15 @@ use crate::{
         step::{Call, Step},
         strategy::{Strategies, Walk},
     },
-    spec::law::{Change, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
-    target,
+    spec::law::{Change, Demand, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
+    target::{self, NoAnswer, clock::Clock},
     wire::{self, Answer, Body, Request, Tree},
 };
 
-/// So many possible worlds make a random sequence wait until they are fewer.
-const MANY_WORLDS: usize = MOST_WORLDS / 16;
-
-/// How often a throttled request is sent again.
-const TRIES: u32 = 6;
-/// The first pause before that; each further one is twice as long.
-const PAUSE: Duration = Duration::from_millis(50);
+/// So many changes under way make a random sequence wait until they are fewer: each may double the worlds.
+const MANY_CHANGES: usize = 6;
+/// A look before something may happen is sent no sooner than this before it, however slow the target is.
+const SLOWEST: Duration = Duration::from_secs(60);
 
 /// What the names of scenarios with overlapping requests begin with.
 pub const OVERLAP: &str = "overlap-";
@@ -80,6 +87,15 @@ impl Scenario {
             Scenario::Random { number, .. } => format!("random-{number}"),
         }
     }
+
+    /// True if some of its requests are sent at once.
+    pub fn overlaps(&self) -> bool {
+        match self {
+            Scenario::Planned { .. } => false,
+            Scenario::Overlapping { .. } => true,
+            Scenario::Random { clients, .. } => *clients > 1,
+        }
+    }
 }
 
 /// What came of a scenario.
@@ -95,6 +111,8 @@ pub struct Played {
     pub violations: Vec<(Violation, usize)>,
     /// Why it ended before its end, if it did so without a violation.
     pub indeterminate: Option<String>,
+    /// Violations that did not come again, each with its rule.
+    pub unrepeated: Vec<String>,
     /// The requests that no order explains, with the rule of the violation, if requests overlapped.
     pub overlap: Option<(RuleIx, Overlap)>,
     /// The steps that were taken.
@@ -107,6 +125,8 @@ pub struct Played {
     pub most_worlds: usize,
     /// What could not be deleted.
     pub leftovers: Vec<Leftover>,
+    /// Requests that were never answered, by the operation and the reason.
+    pub unanswered: BTreeMap<String, u64>,
 }
 
 /// Something that a target has created.
@@ -116,6 +136,14 @@ pub struct Created {
     pub kind: KindIx,
     /// Its id.
     pub id: Arc<str>,
+}
+
+/// A request that was not answered.
+pub(super) struct Lost {
+    /// When it was sent.
+    pub(super) from: Moment,
+    /// Why there is no answer.
+    pub(super) why: NoAnswer,
 }
 
 /// Why a scenario goes no further.
@@ -156,6 +184,18 @@ pub struct Session<'a> {
     /// True once the scenario itself is over.
     pub(super) cleaning: bool,
     pub(super) played: Played,
+    /// Requests that were never answered, with the reason.
+    pub(super) lost: Vec<(Request, String)>,
+    /// The target's clock.
+    pub(super) clock: Clock,
+    /// The longest that an answer took so far, on that clock.
+    pub(super) slowest: Duration,
+    /// For how long the latest answer asks to be left alone.
+    pub(super) told_to_wait: Option<Duration>,
+    /// Whether answers may still show what was before the latest change.
+    pub(super) freshness: Freshness,
+    /// The right to send requests, if it has to be shared.
+    pub(super) turn: Option<Turn<'a>>,
 }
 
 impl<'a> Session<'a> {
@@ -187,6 +227,12 @@ impl<'a> Session<'a> {
             created: Vec::new(),
             accepted: Vec::new(),
             cleaning: false,
+            lost: Vec::new(),
+            clock: endpoint.clock.afresh(),
+            slowest: Duration::ZERO,
+            told_to_wait: None,
+            freshness: Freshness::new(context.options.consistency),
+            turn: None,
             played: Played { name: scenario.name(&context.law), goal, ..Played::default() },
         }
     }
@@ -194,8 +240,8 @@ impl<'a> Session<'a> {
     /// Plays the scenario to its end, looks at everything that nobody has looked at yet, and cleans up.
     pub async fn play(mut self) -> Played {
         let end = match self.scenario {
-            Scenario::Planned { steps, .. } => self.follow(steps).await,
-            Scenario::Overlapping { overlap, turn, .. } => self.follow(&overlap.steps(*turn)).await,
+            Scenario::Planned { rule, steps } => self.follow(Some(*rule), steps).await,
+            Scenario::Overlapping { overlap, turn, .. } => self.follow(None, &overlap.steps(*turn)).await,
             Scenario::Random { strategies, number, length, clients } => {
                 let mut walk = Walk::new(strategies, self.context.options.seed, *number);
                 match clients {
@@ -219,12 +265,41 @@ impl<'a> Session<'a> {
         self.played
     }
 
-    async fn follow(&mut self, steps: &[Step]) -> Result<(), End> {
-        for step in steps {
+    async fn follow(&mut self, goal: Option<RuleIx>, steps: &[Step]) -> Result<(), End> {
+        // What the rule changes is looked at when it has just been changed: later steps may hide it again.
+        let goal = goal.map(|rule| &self.context.law[rule]);
+        let goal = goal.filter(|rule| matches!(rule.demand, Demand::Effect | Demand::Keep));
+        let operation = goal.and_then(|rule| rule.operation);
+        let is_its = |step: &Step| matches!(step, Step::Call(call) if operation == Some(call.operation));
+        let change = steps.iter().rposition(is_its);
+        for (place, step) in steps.iter().enumerate() {
             match step {
-                Step::Call(call) => self.call(call).await?,
+                Step::Call(call) => {
+                    self.look_before(call).await?;
+                    self.call(call).await?;
+                }
                 Step::Together(calls) => self.together(calls).await?,
                 Step::Settle => self.settle().await?,
+            }
+            if change == Some(place) {
+                self.look_around().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what is under way if the law would be silent about a request as long as nobody knows how far that is.
+    async fn look_before(&mut self, call: &Call) -> Result<(), End> {
+        let law = &self.context.law;
+        let silent = |s: &Self| {
+            call.resolve(law, s.oracle.worlds(), &s.tokens).is_some_and(|request| s.oracle.may_be_silent(&request))
+        };
+        if self.is_settled() || !silent(self) {
+            return Ok(());
+        }
+        for look in self.atlas.looks_at_changing(law, self.oracle.worlds()) {
+            if look.resolve(law, self.oracle.worlds(), &self.tokens).is_some() && silent(self) {
+                self.call(&look).await?;
             }
         }
         Ok(())
@@ -251,16 +326,17 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Each change that may or may not have happened doubles the worlds; with too many the oracle cannot tell.
+    /// With too many worlds the oracle cannot tell.
     pub(super) fn is_crowded(&self) -> bool {
-        self.oracle.worlds().len() > MANY_WORLDS
+        self.oracle.worlds().iter().any(|w| w.timers.len() >= MANY_CHANGES)
     }
 
     /// A request that the law has something to say about, and that touches no rule already known to be broken.
     pub(super) fn draw(&self, walk: &mut Walk<'_>) -> Option<Call> {
         let law = &self.context.law;
         for _ in 0..8 {
-            let Some(call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
+            let Some(mut call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
+            self.context.shorten(&mut call);
             let Some(request) = call.resolve(law, self.oracle.worlds(), &self.tokens) else { continue };
             let rules = self.oracle.foresee(&request);
             let harmful = rules.iter().any(|r| self.muted.contains(r) && !law[r].demand.is_about_answers());
@@ -281,136 +357,114 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Lets time pass until everything under way has happened, and is seen to have happened.
-    pub(super) async fn settle(&mut self) -> Result<(), End> {
-        self.played.steps.push(Step::Settle);
-        let looks = self.atlas.looks_at_changing(&self.context.law, self.oracle.worlds());
-        let mut waited = Duration::ZERO;
-        let mut pause = Duration::from_millis(20);
-        loop {
-            let over = self.is_settled();
-            // By its usual moment a change is expected to be over; only by its latest must it be.
-            let now = self.endpoint.clock.now();
-            let timers = self.oracle.worlds().iter().flat_map(|w| &w.timers);
-            if let Some(usually) = timers.map(|t| t.usually).max().filter(|moment| *moment > now) {
-                self.wait_until(usually).await?;
-            }
-            for look in &looks {
-                if look.resolve(&self.context.law, self.oracle.worlds(), &self.tokens).is_some() {
-                    self.call_again(look).await?;
-                }
-            }
-            self.oracle.pass_time(self.endpoint.clock.now());
-            if over {
-                return Ok(());
-            }
-            // That all is over may have been seen at one resource before another had its turn: each is looked at once
-            // more, or the answer to a later request would be blamed for what has not happened there.
-            if self.is_settled() {
-                continue;
-            }
-            if waited >= self.context.options.patience {
-                return Err(End::Indeterminate(format!("a change was still under way after {waited:?}")));
-            }
-            let latest = self.oracle.worlds().iter().flat_map(|w| &w.timers).filter_map(|t| t.latest).max();
-            match latest.filter(|_| self.endpoint.clock.advance(Duration::ZERO)) {
-                Some(latest) => self.wait_until(latest).await?,
-                None => tokio::time::sleep(pause).await,
-            }
-            waited += pause;
-            pause = (pause * 2).min(Duration::from_secs(1));
-        }
-    }
-
-    /// True if nothing is under way.
-    pub(super) fn is_settled(&self) -> bool {
-        !self.oracle.worlds().iter().any(|w| !w.timers.is_empty())
-    }
-
-    /// Waits on the target's clock.
-    async fn wait_until(&mut self, moment: Moment) -> Result<(), End> {
-        let left = moment.since(self.endpoint.clock.now()) + Duration::from_millis(1);
-        if self.endpoint.clock.advance(left) {
-            return Ok(());
-        }
-        if left > self.context.options.patience {
-            let patience = self.context.options.patience;
-            return Err(End::Indeterminate(format!(
-                "waiting {left:?} for a change is longer than the patience of {patience:?}"
-            )));
-        }
-        tokio::time::sleep(left).await;
-        Ok(())
-    }
-
     pub(super) async fn call(&mut self, call: &Call) -> Result<(), End> {
         self.played.steps.push(Step::Call(call.clone()));
         self.call_again(call).await
     }
 
     /// Sends a request and judges the answer, without counting it as a step of its own.
-    async fn call_again(&mut self, call: &Call) -> Result<(), End> {
+    pub(super) async fn call_again(&mut self, call: &Call) -> Result<(), End> {
         if self.context.is_over() {
             return Err(End::Over);
         }
-        let Some(request) = call.resolve(&self.context.law, self.oracle.worlds(), &self.tokens) else {
-            return Err(End::unseen(&self.context.law, call));
+        let law = self.context.law.clone();
+        let Some(request) = call.resolve(&law, self.oracle.worlds(), &self.tokens) else {
+            return Err(End::unseen(&law, call));
         };
-        let mut pause = PAUSE;
-        for again in 1..=TRIES {
-            let (interval, answer) = self.exchange(&request, call).await.map_err(End::Indeterminate)?;
+        let mut tries = Tries::default();
+        loop {
+            let sent = (Instant::now(), self.clock.before());
+            let (interval, answer) = match self.exchange(&request, call).await {
+                Ok(answered) => answered,
+                Err(lost) => match self.go_on_without(&request, lost, &mut tries) {
+                    Ok(Some(pause)) => {
+                        self.rest(pause).await;
+                        continue;
+                    }
+                    Ok(None) => return Ok(()),
+                    Err(why) => return Err(End::Indeterminate(why)),
+                },
+            };
             self.note_created(&request, &answer);
+            let before = self.oracle.clone();
             let judgement = self.oracle.judge(&request, interval, &answer);
             if let Verdict::Indeterminate(why) = &judgement.verdict {
-                if self.is_throttled(&answer) && again < TRIES {
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
+                if is_throttled(&law, &answer)
+                    && let Some(pause) = tries.again(self.told_to_wait, self.context.options.patience)
+                {
+                    self.oracle = before;
+                    self.pause(pause).await?;
                     continue;
                 }
-                return Err(End::Indeterminate(format!("{}: {why}", self.context.law[request.operation].name)));
+                return Err(End::Indeterminate(format!("{}: {why}", law[request.operation].name)));
             }
-            return self.conclude(judgement, 1);
+            if matches!(judgement.verdict, Verdict::Violation(_))
+                && self.freshness.may_lag(&law, &request, &answer, sent)
+            {
+                self.oracle = before;
+                let pause = tries.once_more();
+                self.pause(pause).await?;
+                continue;
+            }
+            self.freshness.note(&law, &request, &answer, interval, before.worlds(), self.oracle.worlds());
+            // The step itself does not say by which of several looks it was seen.
+            let waited = matches!(self.played.steps.last(), Some(Step::Settle));
+            let by = waited.then(|| call.display(&law));
+            return self.conclude(judgement, 1, by.as_deref());
         }
-        Ok(())
     }
 
-    /// Takes note of what so many answers were found to be.
-    pub(super) fn conclude(&mut self, judgement: Judgement, answers: u64) -> Result<(), End> {
+    /// Takes note of what so many answers were found to be. `by` is the look by which that was seen, where the step does not
+    /// say it.
+    pub(super) fn conclude(&mut self, judgement: Judgement, answers: u64, by: Option<&str>) -> Result<(), End> {
         self.played.judged += answers;
         // What a wrong answer happens to have right is no evidence.
         if matches!(judgement.verdict, Verdict::Explained) {
             self.played.passes.extend(judgement.passes);
         }
         let here = self.played.steps.len();
-        self.played.violations.extend(judgement.faults.into_iter().map(|fault| (fault, here)));
-        if let Verdict::Violation(violation) = judgement.verdict {
-            self.played.violations.push((violation, here));
-            return Err(End::Violation);
-        }
-        Ok(())
-    }
-
-    fn is_throttled(&self, answer: &Answer) -> bool {
-        match &answer.body {
-            Body::Error { code, .. } => {
-                let codes = &self.context.law.codes;
-                answer.status == 429 || codes.throttled.iter().chain(&codes.busy).any(|c| **c == **code)
+        let told = |mut violation: Violation| {
+            if let Some(by) = by {
+                violation.came = format!("{by}: {}", violation.came);
             }
-            Body::Unreadable { .. } => matches!(answer.status, 429 | 503),
-            Body::Success(_) => false,
+            (violation, here)
+        };
+        self.played.violations.extend(judgement.faults.into_iter().map(told));
+        match judgement.verdict {
+            Verdict::Violation(violation) => {
+                self.played.violations.push(told(violation));
+                Err(End::Violation)
+            }
+            _ => Ok(()),
         }
     }
 
-    /// Sends a request; the time that it took, and the answer. An error is the reason why there is none.
-    pub(super) async fn exchange(&mut self, request: &Request, call: &Call) -> Result<(Interval, Answer), String> {
+    /// What to do about an answer that never came: to send the request again after a pause, which harms nothing where it
+    /// only reads or has not arrived; or to go on, reckoning with both, that it was done and that it was not.
+    fn go_on_without(&mut self, request: &Request, lost: Lost, tries: &mut Tries) -> Result<Option<Duration>, String> {
+        let law = &self.context.law;
+        let name = &law[request.operation].name;
+        if lost.why.never_arrived() || law[request.operation].reads {
+            let pause = if law[request.operation].reads { tries.few() } else { None };
+            return pause.map(Some).ok_or_else(|| format!("{name}: {}", lost.why));
+        }
+        self.oracle.unanswered(request, lost.from);
+        self.lost.push((request.clone(), lost.why.to_string()));
+        *self.played.unanswered.entry(format!("{name}: {}", lost.why)).or_default() += 1;
+        Ok(None)
+    }
+
+    /// Sends a request; the time that it took, and the answer.
+    pub(super) async fn exchange(&mut self, request: &Request, call: &Call) -> Result<(Interval, Answer), Lost> {
         let law = &self.context.law;
         if !self.cleaning {
             self.context.count_request();
         }
         self.context.count_sent();
-        let from = self.endpoint.clock.now();
+        let from = self.clock.before();
         let exchange = self.context.flight.during(self.endpoint.target.send(law, request)).await;
-        let interval = Interval { from, to: self.endpoint.clock.now() };
+        let interval = Interval { from, to: self.clock.after() };
+        self.slowest = self.slowest.max(interval.to.since(from)).min(SLOWEST);
         let record = record(&exchange, interval);
         if let Some(trace) = &self.context.trace {
             let place =
@@ -422,11 +476,12 @@ impl<'a> Session<'a> {
         }
         let outcome = match exchange.outcome {
             Ok(response) => {
+                self.told_to_wait = retry_after(&response.headers);
                 let mut answer = wire::decode_answer(law, request.operation, &response);
                 self.context.note_request_id(&mut answer);
                 Ok((interval, answer))
             }
-            Err(why) => Err(why.to_string()),
+            Err(why) => Err(Lost { from, why }),
         };
         self.keep(request, call, interval, outcome.as_ref().ok().map(|(_, answer)| answer));
         outcome
@@ -434,14 +489,27 @@ impl<'a> Session<'a> {
 
     /// Keeps what was sent for judging it as a whole, if some of it overlaps.
     fn keep(&mut self, request: &Request, call: &Call, interval: Interval, answer: Option<&Answer>) {
-        let overlaps = match self.scenario {
-            Scenario::Planned { .. } => false,
-            Scenario::Overlapping { .. } => true,
-            Scenario::Random { clients, .. } => *clients > 1,
-        };
-        if overlaps && !self.cleaning {
+        if self.scenario.overlaps() && !self.cleaning {
             let event = Event { client: 0, request: request.clone(), interval, answer: answer.cloned() };
             self.sent.push(Sent { step: self.played.steps.len(), call: call.clone(), event });
+        }
+    }
+
+    /// Sends a request, and sends it again while the target asks for patience.
+    pub(super) async fn exchange_patiently(
+        &mut self,
+        request: &Request,
+        call: &Call,
+    ) -> Result<(Interval, Answer), Lost> {
+        let mut tries = Tries::default();
+        loop {
+            let (interval, answer) = self.exchange(request, call).await?;
+            let throttled = is_throttled(&self.context.law, &answer);
+            let pause = if throttled { tries.again(self.told_to_wait, self.context.options.patience) } else { None };
+            match pause {
+                Some(pause) => self.rest(pause).await,
+                None => return Ok((interval, answer)),
+            }
         }
     }
 

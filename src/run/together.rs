@@ -82,7 +82,7 @@ impl Session<'_> {
         if let Verdict::Indeterminate(why) = judgement.verdict {
             return Err(End::Indeterminate(format!("overlapping requests: {why}")));
         }
-        self.conclude(judgement, events.len() as u64)
+        self.conclude(judgement, events.len() as u64, None)
     }
 
     /// Sends each request from a task of its own, all of them as nearly at once as can be.
@@ -91,12 +91,12 @@ impl Session<'_> {
         let mut tasks = JoinSet::new();
         for (place, request) in requests.iter().cloned().enumerate() {
             let (law, target) = (self.context.law.clone(), self.endpoint.target.clone());
-            let (clock, start) = (self.endpoint.clock.clone(), start.clone());
+            let (clock, start) = (self.clock.clone(), start.clone());
             tasks.spawn(async move {
                 start.wait().await;
-                let from = clock.now();
+                let from = clock.before();
                 let exchange = target.send(&law, &request).await;
-                (place, (exchange, Interval { from, to: clock.now() }))
+                (place, (exchange, Interval { from, to: clock.after() }))
             });
         }
         let mut exchanges = self.context.flight.during(tasks.join_all()).await;

@@ -14,6 +14,7 @@
 //! - [`overlap`]: requests that stand in each other's way, worked out from the law.
 //! - [`crowd`]: several clients that talk to the reference at once, in simulated time.
 //! - [`reach`]: what can be reached at all without some operations, worked out from the law.
+//! - [`windows`]: asking for less time where it has to be waited for.
 //! - [`file`](mod@file): the form in which a scenario is written to disk.
 //!
 //! Imports `oracle`, `model`, `wire` and `spec`.
@@ -32,3 +33,4 @@ pub mod simulation;
 pub mod step;
 pub mod strategy;
 pub mod strip;
+pub mod windows;

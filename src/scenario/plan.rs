@@ -13,8 +13,13 @@
 //! the same suite.
 //!
 //! Each scenario is stripped afterwards of the steps that it does not need.
+//!
+//! What can be tried side by side is: the steps from one state, the nearness of the states that they lead to, the
+//! stripping. What was found is taken in in one order, so that the number of cores changes nothing.
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
+
+use rayon::prelude::*;
 
 use super::{
     aim::Aim,
@@ -45,6 +50,8 @@ const MOST_ALIKE: usize = 2;
 const MOST_ALIKE_AIMED: usize = 3;
 /// States that it goes on from at most when it aims at the rules of one operation.
 const MOST_STATES_AIMED: usize = 600;
+/// The same where a way is known already, and one is sought about which the law is not silent.
+const MOST_STATES_SAID: usize = 80;
 /// Requests of one operation that are tried from a state.
 const MOST_REQUESTS: usize = 80;
 /// Requests of one operation that are tried with a token.
@@ -57,7 +64,7 @@ pub struct Search<'a> {
     /// What the operations are good for, among those that may be used.
     pub atlas: &'a Atlas,
     /// The operations that may be used.
-    pub available: &'a dyn Fn(OperationIx) -> bool,
+    pub available: &'a (dyn Fn(OperationIx) -> bool + Sync),
     /// The rules to find scenarios for.
     pub wanted: &'a RuleSet,
     /// Rules that no scenario may touch, except the one that is looked for: they are known to be broken.
@@ -66,11 +73,19 @@ pub struct Search<'a> {
     /// on what else is looked for.
     pub thorough: bool,
     /// Told now and then how many rules are still without a scenario; what was found is all there is once it says no.
-    pub go_on: &'a dyn Fn(usize) -> bool,
+    pub go_on: &'a (dyn Fn(usize) -> bool + Sync),
+}
+
+/// Steps that exercise a rule.
+#[derive(Clone)]
+pub(super) struct Way {
+    pub steps: Vec<Step>,
+    /// The law is silent about one of them: on another server they may not exercise the rule.
+    pub unsaid: bool,
 }
 
 /// For each rule the steps that exercise it, as far as they are found.
-pub(super) type Found = Vec<Option<Vec<Step>>>;
+pub(super) type Found = Vec<Option<Way>>;
 
 /// A state that the search has reached.
 #[derive(Clone)]
@@ -84,8 +99,7 @@ struct State {
 impl State {
     /// The state in which nothing exists.
     fn nothing(law: &Arc<Law>) -> State {
-        let settings = Settings { tolerance: 0, muted: Arc::default() };
-        State { simulation: Simulation::new(law, settings), steps: Vec::new(), open: false }
+        State { simulation: Simulation::new(law, Settings::default()), steps: Vec::new(), open: false }
     }
 }
 
@@ -96,62 +110,113 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     let states = explore(search, vec![nothing], None, MOST_STATES, &mut found);
     if search.thorough {
         build_up(search, &mut found);
-        for (operation, _) in search.law.operations() {
-            let mut rules = still_wanted(search, &found);
-            rules.retain(|rule| search.law[*rule].operation == Some(operation));
-            if !rules.is_empty() {
-                let aim = Aim::new(search.law, operation, &rules);
-                explore(search, states.clone(), Some(&aim), MOST_STATES_AIMED, &mut found);
+        let mut aim_at = |states: &[State], most_states, unsaid| {
+            for (operation, _) in search.law.operations() {
+                let mut rules = still_wanted(search, &found, unsaid);
+                rules.retain(|rule| search.law[*rule].operation == Some(operation));
+                if !rules.is_empty() {
+                    let aim = Aim::new(search.law, operation, &rules);
+                    explore(search, states.to_vec(), Some((&aim, unsaid)), most_states, &mut found);
+                }
             }
-        }
+        };
+        aim_at(&states, MOST_STATES_AIMED, Unsaid::WillDo);
+        // Another server may not go the way that only the law's silence opens: a while is worth spending on another one.
+        let said: Vec<State> = states.into_iter().filter(|state| !state.open).collect();
+        aim_at(&said, MOST_STATES_SAID, Unsaid::WillNotDo);
     }
-    let mut plans = Vec::new();
-    for (ix, steps) in found.into_iter().enumerate() {
-        if let Some(steps) = steps {
-            let rule = RuleIx(ix as u32);
-            plans.push((rule, strip(search, rule, steps)));
-        }
-    }
-    plans
+    let found = found.into_par_iter().enumerate();
+    let ways = found.filter_map(|(ix, way)| Some((RuleIx(ix as u32), way?.steps)));
+    ways.map(|(rule, steps)| (rule, strip(search, rule, steps))).collect()
 }
 
-/// The rules that are wanted and not found.
-pub(super) fn still_wanted(search: &Search<'_>, found: &Found) -> Vec<RuleIx> {
-    search.wanted.iter().filter(|r| found[r.0 as usize].is_none()).collect()
+/// Whether a way will do that goes through a request about which the law is silent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsaid {
+    WillDo,
+    WillNotDo,
+}
+
+/// The rules that are wanted and to which no way is found that will do.
+pub(super) fn still_wanted(search: &Search<'_>, found: &Found, unsaid: Unsaid) -> Vec<RuleIx> {
+    let will_do = |way: &Way| unsaid == Unsaid::WillDo || !way.unsaid;
+    search.wanted.iter().filter(|r| !found[r.0 as usize].as_ref().is_some_and(will_do)).collect()
 }
 
 /// Notes the rules that the last of some steps exercised.
-pub(super) fn note_found(search: &Search<'_>, found: &mut Found, passes: &RuleSet, way: &[Step], steps: &[Step]) {
+fn note_found(
+    search: &Search<'_>,
+    found: &mut Found,
+    passes: &RuleSet,
+    (way, unsaid): (&[Step], bool),
+    steps: &[Step],
+) {
     let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
     for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
         let place = &mut found[rule.0 as usize];
-        if place.is_none() && forbidden.is_none_or(|f| f == rule) {
-            *place = Some(way.iter().chain(steps).cloned().collect());
+        let better = place.as_ref().is_none_or(|found| found.unsaid && !unsaid);
+        if better && forbidden.is_none_or(|f| f == rule) {
+            *place = Some(Way { steps: way.iter().chain(steps).cloned().collect(), unsaid });
         }
     }
 }
 
-/// Notes the rules that looks after a step exercise: a change is confirmed only by looking.
-pub(super) fn look_around(
-    search: &Search<'_>,
-    found: &mut Found,
-    mut simulation: Simulation,
-    way: &[Step],
-    step: Step,
-) {
-    let mut steps = vec![step];
-    for look in search.atlas.looks_at_unconfirmed(search.law, simulation.oracle.worlds()) {
-        let look = Step::Call(look);
-        let Some(passes) = simulation.take(search.atlas, &look) else { return };
-        steps.push(look);
-        note_found(search, found, &passes, way, &steps);
+/// A step that was tried from some state, and what came of it.
+pub(super) struct Tried {
+    /// The step.
+    pub step: Step,
+    /// The state after it.
+    pub simulation: Simulation,
+    /// The rules that it exercised.
+    pub passes: RuleSet,
+    /// The law is silent about it.
+    pub open: bool,
+    /// Looks around afterwards, with the rules that they exercised.
+    looks: Vec<(Step, RuleSet)>,
+}
+
+impl Tried {
+    /// Tries some steps from a state, each by itself, and leaves out those that cannot be taken. `looking` tells after
+    /// which of them to look around: a change is confirmed only by looking. All cores take part; the order is that of
+    /// the steps.
+    pub fn all(
+        search: &Search<'_>,
+        from: &Simulation,
+        steps: Vec<Step>,
+        looking: impl Fn(&Step) -> bool + Sync,
+    ) -> Vec<Tried> {
+        let one = |step: Step| {
+            let mut simulation = from.clone();
+            let (passes, open) = simulation.try_step(search.atlas, &step)?;
+            let looks = if looking(&step) { look_around(search, simulation.clone()) } else { Vec::new() };
+            Some(Tried { step, simulation, passes, open, looks })
+        };
+        steps.into_par_iter().filter_map(one).collect()
+    }
+
+    /// Notes the rules that it exercised after some other steps, and whether the law is silent about one of those.
+    pub fn note(&self, search: &Search<'_>, found: &mut Found, (way, unsaid): (&[Step], bool)) {
+        // That the law is silent about the last request takes nothing from what its answer shows.
+        note_found(search, found, &self.passes, (way, unsaid), std::slice::from_ref(&self.step));
+        let mut steps = vec![self.step.clone()];
+        for (look, passes) in &self.looks {
+            steps.push(look.clone());
+            note_found(search, found, passes, (way, unsaid || self.open), &steps);
+        }
     }
 }
 
-/// True if something should have happened by now that has not been seen yet. What a broken rule should have done is not
-/// waited for.
+/// Looks at everything that nobody has confirmed, until a look goes wrong.
+fn look_around(search: &Search<'_>, mut simulation: Simulation) -> Vec<(Step, RuleSet)> {
+    let looks = search.atlas.looks_at_unconfirmed(search.law, simulation.oracle.worlds()).into_iter().map(Step::Call);
+    looks.map_while(|look| simulation.take(search.atlas, &look).map(|passes| (look, passes))).collect()
+}
+
+/// True if something should have happened by now that has not been seen yet. What broken rules alone say should have
+/// happened is not waited for.
 pub(super) fn is_due(search: &Search<'_>, simulation: &Simulation) -> bool {
-    let due = |timer: &Timer| timer.usually <= simulation.now && !search.avoid.contains(timer.rule);
+    let counts = |timer: &Timer| timer.steps.iter().any(|step| !search.avoid.contains(step.rule));
+    let due = |timer: &Timer| timer.usually <= simulation.now && counts(timer);
     simulation.oracle.worlds().iter().any(|w| w.timers.iter().any(due))
 }
 
@@ -160,10 +225,11 @@ pub(super) fn is_due(search: &Search<'_>, simulation: &Simulation) -> bool {
 fn explore(
     search: &Search<'_>,
     from: Vec<State>,
-    aim: Option<&Aim<'_>>,
+    aim: Option<(&Aim<'_>, Unsaid)>,
     most_states: usize,
     found: &mut Found,
 ) -> Vec<State> {
+    let (aim, unsaid) = aim.map_or((None, Unsaid::WillDo), |(aim, unsaid)| (Some(aim), unsaid));
     let mut seen = Seen::new(match aim {
         Some(aim) => Look { kinds: aim.kinds().to_vec(), most_alike: MOST_ALIKE_AIMED },
         None => Look { kinds: search.law.kinds().map(|(ix, _)| ix).collect(), most_alike: MOST_ALIKE },
@@ -178,19 +244,19 @@ fn explore(
     let mut queue = BTreeMap::new();
     let mut done = Vec::new();
     let mut number = 0;
-    let mut add = |queue: &mut BTreeMap<_, State>, state: State| {
-        let nearness = aim.map_or(0, |aim| aim.nearness(&state.simulation));
-        if let Some(novelty) = seen.note(search.law, &state.simulation, state.open, nearness) {
-            number += 1;
-            let last = state.open && aim.is_none();
-            queue.insert((last, novelty, state.open, Reverse(nearness), state.steps.len(), number), state);
+    let mut add = |queue: &mut BTreeMap<_, State>, states: Vec<State>| {
+        let nearness = |state: State| (aim.map_or(0, |aim| aim.nearness(&state.simulation)), state);
+        for (nearness, state) in states.into_par_iter().map(nearness).collect::<Vec<_>>() {
+            if let Some(novelty) = seen.note(search.law, &state.simulation, state.open, nearness) {
+                number += 1;
+                let last = state.open && aim.is_none();
+                queue.insert((last, novelty, state.open, Reverse(nearness), state.steps.len(), number), state);
+            }
         }
     };
-    for state in from {
-        add(&mut queue, state);
-    }
+    add(&mut queue, from);
     while let Some((place, state)) = queue.pop_first() {
-        let left = still_wanted(search, found);
+        let left = still_wanted(search, found, unsaid);
         let sought = |rule: &RuleIx| aim.is_none_or(|aim| search.law[*rule].operation == Some(aim.operation()));
         if done.len() >= most_states || !left.iter().any(sought) || !(search.go_on)(left.len()) {
             queue.insert(place, state);
@@ -200,21 +266,23 @@ fn explore(
             tracing::debug!(states = done.len(), left = left.len(), waiting = queue.len(), "searching");
         }
         tracing::trace!(?place, way = in_one_line(search.law, &state.steps), "going on");
-        for step in steps_from(search, &operations, &state.simulation, found) {
-            let mut simulation = state.simulation.clone();
-            let before = simulation.forward.world().clone();
-            let Some((passes, open)) = simulation.try_step(search.atlas, &step) else { continue };
-            note_found(search, found, &passes, &state.steps, std::slice::from_ref(&step));
-            if aim.is_some_and(|aim| is_of(&step, aim.operation())) {
-                look_around(search, found, simulation.clone(), &state.steps, step.clone());
-            }
-            let changed = !Arc::ptr_eq(&before, simulation.forward.world()) || matches!(step, Step::Settle);
+        let before = state.simulation.forward.world();
+        let steps = steps_from(search, &operations, &state.simulation, found);
+        let looking = |step: &Step| aim.is_some_and(|aim| is_of(step, aim.operation()));
+        let mut reached = Vec::new();
+        for tried in Tried::all(search, &state.simulation, steps, looking) {
+            tried.note(search, found, (&state.steps, state.open));
+            let Tried { step, simulation, passes, open, .. } = tried;
+            let open = open || state.open;
+            let changed = !Arc::ptr_eq(before, simulation.forward.world()) || matches!(step, Step::Settle);
             let dead_end = passes.iter().any(|r| search.avoid.contains(r)) || draft::is_undeclared(search.law, &step);
+            let dead_end = dead_end || open && unsaid == Unsaid::WillNotDo;
             if !dead_end && (changed || is_reading(search.law, &step)) {
                 let steps = state.steps.iter().cloned().chain([step]).collect();
-                add(&mut queue, State { simulation, steps, open: open || state.open });
+                reached.push(State { simulation, steps, open });
             }
         }
+        add(&mut queue, reached);
         done.push(state);
     }
     tracing::debug!(states = done.len(), waiting = queue.len(), "the search is over");
@@ -246,7 +314,8 @@ pub(super) fn steps_from(
     let Some(world) = simulation.oracle.worlds().first() else { return Vec::new() };
     let mut dice = Dice::new(7);
     let mut steps = Vec::new();
-    let wanted = |rule: RuleIx| search.wanted.contains(rule) && found[rule.0 as usize].is_none();
+    let wanted =
+        |rule: RuleIx| search.wanted.contains(rule) && found[rule.0 as usize].as_ref().is_none_or(|w| w.unsaid);
     if simulation.is_changing() {
         steps.push(Step::Settle);
         // What should have happened by now is looked at before anything else: every change that may or may not have

@@ -12,66 +12,103 @@ use crate::{oracle::Settings, spec::law::RuleIx};
 
 /// Drops every step without which the rule is still exercised by the last one, and every argument on the way that a
 /// request need not carry. What is left never relies on more requests about which the law is silent than before.
-pub fn strip(search: &Search<'_>, rule: RuleIx, mut steps: Vec<Step>) -> Vec<Step> {
-    let Some(mut unsaid) = unsaid_on_the_way(search, rule, &steps) else { return steps };
+pub fn strip(search: &Search<'_>, rule: RuleIx, steps: Vec<Step>) -> Vec<Step> {
+    let nothing = Way::nothing(search, rule);
+    let Some(mut way) = nothing.with(0, steps.clone()) else { return steps };
     // Another server may refuse what the law is silent about; most often it has only to be waited a little.
-    while unsaid > 0 {
-        let waits = (1..steps.len()).filter(|place| steps[*place] != Step::Settle && steps[place - 1] != Step::Settle);
-        let with_wait = |place: usize| {
-            let mut more = steps.clone();
-            more.insert(place, Step::Settle);
-            let left = unsaid_on_the_way(search, rule, &more)?;
-            (left < unsaid).then_some((more, left))
+    while way.unsaid() > 0 {
+        let waits =
+            (1..way.steps.len()).filter(|at| way.steps[*at] != Step::Settle && way.steps[at - 1] != Step::Settle);
+        let with_wait = |at: usize| {
+            let mut more = way.steps.clone();
+            more.insert(at, Step::Settle);
+            way.with(at, more).filter(|waiting| waiting.unsaid() < way.unsaid())
         };
-        let Some((more, left)) = waits.into_iter().find_map(with_wait) else { break };
-        (steps, unsaid) = (more, left);
+        let Some(waiting) = waits.into_iter().find_map(with_wait) else { break };
+        way = waiting;
     }
-    let mut accept = |fewer: &[Step]| match unsaid_on_the_way(search, rule, fewer) {
-        Some(left) if left <= unsaid => {
-            unsaid = left;
-            true
-        }
-        _ => false,
-    };
     loop {
-        let before = steps.len();
+        let before = way.steps.len();
         let mut place = before.saturating_sub(1);
         while place > 0 {
             place -= 1;
-            if place + 1 < steps.len()
-                && let Some(fewer) = without(search, place, &steps).filter(|fewer| accept(fewer))
+            if place + 1 < way.steps.len()
+                && let Some(fewer) =
+                    without(place, &way.steps, &way.created()).and_then(|fewer| way.with(place, fewer.0))
+                && fewer.unsaid() <= way.unsaid()
             {
-                steps = fewer;
+                way = fewer;
             }
         }
         // Without what has gone now, an earlier step may no longer be needed either.
-        if steps.len() == before {
+        if way.steps.len() == before {
             break;
         }
     }
-    for place in 0..steps.len().saturating_sub(1) {
-        if let Some(plainer) = plainer(search, &steps, place).filter(|plainer| accept(plainer)) {
-            steps = plainer;
+    for place in 0..way.steps.len().saturating_sub(1) {
+        if let Some(plainer) = plainer(search, &way.steps, place).and_then(|steps| way.with(place, steps))
+            && plainer.unsaid() <= way.unsaid()
+        {
+            way = plainer;
         }
     }
-    steps
+    way.steps
 }
 
-/// On how many requests about which the law is silent some steps rely until the last one exercises the rule; none if it
-/// does not, or if they touch what is to be avoided.
-pub fn unsaid_on_the_way(search: &Search<'_>, rule: RuleIx, steps: &[Step]) -> Option<usize> {
-    let mut simulation = Simulation::new(search.law, Settings::default());
-    let (last, way) = steps.split_last()?;
-    let mut unsaid = 0;
-    for step in way {
-        let (passes, open) = simulation.try_step(search.atlas, step)?;
-        if passes.iter().any(|r| search.avoid.contains(r)) {
-            return None;
-        }
-        unsaid += usize::from(open);
-    }
-    simulation.take(search.atlas, last)?.contains(rule).then_some(unsaid)
+/// Steps of which the last one exercises a rule, and the states that they come through.
+struct Way<'s> {
+    search: &'s Search<'s>,
+    rule: RuleIx,
+    steps: Vec<Step>,
+    /// What was there before each step, and on how many requests about which the law is silent that relies.
+    states: Vec<(Simulation, usize)>,
 }
+
+impl<'s> Way<'s> {
+    /// No step, where nothing exists.
+    fn nothing(search: &'s Search<'s>, rule: RuleIx) -> Way<'s> {
+        Way { search, rule, steps: Vec::new(), states: vec![(Simulation::new(search.law, Settings::default()), 0)] }
+    }
+
+    /// Other steps, of which the first `same` are those of this way. None if the last one does not exercise the rule, or
+    /// if they touch what is to be avoided.
+    fn with(&self, same: usize, steps: Vec<Step>) -> Option<Way<'s>> {
+        let search = self.search;
+        let (mut simulation, mut unsaid) = self.states.get(same)?.clone();
+        let (last, way) = steps.get(same..)?.split_last()?;
+        let mut more = Vec::with_capacity(way.len());
+        for step in way {
+            let (passes, open) = simulation.try_step(search.atlas, step)?;
+            if passes.iter().any(|r| search.avoid.contains(r)) {
+                return None;
+            }
+            unsaid += usize::from(open);
+            more.push((simulation.clone(), unsaid));
+        }
+        simulation.take(search.atlas, last)?.contains(self.rule).then(|| {
+            let states = self.states[..=same].iter().cloned().chain(more).collect();
+            Way { search, rule: self.rule, steps, states }
+        })
+    }
+
+    /// On how many requests about which the law is silent the steps rely until the last one.
+    fn unsaid(&self) -> usize {
+        self.states.last().map_or(0, |(_, unsaid)| *unsaid)
+    }
+
+    /// What each step but the last one creates.
+    fn created(&self) -> Vec<Created> {
+        let count = |(state, _): &(Simulation, usize), kind| state.forward.world().created(kind);
+        let between = |pair: &[(Simulation, usize)]| {
+            let kinds = self.search.law.kinds().map(|(kind, _)| kind);
+            kinds.map(|kind| count(&pair[0], kind) + 1..count(&pair[1], kind) + 1).collect()
+        };
+        self.states.windows(2).map(between).collect()
+    }
+}
+
+/// For each kind, the ordinals of what a step creates.
+type Created = Vec<Range<u32>>;
 
 /// The steps with one of them as plain as it can be: without the arguments that a good request need not carry. None if
 /// it carries none.
@@ -92,42 +129,33 @@ fn plainer(search: &Search<'_>, steps: &[Step], place: usize) -> Option<Vec<Step
     })
 }
 
-/// The steps without one of them, and without those after it that name what it created. None if the last one does.
-fn without(search: &Search<'_>, place: usize, steps: &[Step]) -> Option<Vec<Step>> {
-    let mut fewer = steps.to_vec();
-    let removed = steps.get(place)?;
-    let created = created(search, removed, &steps[..place])?;
+/// The steps without one of them, and without those after it that name what it created; and what each of them creates
+/// then. None if the last one names it.
+fn without(place: usize, steps: &[Step], created: &[Created]) -> Option<(Vec<Step>, Vec<Created>)> {
+    let (mut fewer, mut creates) = (steps.to_vec(), created.to_vec());
+    let gone = created.get(place)?;
     for later in (place + 1..steps.len()).rev() {
         let Step::Call(call) = &steps[later] else { continue };
-        if !call.args.iter().any(|(_, symbol)| names_any(symbol, &created)) {
+        if !call.args.iter().any(|(_, symbol)| names_any(symbol, gone)) {
             continue;
         }
         if later + 1 >= fewer.len() {
             return None;
         }
-        fewer = without(search, later, &fewer)?;
+        (fewer, creates) = without(later, &fewer, &creates)?;
     }
     fewer.remove(place);
+    creates.remove(place);
     for step in &mut fewer[place..] {
         if let Step::Call(call) = step {
-            call.args.iter_mut().for_each(|(_, symbol)| count_down(symbol, &created));
+            call.args.iter_mut().for_each(|(_, symbol)| count_down(symbol, gone));
         }
     }
-    Some(fewer)
-}
-
-/// For each kind, the ordinals of what a step creates when it follows on others.
-fn created(search: &Search<'_>, step: &Step, before: &[Step]) -> Option<Vec<Range<u32>>> {
-    let mut simulation = Simulation::new(search.law, Settings::default());
-    for step in before {
-        simulation.take(search.atlas, step)?;
+    for (range, gone) in creates[place..].iter_mut().flat_map(|creates| creates.iter_mut().zip(gone)) {
+        let less = gone.end - gone.start;
+        *range = range.start - less..range.end - less;
     }
-    let count = |s: &Simulation| -> Vec<u32> {
-        search.law.kinds().map(|(k, _)| s.forward.world().iter().filter(|(_, r)| r.kind == k).count() as u32).collect()
-    };
-    let start = count(&simulation);
-    simulation.take(search.atlas, step)?;
-    Some(start.into_iter().zip(count(&simulation)).map(|(start, end)| start + 1..end + 1).collect())
+    Some((fewer, creates))
 }
 
 fn names_any(symbol: &Symbol, created: &[Range<u32>]) -> bool {

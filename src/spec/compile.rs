@@ -47,7 +47,7 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
     let tables: Vec<Table<'_>> = tables(&mut names, &files.operations);
     let declared: Vec<_> = tables.iter().map(|table| operation::declare(&mut names, *table)).collect();
     kinds::complete(&mut names, resources_text, resources, &files.operations, &declared);
-    let operations: Vec<_> = tables
+    let mut operations: Vec<_> = tables
         .iter()
         .zip(declared)
         .map(|(table, (operation, heads))| operation::complete(&mut names, *table, operation, &heads))
@@ -65,8 +65,12 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
     let facts = files.facts.as_ref();
     let facts = facts.map_or_else(Vec::new, |(text, facts)| check::facts(&mut names, text, facts, &in_force));
 
-    let Names { readings, kinds, book, errors, .. } = names;
+    let Names { readings, mut kinds, book, errors, .. } = names;
     SpecErrors::none_or(errors, ())?;
+    for reference in operations.iter().flat_map(|o| &o.params).flat_map(|p| &p.names) {
+        kinds[reference.kind.0 as usize].fields[reference.by as usize].names = true;
+    }
+    operations.iter_mut().for_each(Operation::share_conditions);
     let (rules, becomes) = book.finish();
     let mut law = Law {
         cloud: cloud.cloud.as_str().into(),

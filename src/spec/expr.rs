@@ -10,7 +10,10 @@ use std::{ops::Range, sync::Arc};
 
 use cel::{
     Program,
-    common::ast::{CallExpr, ComprehensionExpr, Expr as Node, IdedExpr, LiteralValue, SourceInfo, operators as op},
+    common::ast::{
+        CallExpr, ComprehensionExpr, Expr as Node, IdedExpr, ListExpr, LiteralValue, SelectExpr, SourceInfo,
+        operators as op,
+    },
 };
 use thiserror::Error;
 
@@ -40,12 +43,17 @@ const FUNCTIONS: [&str; 13] = [
 pub const ANYTHING: &str = "anything";
 /// The variable whose value is the region that requests are signed for.
 pub const REGION: &str = "region";
+/// The variable that holds the arguments of the request.
+pub const INPUT: &str = "input";
 
 /// A compiled CEL expression.
 #[derive(Debug)]
 pub struct Expr {
     source: Arc<str>,
     program: Program,
+    /// The program as it is evaluated.
+    lowered: IdedExpr,
+    parts: Vec<Part>,
     variables: Vec<Arc<str>>,
     kinds: Vec<KindIx>,
 }
@@ -80,17 +88,14 @@ impl Expr {
         &self.program
     }
 
+    /// What is to be evaluated: the same as what was written, in a form that takes the evaluator less time.
+    pub fn evaluated(&self) -> &IdedExpr {
+        &self.lowered
+    }
+
     /// The conditions that it joins by `&&`; itself if it is no such conjunction.
-    pub fn conjuncts(&self) -> Vec<&IdedExpr> {
-        let mut parts = Vec::new();
-        let mut rest = vec![self.program.expression()];
-        while let Some(node) = rest.pop() {
-            match &node.expr {
-                Node::Call(call) if call.func_name == op::LOGICAL_AND => rest.extend(call.args.iter().rev()),
-                _ => parts.push(node),
-            }
-        }
-        parts
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// The variables that it reads, sorted; those of its own comprehensions are not among them.
@@ -107,6 +112,15 @@ impl Expr {
     pub fn reads(&self, variable: &str) -> bool {
         self.variables.iter().any(|v| &**v == variable)
     }
+}
+
+/// One of the conditions that an expression joins by `&&`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// This parameter is given (true) or left out (false). Most conditions are settled by that, and it needs no evaluator.
+    Given(Arc<str>, bool),
+    /// This holds.
+    Holds(IdedExpr),
 }
 
 /// What an expression yields.
@@ -197,14 +211,14 @@ impl<'a> Scope<'a> {
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
-        let input = self.input.map(|_| "input");
+        let input = self.input.map(|_| INPUT);
         self.variables.iter().map(|(n, _)| &**n).chain(input).chain([ANYTHING, REGION])
     }
 
     fn variable(&self, name: &str) -> Option<Ty> {
         match self.variables.iter().rev().find(|(n, _)| &**n == name) {
             Some((_, ty)) => Some(ty.clone()),
-            None if name == "input" && self.input.is_some() => Some(Ty::Input),
+            None if name == INPUT && self.input.is_some() => Some(Ty::Input),
             None if name == ANYTHING => Some(Ty::Any),
             None if name == REGION => Some(Ty::Text),
             None => None,
@@ -306,7 +320,81 @@ fn compile(source: &str, scope: &Scope<'_>) -> Result<(Expr, Found), ExprError> 
     let mut kinds = walk.kinds;
     kinds.sort();
     kinds.dedup();
-    Ok((Expr { source: source.into(), program, variables, kinds }, found))
+    let lowered = lower(program.expression());
+    let part = |node| presence(node).map_or_else(|| Part::Holds(lower(node)), |(name, given)| Part::Given(name, given));
+    let parts = conjuncts(program.expression()).into_iter().map(part).collect();
+    Ok((Expr { source: source.into(), program, lowered, parts, variables, kinds }, found))
+}
+
+/// The conditions that an expression joins by `&&`; itself if it is no such conjunction.
+fn conjuncts(node: &IdedExpr) -> Vec<&IdedExpr> {
+    let mut parts = Vec::new();
+    let mut rest = vec![node];
+    while let Some(node) = rest.pop() {
+        match &node.expr {
+            Node::Call(call) if call.func_name == op::LOGICAL_AND => rest.extend(call.args.iter().rev()),
+            _ => parts.push(node),
+        }
+    }
+    parts
+}
+
+/// The parameter of `has(input.parameter)` with true, or of `!has(input.parameter)` with false.
+fn presence(node: &IdedExpr) -> Option<(Arc<str>, bool)> {
+    match &node.expr {
+        Node::Call(call) if call.func_name == op::LOGICAL_NOT => {
+            presence(call.args.first()?).map(|(name, given)| (name, !given))
+        }
+        Node::Select(select) if select.test && is_input(&select.operand) => Some((select.field.as_str().into(), true)),
+        _ => None,
+    }
+}
+
+fn is_input(node: &IdedExpr) -> bool {
+    matches!(&node.expr, Node::Ident(name) if name == INPUT)
+}
+
+/// The same expression in a form that takes the evaluator less time. It takes `a.b.c` for the qualified name that it may
+/// be, and looks for variables called `a.b.c` and `a.b` before `a`; no name of a spec has a dot, so that `a["b"]["c"]`
+/// means the same. `has(input.b)` is `"b" in input`. And `!a`, for which an error is made up whether it is needed or not,
+/// is `a ? false : true`. The nodes lose their numbers, so that what means the same is equal.
+fn lower(node: &IdedExpr) -> IdedExpr {
+    let literal = |literal: LiteralValue| IdedExpr { id: 0, expr: Node::Literal(literal) };
+    let text = |text: &str| literal(LiteralValue::String(text.to_owned().into()));
+    let bool = |value: bool| literal(LiteralValue::Boolean(value.into()));
+    let call = |name: &str, args| Node::Call(CallExpr { func_name: name.to_owned(), target: None, args });
+    let expr = match &node.expr {
+        Node::Select(select) if !select.test => call(op::INDEX, vec![lower(&select.operand), text(&select.field)]),
+        Node::Select(select) if is_input(&select.operand) => {
+            call(op::IN, vec![text(&select.field), lower(&select.operand)])
+        }
+        Node::Select(select) => {
+            Node::Select(SelectExpr { operand: Box::new(lower(&select.operand)), ..select.clone() })
+        }
+        Node::Call(not) if not.func_name == op::LOGICAL_NOT && not.args.len() == 1 => {
+            call(op::CONDITIONAL, vec![lower(&not.args[0]), bool(false), bool(true)])
+        }
+        Node::Call(call) => Node::Call(CallExpr {
+            func_name: call.func_name.clone(),
+            target: call.target.as_ref().map(|target| Box::new(lower(target))),
+            args: call.args.iter().map(lower).collect(),
+        }),
+        Node::List(list) => Node::List(ListExpr {
+            elements: list.elements.iter().map(lower).collect(),
+            optional_indices: list.optional_indices.clone(),
+        }),
+        // Who calls a variable of a comprehension `input` does not mean the arguments.
+        Node::Comprehension(all) if all.iter_var != INPUT => Node::Comprehension(Box::new(ComprehensionExpr {
+            iter_range: lower(&all.iter_range),
+            accu_init: lower(&all.accu_init),
+            loop_cond: lower(&all.loop_cond),
+            loop_step: lower(&all.loop_step),
+            result: lower(&all.result),
+            ..(**all).clone()
+        })),
+        other => other.clone(),
+    };
+    IdedExpr { id: 0, expr }
 }
 
 /// The byte that a parser's line and column (from one) mean.

@@ -108,6 +108,7 @@ fn declare_field(names: &mut Names<'_>, file: &SpecText, name: &str, field: &Fie
         mint,
         pattern,
         unique: field.unique || field.kind == FieldKind::Id,
+        names: field.unique || field.kind == FieldKind::Id,
         values: shared(&field.values),
         to: None,
         of: None,

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    expr::Expr,
+    expr::{Expr, Part},
     file::{
         Accepted, AfterFailure, CredentialNames, Defect, FieldKind, Joined, Level, Protocol, ScalarType, Sent,
         TokenScope, WireFault,
@@ -49,6 +49,8 @@ pub type FieldIx = u32;
 pub type ParamIx = u32;
 /// A variable of an [`Operation`]: first the references of its parameters, then what its effects create.
 pub type VarIx = u32;
+/// One of the distinct conditions of an [`Operation`].
+pub type ConditionIx = u32;
 
 /// The law of one cloud, ready to be applied.
 #[derive(Debug)]
@@ -318,6 +320,8 @@ pub struct Field {
     pub pattern: Option<Regex>,
     /// No two live resources share a value.
     pub unique: bool,
+    /// A text in it names the resource, in some request or because no other one has it.
+    pub names: bool,
     /// The values of a state.
     pub values: Vec<Arc<str>>,
     /// For references: the kind pointed to. For inverses: the kind whose references point here.
@@ -412,6 +416,8 @@ pub struct Operation {
     pub keeps: Vec<(RuleIx, Guard)>,
     /// Where the law is silent.
     pub open: Vec<Open>,
+    /// The distinct conditions that its refusals, permissions and open questions are made of: many of them share some.
+    pub conditions: Vec<Part>,
     /// The rule that a good request is accepted: its first effect's, or its answer's.
     pub accepts: RuleIx,
     /// What becomes of a parameter that it does not have, if the law says so.
@@ -424,6 +430,22 @@ impl Operation {
     /// The parameter of this name.
     pub fn param(&self, name: &str) -> Option<ParamIx> {
         self.params.iter().position(|p| &*p.name == name).map(|i| i as ParamIx)
+    }
+
+    /// Finds the conditions that its guards share.
+    pub(super) fn share_conditions(&mut self) {
+        let conditions = &mut self.conditions;
+        let refusals = self.refusals.iter_mut().map(|r| &mut r.guard);
+        let permits = self.permits.iter_mut().map(|(_, guard)| guard);
+        for guard in refusals.chain(permits).chain(self.open.iter_mut().map(|o| &mut o.guard)) {
+            for part in guard.expr.parts() {
+                let place = conditions.iter().position(|known| known == part).unwrap_or_else(|| {
+                    conditions.push(part.clone());
+                    conditions.len() - 1
+                });
+                guard.parts.push(place as ConditionIx);
+            }
+        }
     }
 
     /// The variable of this name.
@@ -594,6 +616,8 @@ pub struct Guard {
     pub expr: Expr,
     /// The variables that it reads.
     pub needs: Vec<VarIx>,
+    /// What it joins by `&&`, among the [`Operation::conditions`].
+    pub parts: Vec<ConditionIx>,
 }
 
 /// A refusal that depends on the state of the world.
@@ -673,6 +697,8 @@ pub struct After {
     pub at_once: bool,
     /// It does not happen if this holds.
     pub unless: Option<Expr>,
+    /// It happens in one go with the effect before it.
+    pub together: bool,
 }
 
 /// A field of a successful answer.

@@ -60,6 +60,7 @@ pub(super) fn declare(names: &mut Names<'_>, table: Table<'_>) -> (Operation, He
         permits: Vec::new(),
         effects: Vec::new(),
         keeps: Vec::new(),
+        conditions: Vec::new(),
         open: Vec::new(),
         // Until `complete` knows better.
         accepts: RuleIx(0),
@@ -317,7 +318,7 @@ impl<'t> Behaviour<'_, '_, 't> {
     fn guard(&mut self, text: &At<String>, scope: &Scope<'_>, wanted: &Slot) -> Option<Guard> {
         let expr = self.names.expr(self.file(), text, scope, wanted)?;
         let needs = self.needs([&expr]);
-        Some(Guard { expr, needs })
+        Some(Guard { expr, needs, parts: Vec::new() })
     }
 
     fn rule(&mut self, rule: &RuleFile) {
@@ -407,7 +408,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             self.names.error_with(problem, self.file().at(keeps.span()), "name a variable of the operation");
         }
         let needs = self.needs([&expr]);
-        resources.then_some(Guard { expr, needs })
+        resources.then_some(Guard { expr, needs, parts: Vec::new() })
     }
 
     fn open(&mut self, open: &OpenFile) {
@@ -494,7 +495,17 @@ impl<'t> Behaviour<'_, '_, 't> {
             usually: self.optional(&after.usually, scope, Ty::Int),
             at_once: after.at_once,
             unless: self.optional(&after.unless, &alone, Ty::Bool),
+            together: self.together(after),
         }
+    }
+
+    fn together(&mut self, after: &AfterFile) -> bool {
+        let Some(together) = after.together.as_ref().filter(|together| ***together) else { return false };
+        if self.operation.effects.last().is_none_or(|before| before.after.is_none()) {
+            let problem = Problem::Shape("`together` needs a later change right before it".into());
+            self.names.error_with(problem, self.table.file.at(together.span()), "leave out `together`");
+        }
+        true
     }
 
     /// What an effect does, and the variable that it creates with the place where its name stands.

@@ -148,6 +148,7 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
             permits,
             effects,
             keeps,
+            conditions: _,
             open: _,
             accepts,
             undeclared,

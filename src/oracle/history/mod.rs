@@ -284,7 +284,10 @@ enum Step {
 impl Oracle {
     /// A request takes effect whose answer nobody has seen: only the worlds remain that may have accepted it.
     fn happens(&mut self, request: &Request, interval: Interval) -> Step {
-        let Some(worlds) = self.possible(interval) else { return Step::Unclear(super::judge::too_many()) };
+        let worlds = match self.possible(interval) {
+            Ok(worlds) => worlds,
+            Err(unclear) => return Step::Unclear(super::judge::why(unclear)),
+        };
         let mut after: Vec<Arc<World>> = Vec::new();
         for world in &worlds {
             let assessment = match self.assess(world, request) {
@@ -300,8 +303,10 @@ impl Oracle {
             }
             match effect::apply(&self.law, &assessment, interval, self.settings.tolerance) {
                 Ok(mut outcome) => {
-                    outcome.world.has_foundlings |= outcome.world.len() > world.len();
-                    super::advance::merge(&mut after, [Arc::new(outcome.world)]);
+                    if outcome.scope.world.len() > world.len() {
+                        Arc::make_mut(&mut outcome.scope.world).has_foundlings = true;
+                    }
+                    super::advance::merge(&mut after, [outcome.scope.world]);
                 }
                 Err(EvalFailure::Broken(why)) => return Step::Unclear(format!("the law cannot be applied: {why}")),
                 Err(_) => return Step::Unclear("an effect depends on something that nobody has seen".into()),

@@ -10,7 +10,8 @@ use crate::{
     model::world::World,
     oracle::{
         MOST_WORLDS, Oracle,
-        judge::{Judgement, MOST_SUSPICIONS, Verdict, Violation, too_many},
+        advance::Unclear,
+        judge::{Judgement, MOST_SUSPICIONS, Verdict, Violation, why},
     },
     spec::law::RuleIx,
 };
@@ -122,7 +123,7 @@ impl Orders<'_> {
             }
         }
         if self.worlds.len() > MOST_WORLDS {
-            return Err(too_many());
+            return Err(why(Unclear::TooMany));
         }
         self.suspicions.extend(oracle.suspicions.iter().cloned());
         self.suspicions.truncate(MOST_SUSPICIONS);
