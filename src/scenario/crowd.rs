@@ -45,6 +45,8 @@ pub struct Manners {
     pub requests: usize,
     /// One in so many answers is lost; none are if this is 0.
     pub lost: usize,
+    /// They look at nothing that they do not name.
+    pub discreet: bool,
 }
 
 /// Something that is going to happen.
@@ -133,6 +135,11 @@ impl Crowd<'_> {
     fn draw(&mut self, walk: &mut Walk<'_>) -> Option<Request> {
         let world = self.forward.world().clone();
         let call = walk.next(self.atlas, std::slice::from_ref(&world))?;
+        let operation = &self.law[call.operation];
+        let names = |name: &Arc<str>| operation.params.iter().any(|p| p.name == *name && !p.names.is_empty());
+        if self.manners.discreet && operation.reads && !call.args.iter().any(|(name, _)| names(name)) {
+            return None;
+        }
         self.can_name(&world, &call).then(|| call.resolve(self.law, &[world], TOKENS))?
     }
 
