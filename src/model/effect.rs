@@ -191,12 +191,14 @@ impl Run<'_> {
             make(&mut self.world, on, set, effect.rule);
             return Ok(());
         };
+        let it = it.filter(|_| !after.together);
         let unless = after.unless.as_ref().map(|_| (self.operation, ix));
         let step = TimerStep { unless, on, set };
         let (earliest, latest, usually) = self.window(after)?;
         // The parts of one transition happen together; the elements of an `each` have a transition each.
+        let times = (earliest, latest, usually);
         let together =
-            |p: &Pending| p.rule == effect.rule && p.it == it && p.earliest == earliest && p.latest == latest;
+            |p: &Pending| p.rule == effect.rule && p.it == it && (p.earliest, p.latest, p.usually) == times;
         match self.pending.iter_mut().find(|p| together(p)) {
             Some(pending) => pending.steps.push(step),
             None => self.pending.push(Pending {

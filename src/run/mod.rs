@@ -34,7 +34,7 @@ use std::{
 };
 
 use globset::GlobSet;
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 use url::Url;
 
 use self::{
@@ -50,10 +50,10 @@ use crate::{
     scenario::atlas::Atlas,
     spec::{
         file::WireFault,
-        law::{Law, ProductIx, RuleIx},
+        law::{Law, OperationIx, ProductIx, RuleIx},
     },
     target::{HttpTarget, NoAnswer, TargetError, TargetOptions, clock::Clock, http::is_loopback},
-    wire::Answer,
+    wire::{Answer, Request},
     wire::sign::{Credentials, Manner, SignError, Signer},
 };
 
@@ -196,8 +196,8 @@ impl Context {
     }
 
     /// Takes note of the id of an answer, and notes a fault if another answer has had it.
-    pub fn note_request_id(&self, answer: &mut Answer) {
-        self.request_ids.lock().unwrap_or_else(PoisonError::into_inner).note(&self.law, answer);
+    pub fn note_request_id(&self, request: &Request, answer: &mut Answer) {
+        self.request_ids.lock().unwrap_or_else(PoisonError::into_inner).note(&self.law, request, answer);
     }
 
     /// The counts so far.
@@ -267,21 +267,29 @@ impl Context {
     }
 }
 
-/// The request ids of a run.
+/// The request ids of a run, each with the token of the request that was answered with it.
 #[derive(Debug, Default)]
-pub struct RequestIds(FxHashSet<Arc<str>>);
+pub struct RequestIds(FxHashMap<Arc<str>, Option<(OperationIx, Arc<str>)>>);
 
 impl RequestIds {
-    /// Takes note of the id of an answer, and notes a fault if it is not the first with it. Nothing is kept where the law
-    /// does not mind.
-    pub fn note(&mut self, law: &Law, answer: &mut Answer) {
-        let Some(id) =
-            answer.request_id.as_ref().filter(|_| law.wire_rules.contains_key(&WireFault::RepeatedRequestId))
-        else {
-            return;
-        };
-        if !self.0.insert(id.clone()) {
-            answer.faults.push(WireFault::RepeatedRequestId);
+    /// Takes note of the id of an answer, and notes a fault if it is not the first with it. A request that is sent again
+    /// with its token may well get the answer that it got before, id and all. Nothing is kept where the law does not
+    /// mind.
+    pub fn note(&mut self, law: &Law, request: &Request, answer: &mut Answer) {
+        let minded = law.wire_rule(WireFault::RepeatedRequestId, request.operation).is_some();
+        let Some(id) = answer.request_id.as_ref().filter(|_| minded) else { return };
+        let operation = &law[request.operation];
+        let token = operation.token.as_ref().and_then(|token| {
+            let name = &operation.params[token.param as usize].name;
+            let text = request.args.iter().find(|(n, _)| n == name)?.1.as_text()?;
+            Some((request.operation, text.clone()))
+        });
+        if let Some(earlier) = self.0.get(id) {
+            if token.is_none() || *earlier != token {
+                answer.faults.push(WireFault::RepeatedRequestId);
+            }
+        } else {
+            self.0.insert(id.clone(), token);
         }
     }
 }

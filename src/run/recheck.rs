@@ -49,7 +49,7 @@ pub fn recheck(law: &Arc<Law>, lines: &[Line]) -> Rechecked {
                 body: raw.body.clone().into_bytes().into(),
             };
             let mut answer = wire::decode_answer(law, request.operation, &response);
-            request_ids.note(law, &mut answer);
+            request_ids.note(law, &request, &mut answer);
             let interval = Interval { from: Moment(line.exchange.sent), to: Moment(line.exchange.received) };
             let judgement = oracle.judge(&request, interval, &answer);
             found.violations.extend(judgement.faults.into_iter().map(|f| (name.to_owned(), f)));

@@ -380,7 +380,7 @@ impl<'a> Session<'a> {
         match exchange.outcome {
             Ok(response) => {
                 let mut answer = wire::decode_answer(law, request.operation, &response);
-                self.context.note_request_id(&mut answer);
+                self.context.note_request_id(request, &mut answer);
                 Ok((interval, answer))
             }
             Err(why) => Err(why.to_string()),
