@@ -202,6 +202,7 @@ impl Run<'_> {
             }
             return Ok(());
         };
+        let it = it.filter(|_| !after.as_one);
         let unless = after.unless.as_ref().map(|_| (self.operation, ix));
         let rule = self.leader(ix);
         let (earliest, latest, usually) = self.window(after)?;
@@ -214,8 +215,9 @@ impl Run<'_> {
                 earlier.any(|step| set.iter().flatten().any(|(field, _)| sets(step, *field)))
             })
         };
+        let times = (earliest, latest, usually);
         let together =
-            |p: &Pending| p.rule == rule && p.it == it && p.earliest == earliest && p.latest == latest && !again(p);
+            |p: &Pending| p.rule == rule && p.it == it && (p.earliest, p.latest, p.usually) == times && !again(p);
         let place = self.pending.iter().position(together);
         let steps = changes.into_iter().map(|(on, set)| TimerStep { rule: effect.rule, unless, on, set });
         match place.and_then(|place| self.pending.get_mut(place)) {

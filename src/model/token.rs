@@ -175,6 +175,8 @@ impl First {
         vars.iter().for_each(|(_, value)| collect(value, &mut about));
         about.sort_unstable();
         about.dedup();
+        // What has no name is a part of something, or only noted: no request is about it.
+        about.retain(|handle| world.get(*handle).is_some_and(|r| law[r.kind].id.is_some()));
         let about = about.into_iter().map(|handle| (handle, Standing::of(law, world, handle))).collect();
         First { until, vars, answer, about }
     }

@@ -1,6 +1,6 @@
 //! One answer against every world that is possible so far.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     MOST_WORLDS, Oracle, RuleSet,
@@ -264,23 +264,25 @@ impl Oracle {
             Body::Error { .. } => false,
             Body::Unreadable { .. } => return judgement,
         };
-        for (fault, rule) in &self.law.wire_rules {
+        let faults: BTreeSet<WireFault> = self.law.wire_rules.keys().map(|(fault, _)| *fault).collect();
+        for fault in faults {
+            let Some(rule) = self.law.wire_rule(fault, operation) else { continue };
             let concerned = if success { fault.in_success() } else { fault.in_error() };
             // What is not there cannot be repeated, nor be of the wrong form.
             let about_id = matches!(fault, WireFault::RepeatedRequestId | WireFault::RequestIdForm);
             let without_id = about_id && answer.request_id.is_none();
             // The status has a rule of its own, by operation and code.
-            if !concerned || without_id || *fault == WireFault::Status || self.settings.muted.contains(*rule) {
+            if !concerned || without_id || fault == WireFault::Status || self.settings.muted.contains(rule) {
                 continue;
             }
-            if answer.faults.contains(fault) {
+            if answer.faults.contains(&fault) {
                 judgement.faults.push(Violation {
-                    rule: *rule,
-                    allowed: self.law[*rule].says.clone(),
+                    rule,
+                    allowed: self.law[rule].says.clone(),
                     came: format!("{} with the fault `{}`", describe(answer), fault.name()),
                 });
             } else {
-                judgement.passes.push(*rule);
+                judgement.passes.push(rule);
             }
         }
         if let Body::Error { code, .. } = &answer.body
@@ -583,7 +585,8 @@ impl Oracle {
         if let Some(rule) = assessment.again.as_ref().and_then(|again| again.rule.filter(|_| again.only)) {
             return rule;
         }
-        if let Some(rule) = strictest(law, assessment.permits.iter().copied()) {
+        // Each of them may be why it was refused, and only the least binding speaks of all that is in the request.
+        if let Some(rule) = assessment.permits.iter().copied().min_by_key(|rule| law[*rule].level) {
             return rule;
         }
         if law[assessment.operation].reads {

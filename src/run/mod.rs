@@ -70,8 +70,8 @@ use crate::{
         clock::{Clock, ClockError, Pace},
         http::is_loopback,
     },
-    wire::Answer,
     wire::sign::{Credentials, Manner, SignError, Signer},
+    wire::{Answer, Request},
 };
 
 /// What a run is asked to do.
@@ -249,8 +249,8 @@ impl Context {
     }
 
     /// Takes note of the id of an answer, and notes a fault if another answer has had it.
-    pub fn note_request_id(&self, answer: &mut Answer) {
-        self.request_ids.lock().unwrap_or_else(PoisonError::into_inner).note(&self.law, answer);
+    pub fn note_request_id(&self, request: &Request, answer: &mut Answer) {
+        self.request_ids.lock().unwrap_or_else(PoisonError::into_inner).note(&self.law, request, answer);
     }
 
     /// The counts so far.

@@ -95,7 +95,7 @@ fn read(law: &Law, oracle: &Oracle, request_ids: &mut RequestIds, line: &Line) -
         let body = raw.body.clone().into_bytes().into();
         let response = HttpResponse { status: raw.status, headers: raw.headers.clone(), body };
         let mut answer = wire::decode_answer(law, request.operation, &response);
-        request_ids.note(law, &mut answer);
+        request_ids.note(law, &request, &mut answer);
         answer
     });
     let interval = Interval { from: Moment(line.exchange.sent), to: Moment(line.exchange.received) };

@@ -478,7 +478,7 @@ impl<'a> Session<'a> {
             Ok(response) => {
                 self.told_to_wait = retry_after(&response.headers);
                 let mut answer = wire::decode_answer(law, request.operation, &response);
-                self.context.note_request_id(&mut answer);
+                self.context.note_request_id(request, &mut answer);
                 Ok((interval, answer))
             }
             Err(why) => Err(Lost { from, why }),

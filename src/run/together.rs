@@ -62,7 +62,7 @@ impl Session<'_> {
             let answer = match exchange.outcome {
                 Ok(response) => {
                     let mut answer = wire::decode_answer(law, request.operation, &response);
-                    self.context.note_request_id(&mut answer);
+                    self.context.note_request_id(request, &mut answer);
                     self.note_created(request, &answer);
                     Some(answer)
                 }

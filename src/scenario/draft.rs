@@ -16,7 +16,7 @@ use crate::{
     oracle::handles::seen_text,
     spec::{
         file::{Defect, Literal, ScalarType, Sent},
-        law::{FieldIx, KindIx, Law, Operation, OperationIx, OutputFrom, Param, ParamIx, Reference},
+        law::{FieldIx, KindIx, Law, Operation, OperationIx, OutputFrom, Param, ParamIx, Path, Reference},
     },
     wire::Tree,
 };
@@ -177,13 +177,13 @@ fn filter_values(law: &Law, world: &World, operation: &Operation, param: &Param)
     };
     let Some(kind) = shown_kind(operation) else { return Vec::new() };
     let mut found = Vec::new();
-    for (filter_name, path) in &law[kind].filters {
-        for (handle, _) in world.live(kind) {
-            if let (Some((at, field)), Value::Text(_)) = world.follow(law, handle, path) {
-                found.extend(Symbol::of(world, at, field).map(|s| filter(filter_name, s)));
-                break;
-            }
-        }
+    for (filter_name, paths) in &law[kind].filters {
+        let value = |path: &Path, handle: Handle| match world.follow(law, handle, path) {
+            (Some((at, field)), Value::Text(_)) => Symbol::of(world, at, field),
+            _ => None,
+        };
+        let first = world.live(kind).find_map(|(handle, _)| paths.iter().find_map(|path| value(path, handle)));
+        found.extend(first.map(|symbol| filter(filter_name, symbol)));
     }
     if let Some((filter_name, _)) = law[kind].filters.first() {
         found.push(filter(filter_name, Symbol::Text(NONSENSE.into())));

@@ -127,6 +127,7 @@ fn parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &str, pa
         plain: parameter.plain.as_ref().and_then(|p| kinds::pattern(names, file, p)),
         told: None,
         passes_over: parameter.passes_over,
+        mixed_open: parameter.mixed_open,
         matches: Vec::new(),
         examples: parameter.examples.iter().map(literal_text).collect(),
         sent: parameter.sent,
@@ -180,10 +181,14 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &s
         ("told", parameter.told.is_some()),
         ("passes-over", parameter.passes_over),
         ("accepts-gone", parameter.accepts_gone),
+        ("mixed-open", parameter.mixed_open),
     ] {
         if given && parameter.names.is_none() {
             wrong(format!("`{name}` names nothing, so `{word}` says nothing"), "add `names`, or leave it out");
         }
+    }
+    if parameter.mixed_open && parameter.kind != ScalarType::List {
+        wrong(format!("`{name}` is one name, so `mixed-open` says nothing"), "leave it out");
     }
     if parameter.passes_over && (parameter.unknown.is_some() || parameter.accepts_gone) {
         wrong(
@@ -490,6 +495,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             latest: self.optional(&after.latest, scope, Ty::Int),
             usually: self.optional(&after.usually, scope, Ty::Int),
             at_once: after.at_once,
+            as_one: after.as_one,
             unless: self.optional(&after.unless, &alone, Ty::Bool),
             together: self.together(after),
         }
