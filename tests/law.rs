@@ -9,7 +9,12 @@ use eipcheck::{
     model::{forward::Forward, time::Moment},
     oracle::{Settings, judge::Verdict},
     run::suite::{Plans, plan_everything, plan_wanted},
-    scenario::{atlas::Atlas, draft, simulation::Simulation, step::Step},
+    scenario::{
+        atlas::Atlas,
+        draft,
+        simulation::Simulation,
+        step::{Call, Step},
+    },
     spec::{Law, SpecSource, clouds, file::Level, law::RuleIx, load},
     wire::{Body, Request, Tree},
 };
