@@ -148,11 +148,7 @@ const CASES: &[Case] = &[
     (Mistake::UnassociatesTwice, UNASSOCIATE, &["unassociate-while-unassociating"]),
     (Mistake::ReleasesWhileUnassociating, &["release-*"], &["release-while-unassociating"]),
     (Mistake::ReleasesWhileInUse, &["release-*"], &["release-bound"]),
-    (
-        Mistake::AssociatesWhileUnassociating,
-        &["associate-*"],
-        &["associate-while-unassociating", "associate-busy"],
-    ),
+    (Mistake::AssociatesWhileUnassociating, &["associate-*"], &["associate-while-unassociating", "associate-busy"]),
     (
         Mistake::NotFoundIs400,
         &["UnassociateEipAddress.*", "AssociateEipAddress.*", "ReleaseEipAddress.*"],
