@@ -3,18 +3,14 @@
 
 mod common;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
-use common::{SEED, law, only_testing};
+use common::{law, only_testing, run_options};
 use eipcheck::{
-    run::{RunOptions, Stop, TOLERANCE, Workers, begin, event::Silent, session::Scenario, suite::plan_wanted},
+    run::{Stop, Workers, begin, event::Silent, session::Scenario, suite::plan_wanted},
     scenario::{atlas::Atlas, step::Step},
     spec::law::{Law, RuleIx},
     target::clock::Pace,
-    wire::sign::Manner,
 };
 
 /// Scenarios that are played.
@@ -23,10 +19,9 @@ const SCENARIOS: usize = 500;
 /// The shortest plan that waits for a change with a time that the request may say.
 fn plan(law: &Arc<Law>) -> (RuleIx, Vec<Step>) {
     let timed = |rule: &RuleIx| {
-        let latest =
-            |e: &eipcheck::spec::law::Effect| e.after.as_ref().and_then(|a| a.latest.as_ref()).map(|l| l.source());
-        let effects = law.operations().flat_map(|(_, o)| &o.effects);
-        effects.filter(|e| e.rule == *rule).filter_map(latest).any(|source| source.contains("input."))
+        let effects = law.operations().flat_map(|(_, o)| &o.effects).filter(|e| e.rule == *rule);
+        let latest = effects.filter_map(|e| e.after.as_ref()?.latest.as_ref());
+        latest.map(|expr| expr.source()).any(|source| source.contains("input."))
     };
     let wanted = law.rules().map(|(ix, _)| ix).filter(timed).take(1).collect();
     plan_wanted(law, &wanted, &|_, _| true).into_iter().next().expect("the plan is found")
@@ -36,24 +31,7 @@ fn main() {
     let law = law();
     let count = if only_testing() { 8 } else { SCENARIOS };
     let runtime = tokio::runtime::Runtime::new().expect("there are threads");
-    let options = RunOptions {
-        url: None,
-        endpoints: Vec::new(),
-        region: law.region.clone(),
-        manner: Manner::choose(law.wire.protocol, None, None).expect("a protocol has a usual manner"),
-        seed: SEED,
-        max_requests: 1_000_000,
-        max_time: Duration::from_secs(600),
-        jobs: 8,
-        only: None,
-        skip: None,
-        timeout: Duration::from_secs(30),
-        patience: Duration::from_secs(15),
-        pace: Pace::Real,
-        tolerance: TOLERANCE,
-        consistency: None,
-        out: None,
-    };
+    let options = run_options(&law, 1_000_000, Pace::Real);
     let (rule, mut steps) = plan(&law);
     let (time, requests, passes) = runtime.block_on(async {
         let (context, endpoints) =

@@ -18,12 +18,13 @@ use common::run;
 use eipcheck::{
     report::data::{Outcome, Report},
     run::{
-        RunOptions, Stop,
+        RunOptions, Stop, TOLERANCE,
         event::Silent,
         run_planned,
         suite::{Plans, plan_with},
     },
     spec::{Law, SpecSource, law::OperationIx, load},
+    target::clock::Pace,
     wire::sign::Manner,
 };
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -260,6 +261,10 @@ fn hold(mistake: Mistake, only: &[&str]) -> Report {
         max_requests: 4000,
         max_time: Duration::from_secs(8 * 3600),
         jobs: 4,
+        clients: 1,
+        pace: Pace::Real,
+        tolerance: TOLERANCE,
+        consistency: None,
         only: Some(globs(only)),
         skip: None,
         timeout: Duration::from_secs(600),

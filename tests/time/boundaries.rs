@@ -21,9 +21,8 @@ use eipcheck::{
     wire::{Answer, Request},
 };
 
-use crate::common::{changed, ec2};
+use crate::law_with;
 
-const FILE: &str = "operations/disassociate_nat_gateway_address.toml";
 const BY_THE_END: &str = "nat-disassociate-deadline";
 const AT_THE_END: &str = "nat-disassociate-end";
 
@@ -36,9 +35,7 @@ static STRICT: LazyLock<Arc<Law>> = LazyLock::new(|| {
 
 /// The law of a server that lets addresses go so many seconds after it was asked to.
 fn server(seconds: &str) -> Arc<Law> {
-    let after = "earliest = \"0\", latest = \"input.MaxDrainDurationSeconds\" }";
-    let moved = format!("earliest = \"0\", latest = \"input.MaxDrainDurationSeconds\", usually = \"{seconds}\" }}");
-    let folder = changed(&ec2(), &[(FILE, after, &moved)]);
+    let folder = law_with(seconds);
     Arc::new(load(&SpecSource::Folder(folder.path().to_owned()), "ec2", &[]).unwrap())
 }
 

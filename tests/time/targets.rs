@@ -8,23 +8,14 @@ use std::{
     },
 };
 
-use tempfile::TempDir;
-
 use crate::{
-    common::{Ran, Served, changed, ec2, run, serve, text},
+    common::{Ran, Served, ask, run, serve, text},
+    law_with,
     proxy::{Fate, Passing, Proxy, answer, with_id_of, without_id},
 };
 
 const BY_THE_END: &str = "nat-disassociate-deadline";
 const AT_THE_END: &str = "nat-disassociate-end";
-const FILE: &str = "operations/disassociate_nat_gateway_address.toml";
-
-/// A law whose reference server lets addresses go at another moment than by default.
-fn law_with(seconds: &str) -> TempDir {
-    let after = "earliest = \"0\", latest = \"input.MaxDrainDurationSeconds\" }";
-    let moved = format!("earliest = \"0\", latest = \"input.MaxDrainDurationSeconds\", usually = \"{seconds}\" }}");
-    changed(&ec2(), &[(FILE, after, &moved)])
-}
 
 fn serve_with(seconds: &str) -> Served {
     let law = law_with(seconds);
@@ -141,7 +132,7 @@ fn a_change_that_does_not_last_is_found_under_the_rule_of_the_change() {
         let proxy = forgetful(&server, when);
         let ran = run_driven(&proxy.url, BY_THE_END, &[]).ends(1);
         let finding = &ran.report()["findings"][0];
-        assert_eq!(finding["allowed"], "it has happened, has been seen, and stays so", "{finding}");
+        assert_eq!(finding["allowed"], "it has happened, as has been seen, as a whole and for good", "{finding}");
     }
 }
 
@@ -173,8 +164,8 @@ fn answers_that_lag_behind_are_no_violation_where_they_may() {
     let ran = run_driven(&lagging().url, BY_THE_END, &["--consistency", "eventual:5s"]).ends(0);
     assert_eq!(result_of(&ran, BY_THE_END), "pass");
     let out = text(ran.folder.path());
-    crate::common::ask(&["recheck", &out, "--cloud", "ec2", "--consistency", "eventual:5s"]).ends(0);
-    crate::common::ask(&["recheck", &out, "--cloud", "ec2"]).ends(1);
+    ask(&["recheck", &out, "--cloud", "ec2", "--consistency", "eventual:5s"]).ends(0);
+    ask(&["recheck", &out, "--cloud", "ec2"]).ends(1);
     assert_ne!(result_of(&run_driven(&lagging().url, BY_THE_END, &[]), BY_THE_END), "pass");
 }
 
@@ -196,7 +187,7 @@ fn throttling_is_waited_for_everywhere_and_never_a_violation() {
     assert_eq!(result_of(&ran, BY_THE_END), "pass");
     assert_eq!(ran.report()["leftovers"], serde_json::json!([]));
     assert!(count.load(Ordering::SeqCst) > 20);
-    crate::common::ask(&["recheck", &text(ran.folder.path()), "--cloud", "ec2"]).ends(0);
+    ask(&["recheck", &text(ran.folder.path()), "--cloud", "ec2"]).ends(0);
 }
 
 /// A server whose answer to one operation never comes: it is done, or it is not.
