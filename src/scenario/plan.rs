@@ -43,13 +43,13 @@ use crate::{
 /// Live resources of one kind that a state may have before nothing more is added to it.
 pub(super) const MOST_LIVE: usize = 3;
 /// States that the search goes on from at most, with all operations.
-const MOST_STATES: usize = 900;
+const MOST_STATES: usize = 1200;
 /// Resources of one kind that are told from more of them, where something refers to them: in the search for everything,
 /// and where it aims at the rules of one operation.
 const MOST_ALIKE: usize = 2;
 const MOST_ALIKE_AIMED: usize = 3;
 /// States that it goes on from at most when it aims at the rules of one operation.
-const MOST_STATES_AIMED: usize = 600;
+const MOST_STATES_AIMED: usize = 900;
 /// The same where a way is known already, and one is sought about which the law is not silent.
 const MOST_STATES_SAID: usize = 80;
 /// Requests of one operation that are tried from a state.
