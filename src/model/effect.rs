@@ -208,29 +208,16 @@ impl Run<'_> {
         let (earliest, latest, usually) = self.window(after)?;
         // The parts of one transition happen together; the elements of an `each` have a transition each. What a field is
         // first and what it is next are two transitions: it may be seen between them.
-        let sets = |step: &TimerStep, field: FieldIx| step.set.iter().flatten().any(|(f, _)| *f == field);
-        let again = |p: &Pending| {
-            changes.iter().any(|(on, set)| {
-                let mut earlier = p.steps.iter().filter(|step| step.on == *on);
-                earlier.any(|step| set.iter().flatten().any(|(field, _)| sets(step, *field)))
-            })
-        };
+        let steps: Vec<TimerStep> =
+            changes.into_iter().map(|(on, set)| TimerStep { rule: effect.rule, unless, on, set }).collect();
+        let again = |p: &Pending| steps.iter().any(|step| p.steps.iter().any(|earlier| step.follows(earlier)));
         let times = (earliest, latest, usually);
         let together =
             |p: &Pending| p.rule == rule && p.it == it && (p.earliest, p.latest, p.usually) == times && !again(p);
-        let place = self.pending.iter().position(together);
-        let steps = changes.into_iter().map(|(on, set)| TimerStep { rule: effect.rule, unless, on, set });
+        let place = self.pending.iter().rposition(together);
         match place.and_then(|place| self.pending.get_mut(place)) {
             Some(pending) => pending.steps.extend(steps),
-            None => self.pending.push(Pending {
-                rule,
-                it,
-                earliest,
-                latest,
-                usually,
-                at_once: after.at_once,
-                steps: steps.collect(),
-            }),
+            None => self.pending.push(Pending { rule, it, earliest, latest, usually, at_once: after.at_once, steps }),
         }
         Ok(())
     }

@@ -91,6 +91,13 @@ impl Timer {
     }
 }
 
+impl Timer {
+    /// True if this change comes after another one: the same rule says what a field is first, and what it is next.
+    pub fn follows(&self, earlier: &Timer) -> bool {
+        self.rule == earlier.rule && self.steps.iter().any(|step| earlier.steps.iter().any(|e| step.follows(e)))
+    }
+}
+
 /// A part of a [`Timer`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct TimerStep {
@@ -134,6 +141,14 @@ pub struct Lost {
 /// Changes that have happened are remembered, this many.
 const MOST_FIRED: usize = 32;
 
+impl TimerStep {
+    /// True if it sets a field that another step of the same rule sets too.
+    pub fn follows(&self, earlier: &TimerStep) -> bool {
+        let sets = |step: &TimerStep, field: FieldIx| step.set.iter().flatten().any(|(f, _)| *f == field);
+        self.on == earlier.on && self.set.iter().flatten().any(|(field, _)| sets(earlier, *field))
+    }
+}
+
 type Texts = GenericHashMap<Arc<str>, Arc<[(Handle, FieldIx)]>, FxBuildHasher, DefaultSharedPtr>;
 
 /// One possible state of affairs. Copies share what they have in common, so that worlds can split cheaply and a server's
@@ -173,6 +188,12 @@ pub enum Lookup {
 }
 
 impl World {
+    /// True if the change at this place can be the next: none that it follows is still to come.
+    pub fn may_be_next(&self, place: usize) -> bool {
+        let (before, rest) = self.timers.split_at(place.min(self.timers.len()));
+        rest.first().is_some_and(|timer| !before.iter().any(|earlier| timer.follows(earlier)))
+    }
+
     /// The resource behind a handle; none only if it was forgotten.
     pub fn get(&self, handle: Handle) -> Option<&Resource> {
         self.resources.get(&handle).map(|r| &**r)

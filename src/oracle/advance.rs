@@ -133,7 +133,8 @@ fn in_every_order(
         }
         for (place, timer) in world.timers.iter().enumerate() {
             // What must have happened before another one could is first.
-            let is_next = world.timers.iter().all(|t| t.latest.is_none_or(|latest| latest >= timer.earliest));
+            let is_next = world.may_be_next(place)
+                && world.timers.iter().all(|t| t.latest.is_none_or(|latest| latest >= timer.earliest));
             if timer.earliest <= interval.to && is_next {
                 let mut fired = world.clone();
                 let timer = Arc::make_mut(&mut fired).timers.remove(place);
@@ -233,7 +234,8 @@ pub fn fold(law: &Arc<Law>, worlds: &mut Vec<Arc<World>>, now: Moment) {
     for world in worlds.iter() {
         let fewer = world.timers.len().checked_sub(1).and_then(|fewer| by_timers.get(&fewer));
         let Some(fewer) = fewer else { continue };
-        for (number, timer) in world.timers.iter().enumerate().filter(|(_, t)| t.earliest <= now) {
+        let open = world.timers.iter().enumerate().filter(|(_, t)| t.earliest <= now);
+        for (number, timer) in open.filter(|(number, _)| world.may_be_next(*number)) {
             let mut fired = world.clone();
             Arc::make_mut(&mut fired).timers.remove(number);
             fire_noted(law, &mut fired, timer.clone());

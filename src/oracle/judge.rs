@@ -428,18 +428,19 @@ impl Oracle {
         };
         self.settings.open_muted(Arc::make_mut(&mut outcome.scope.world), interval.from);
         // What may happen at once may have happened before the answer was written.
-        let mut candidates = vec![outcome.scope.world.clone()];
+        let first = outcome.scope.world.timers.len().saturating_sub(outcome.at_once);
+        // Each with the place from which on its timers have not been considered yet.
+        let mut candidates = vec![(outcome.scope.world.clone(), first)];
         for _ in 0..outcome.at_once {
-            let mut more = Vec::with_capacity(candidates.len());
-            for candidate in &candidates {
-                let mut fired = candidate.clone();
-                if let Some(timer) = Arc::make_mut(&mut fired).timers.pop() {
+            let mut more = Vec::with_capacity(candidates.len() * 2);
+            for (waiting, place) in candidates {
+                if waiting.may_be_next(place) {
+                    let mut fired = waiting.clone();
+                    let timer = Arc::make_mut(&mut fired).timers.remove(place);
                     effect::fire_noted(law, &mut fired, timer);
-                    more.push(fired);
+                    more.push((fired, place));
                 }
-                let mut waiting = candidate.clone();
-                Arc::make_mut(&mut waiting).timers.rotate_right(1);
-                more.push(waiting);
+                more.push((waiting, place + 1));
             }
             candidates = more;
             if candidates.len() > MOST_WORLDS {
@@ -449,7 +450,7 @@ impl Oracle {
         let mut living: Vec<Arc<World>> = Vec::new();
         let mut passes: Option<Vec<RuleIx>> = None;
         let mut death = None;
-        for candidate in candidates {
+        for (candidate, _) in candidates {
             let mut scope = outcome.scope.clone();
             scope.world = candidate;
             let mut compare = Compare::new(&scope, assessment, muted);

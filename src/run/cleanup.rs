@@ -29,7 +29,7 @@ use crate::{
         step::{Call, Symbol},
     },
     spec::{
-        file::{FieldKind, ScalarType},
+        file::{Defect, FieldKind, ScalarType},
         law::{
             Change, FieldIx, KindIx, Law, Operation, OperationIx, Output, OutputFrom, ParamIx, Reference, Shown,
             ShownFrom,
@@ -278,7 +278,10 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
                     }
                 }
                 Body::Error { code, message } => {
-                    let gone = is_unknown(std::iter::once(&law[*operation].params[*param as usize]), code);
+                    let named = &law[*operation].params[*param as usize];
+                    // Where no code is documented for it, the status of what is not found has to do.
+                    let uncoded = named.refusal(Defect::Unknown).is_some_and(|r| r.codes.is_empty());
+                    let gone = is_unknown(std::iter::once(named), code) || uncoded && answer.status == 404;
                     if gone && last {
                         return Attempt::Gone;
                     }

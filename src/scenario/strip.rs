@@ -45,7 +45,7 @@ pub fn strip(search: &Search<'_>, rule: RuleIx, steps: Vec<Step>) -> Vec<Step> {
             break;
         }
     }
-    for place in 0..way.steps.len().saturating_sub(1) {
+    for place in 0..way.steps.len() {
         if let Some(plainer) = plainer(search, &way.steps, place).and_then(|steps| way.with(place, steps))
             && plainer.unsaid() <= way.unsaid()
         {
@@ -115,8 +115,10 @@ type Created = Vec<Range<u32>>;
 fn plainer(search: &Search<'_>, steps: &[Step], place: usize) -> Option<Vec<Step>> {
     let Step::Call(call) = &steps[place] else { return None };
     let operation = &search.law[call.operation];
+    let is_last = place + 1 == steps.len();
     let mut plain = call.clone();
-    plain.args.retain(|(name, _)| operation.param(name).is_some_and(|ix| draft::belongs(operation, ix)));
+    // What the last one carries may be what makes its answer telling.
+    plain.args.retain(|(name, _)| operation.param(name).is_some_and(|ix| is_last || draft::belongs(operation, ix)));
     // The names that are left may need to be told what they are names of.
     draft::tell_kinds(operation, &mut plain);
     let differs = plain.args.len() < call.args.len();
