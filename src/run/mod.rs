@@ -123,6 +123,12 @@ impl RunOptions {
             Pace::Driven => None,
         }
     }
+
+    /// How many requests of one scenario may be under way at a time. Where answers may lag behind, each look has to be
+    /// asked for again until it does not, which leaves no moment for others to overlap it.
+    pub fn at_once(&self) -> usize {
+        if self.consistency.is_some() { 1 } else { self.clients }
+    }
 }
 
 /// Why a run could not be had.

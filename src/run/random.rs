@@ -52,7 +52,7 @@ impl Sequences {
         let scenarios = (self.played..)
             .take(batch)
             .map(|number| {
-                let clients = if number % INTERLEAVED == INTERLEAVED - 1 { context.options.clients } else { 1 };
+                let clients = if number % INTERLEAVED == INTERLEAVED - 1 { context.options.at_once() } else { 1 };
                 Scenario::Random { strategies: self.strategies.clone(), number, length: LENGTH, clients }
             })
             .collect();
