@@ -163,7 +163,7 @@ impl Oracle {
                 self.worlds = living;
             }
             (None, Some((violation, _))) => {
-                let untimely = self.untimely(&worlds, request, interval, answer);
+                let untimely = self.untimely(&worlds, request, &read, interval, answer);
                 if let Some(known) = untimely.as_ref().filter(|v| self.settings.muted.contains(v.rule)) {
                     let id = &self.law[known.rule].id;
                     return Judgement::indeterminate(format!("{id} is known to be broken, and may be the reason"));
