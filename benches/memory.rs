@@ -6,7 +6,7 @@ mod common;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use common::{Shares, Talker, law, only_testing, resident, run_options};
