@@ -38,6 +38,7 @@ fn param(name: &str, wire: &str, kind: ScalarType, of: Option<ScalarType>, field
         plain: None,
         told: None,
         passes_over: false,
+        mixed_open: false,
         matches: Vec::new(),
         examples: Vec::new(),
         sent: Sent::Sometimes,
@@ -53,7 +54,11 @@ fn shown(name: &str, wire: &str, kind: ScalarType, from: ShownFrom, optional: bo
         kind,
         from,
         values: Vec::new(),
+        besides: Vec::new(),
         optional,
+        judged_while: None,
+        any_json: false,
+        elsewhere: None,
         rule: Some(RuleIx(0)),
     }
 }
@@ -107,6 +112,7 @@ fn kind(name: &str, view: Vec<Shown>) -> Kind {
         id: None,
         undo: Vec::new(),
         lingers: None,
+        fades: None,
         fields: Vec::new(),
         view,
         filters: Vec::new(),
@@ -868,12 +874,12 @@ fn a_request_id_is_repeated_only_where_the_law_minds() {
             let mut answer = read_rpc("Nothing", 200, "{}");
             answer.faults.clear();
             answer.request_id = id.map(Arc::from);
-            ids.note(law, &mut answer);
+            ids.note(law, &Request::new(law, OperationIx(0), Vec::new()), &mut answer);
             answer.faults.len()
         };
         [Some("a"), Some("b"), Some("a"), None, None].map(|id| once(&mut ids, id))
     };
     assert_eq!(faults(&law), [0, 0, 0, 0, 0]);
-    law.wire_rules.insert(WireFault::RepeatedRequestId, RuleIx(0));
+    law.wire_rules.insert((WireFault::RepeatedRequestId, None), RuleIx(0));
     assert_eq!(faults(&law), [0, 0, 1, 0, 0]);
 }

@@ -63,6 +63,7 @@ pub fn run_options(law: &Law, requests: u64, pace: Pace) -> RunOptions {
         max_requests: requests,
         max_time: Duration::from_secs(3600),
         jobs: JOBS,
+        clients: 4,
         only: None,
         skip: None,
         timeout: Duration::from_secs(30),

@@ -78,6 +78,9 @@ pub struct RunArgs {
     /// Scenarios that work at a time; those that wait for a change are not counted.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
+    /// How many requests of one scenario may be under way at a time; 1 for a server that takes one at a time.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=6))]
+    clients: u8,
     /// The region that requests are signed for; the cloud's usual one unless given.
     #[arg(long)]
     region: Option<String>,
@@ -274,6 +277,7 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
             max_requests: args.max_requests,
             max_time: args.max_time,
             jobs: usize::from(args.jobs),
+            clients: usize::from(args.clients),
             only: only.clone(),
             skip: skip.clone(),
             timeout: args.timeout,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     eval::{EvalFailure, Scope, all},
     input::{self, ArgumentDefect, Input, InputValue, Reading},
+    show,
     token::{Fate, First, Likeness, Sent},
     value::{Handle, Value},
     world::{Lookup, World},
@@ -306,11 +307,16 @@ impl Assessment {
         let texts = input.texts(&param.name);
         let mut handles = Vec::with_capacity(texts.len());
         let mut complete = !wrong;
+        let due = self.refusals.len();
         for text in texts.iter().filter(|text| !wrong && !input::is_plain(param, text)) {
             match self.name(law, world, param, text) {
                 Some(found) => handles.extend(found),
                 None => complete = false,
             }
+        }
+        if param.mixed_open && !complete && !handles.is_empty() {
+            self.refusals.truncate(due);
+            self.leave_open("some of the names are of nothing, and the law does not say what becomes of the others");
         }
         for reference in &param.names {
             let var = reference.var as usize;
@@ -343,6 +349,10 @@ impl Assessment {
     fn name(&mut self, law: &Law, world: &World, param: &Param, text: &str) -> Option<Option<Handle>> {
         let found: Vec<_> = param.names.iter().map(|r| (r, world.lookup(law, r.kind, r.by, text))).collect();
         if let Some(handle) = found.iter().find_map(|(_, l)| if let Lookup::Live(h) = l { Some(*h) } else { None }) {
+            let kind = world.get(handle).map(|r| r.kind);
+            if kind.is_some_and(|kind| show::fades(&self.scope, handle, kind)) {
+                self.leave_open("what is named may have gone by itself");
+            }
             return Some(Some(handle));
         }
         let gone = found.iter().find_map(|(r, l)| if let Lookup::Gone(h) = l { Some((*r, *h)) } else { None });
@@ -350,7 +360,7 @@ impl Assessment {
             if reference.accepts_gone {
                 return Some(Some(handle));
             }
-            if self.lingers(law, handle, reference.kind) {
+            if show::lingers(&self.scope, handle, reference.kind) {
                 self.leave_open("what is gone may still be known for a while");
                 return Some(Some(handle));
             }
@@ -379,10 +389,5 @@ impl Assessment {
             }
             None => self.leave_open("the law does not say how this name is answered"),
         }
-    }
-
-    fn lingers(&self, law: &Law, handle: Handle, kind: crate::spec::law::KindIx) -> bool {
-        let Some(expr) = &law[kind].lingers else { return false };
-        self.scope.with("self", Value::Ref(handle)).holds(expr) != Ok(false)
     }
 }

@@ -43,7 +43,7 @@ pub fn apply(
         tolerance,
     };
     for (ix, effect) in operation.effects.iter().enumerate() {
-        if assessment.resolves(&effect.needs) {
+        if assessment.resolves(&effect.needs) && run.has_created(&effect.builds_on) {
             run.effect(ix, effect)?;
         }
     }
@@ -82,6 +82,7 @@ pub fn claim(world: &mut Arc<World>, handle: Handle, rule: RuleIx) {
 }
 
 struct Pending {
+    /// The rule whose transition it is; parts of it may be other rules'.
     rule: RuleIx,
     it: Option<Handle>,
     earliest: Moment,
@@ -122,6 +123,14 @@ impl Run<'_> {
             self.bind(*var, Value::List(created.into_iter().map(Value::Ref).collect()));
         }
         Ok(())
+    }
+
+    /// True if earlier effects have created all of this: one that does not apply has created nothing.
+    fn has_created(&self, vars: &[VarIx]) -> bool {
+        vars.iter().all(|var| {
+            let name = &self.law[self.operation].vars[*var as usize].name;
+            self.scope.vars.iter().any(|(bound, _)| bound == name)
+        })
     }
 
     fn bind(&mut self, var: VarIx, value: Value) {
@@ -193,7 +202,9 @@ impl Run<'_> {
             }
             return Ok(());
         };
+        let it = it.filter(|_| !after.as_one);
         let unless = after.unless.as_ref().map(|_| (self.operation, ix));
+        let rule = self.leader(ix);
         let (earliest, latest, usually) = self.window(after)?;
         // The parts of one transition happen together; the elements of an `each` have a transition each. What a field is
         // first and what it is next are two transitions: it may be seen between them.
@@ -204,15 +215,15 @@ impl Run<'_> {
                 earlier.any(|step| set.iter().flatten().any(|(field, _)| sets(step, *field)))
             })
         };
-        let together = |p: &Pending| {
-            p.rule == effect.rule && p.it == it && p.earliest == earliest && p.latest == latest && !again(p)
-        };
+        let times = (earliest, latest, usually);
+        let together =
+            |p: &Pending| p.rule == rule && p.it == it && (p.earliest, p.latest, p.usually) == times && !again(p);
         let place = self.pending.iter().position(together);
-        let steps = changes.into_iter().map(|(on, set)| TimerStep { unless, on, set });
+        let steps = changes.into_iter().map(|(on, set)| TimerStep { rule: effect.rule, unless, on, set });
         match place.and_then(|place| self.pending.get_mut(place)) {
             Some(pending) => pending.steps.extend(steps),
             None => self.pending.push(Pending {
-                rule: effect.rule,
+                rule,
                 it,
                 earliest,
                 latest,
@@ -222,6 +233,15 @@ impl Run<'_> {
             }),
         }
         Ok(())
+    }
+
+    /// The rule whose transition an effect is part of: its own, or that of the effect that it happens together with.
+    fn leader(&self, mut ix: usize) -> RuleIx {
+        let effects = &self.law[self.operation].effects;
+        while ix > 0 && effects[ix].after.as_ref().is_some_and(|after| after.together) {
+            ix -= 1;
+        }
+        effects[ix].rule
     }
 
     /// The window of a later change. It began at some moment of the request's interval, so it may end that much later.
@@ -293,7 +313,7 @@ fn make_parts(law: &Arc<Law>, world: &mut Arc<World>, timer: &Timer, mut before:
             }
         }
         before(world, step);
-        make(law, Arc::make_mut(world), step.on, step.set.clone(), timer.rule);
+        make(law, Arc::make_mut(world), step.on, step.set.clone(), step.rule);
     }
 }
 

@@ -12,20 +12,30 @@ use super::{
     time::{Interval, Moment, Tolerance},
     token::First,
     value::Value,
-    world::World,
+    world::{Timer, World},
 };
 use crate::{
     spec::{
         file::FieldKind,
         law::{Law, Mint, MintPart},
     },
-    wire::{Answer, Body, Request},
+    wire::{Answer, Body, Request, Tree},
 };
 
 /// How many deleted resources are remembered, so that a stale name is known from one that never was: more than all the
 /// scenarios delete that are played at a time. Bounds the memory of a server that runs for long, and its answers, for
 /// what is gone may still be shown.
 const REMEMBERED: usize = 512;
+
+/// How a request is going to be answered.
+pub enum Decision {
+    /// As an earlier one with the same token.
+    Repeat(Tree),
+    /// With a refusal of this code.
+    Refuse(Box<Assessment>, Arc<str>),
+    /// By doing it.
+    Accept(Box<Assessment>),
+}
 
 /// One world that answers requests.
 #[derive(Clone, Debug)]
@@ -53,11 +63,16 @@ impl Forward {
 
     /// Answers a request that arrives at this moment.
     pub fn answer(&mut self, request: &Request, now: Moment) -> Answer {
+        let decision = self.decide(request, now);
+        self.carry_out(decision, now)
+    }
+
+    /// Decides how to answer a request, and changes nothing.
+    pub fn decide(&mut self, request: &Request, now: Moment) -> Decision {
         self.pass_time(now);
         let assessment = assess(&self.law, &self.world, request);
         if let Some(again) = assessment.again.as_ref().filter(|again| again.like) {
-            let answer = again.first.answer.clone();
-            return self.reply(200, Body::Success(answer));
+            return Decision::Repeat(again.first.answer.clone());
         }
         // Of several refusals, one that has a code.
         let code = match assessment.refusals.as_slice() {
@@ -69,9 +84,23 @@ impl Forward {
         match code {
             Some(code) => {
                 let undocumented = || self.law.codes.undocumented.as_deref().map(Arc::from);
-                self.refuse(&assessment, code.or_else(undocumented).unwrap_or_else(|| "Refused".into()))
+                let code = code.or_else(undocumented).unwrap_or_else(|| "Refused".into());
+                Decision::Refuse(Box::new(assessment), code)
             }
-            None => self.accept(assessment, now),
+            None => Decision::Accept(Box::new(assessment)),
+        }
+    }
+
+    /// Does what was decided. Right only if nothing has changed since: a server that decides first and acts later must
+    /// see to that itself.
+    pub fn carry_out(&mut self, decision: Decision, now: Moment) -> Answer {
+        match decision {
+            Decision::Repeat(answer) => self.reply(200, Body::Success(answer)),
+            Decision::Refuse(assessment, code) => self.refuse(&assessment, code),
+            Decision::Accept(mut assessment) => {
+                assessment.scope.world = self.world.clone();
+                self.accept(*assessment, now)
+            }
         }
     }
 
@@ -124,6 +153,14 @@ impl Forward {
         {
             let timer = Arc::make_mut(&mut self.world).timers.remove(place);
             effect::fire(&self.law, &mut self.world, &timer);
+        }
+    }
+
+    /// Chooses anew when the later changes happen, from the one at this place on, in the order in which they were decided.
+    /// Whoever wants the law kept stays within their windows.
+    pub fn reschedule(&mut self, first: usize, choose: &mut dyn FnMut(&Timer) -> Moment) {
+        for timer in Arc::make_mut(&mut self.world).timers.iter_mut().skip(first) {
+            timer.usually = choose(timer);
         }
     }
 

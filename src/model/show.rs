@@ -10,6 +10,7 @@ use super::{
     world::World,
 };
 use crate::{
+    spec::expr::Expr,
     spec::file::ScalarType,
     spec::law::{FieldIx, KindIx, Law, Output, OutputFrom, Param, ParamIx, Path, Shown, ShownFrom},
     wire::Tree,
@@ -45,6 +46,13 @@ pub fn view_value<'p>(scope: &Scope, of: Handle, shown: &'p Shown) -> Source<'p>
         }
         ShownFrom::List(..) | ShownFrom::Nothing => Source { place: None, path: None, value: Value::Anything },
     }
+}
+
+/// True if a view's field is judged as things are in a world; not if that depends on something unseen.
+pub fn is_judged(scope: &Scope, world: &World, of: Handle, shown: &Shown) -> bool {
+    let Some(condition) = &shown.judged_while else { return true };
+    let scope = Scope { world: Arc::new(world.clone()), ..scope.clone() };
+    scope.with("self", Value::Ref(of)).holds(condition) == Ok(true)
 }
 
 /// The value of an output that is one scalar.
@@ -109,7 +117,8 @@ pub fn selected(
         [] => {
             for (handle, resource) in scope.world.iter().filter(|(_, r)| r.kind == kind) {
                 if resource.live {
-                    found.push((handle, Presence::Must));
+                    let presence = if fades(scope, handle, kind) { Presence::May } else { Presence::Must };
+                    found.push((handle, presence));
                 } else if lingers(scope, handle, kind) {
                     found.push((handle, Presence::May));
                 }
@@ -121,7 +130,8 @@ pub fn selected(
                     let live = scope.world.get(*handle).is_some_and(|r| r.live);
                     // Whether two ways of naming add up or narrow down, nobody says.
                     let in_all = several.iter().all(|list| list.contains(handle));
-                    found.push((*handle, if live && in_all { Presence::Must } else { Presence::May }));
+                    let certain = live && in_all && !fades(scope, *handle, kind);
+                    found.push((*handle, if certain { Presence::Must } else { Presence::May }));
                 }
             }
         }
@@ -140,7 +150,7 @@ pub fn selected(
         let Some(InputValue::Text(text)) = scope.input.get(&param.name) else { continue };
         found = found
             .into_iter()
-            .filter_map(|(handle, presence)| match matches(scope, handle, &param.matches, text) {
+            .filter_map(|(handle, presence)| match any_matches(scope, handle, &param.matches, |own| *own == **text) {
                 Some(true) => Some((handle, presence)),
                 Some(false) => None,
                 None => Some((handle, Presence::May)),
@@ -150,13 +160,13 @@ pub fn selected(
     found
 }
 
-/// Whether one of these has this value; none if that depends on something unseen or unsaid.
-fn matches(scope: &Scope, handle: Handle, paths: &[Path], text: &str) -> Option<bool> {
+/// Whether the value of one of these paths fits; none if that depends on something unseen or unsaid.
+fn any_matches(scope: &Scope, handle: Handle, paths: &[Path], fits: impl Fn(&str) -> bool) -> Option<bool> {
     let values: Vec<Value> = paths.iter().map(|path| scope.world.follow(&scope.law, handle, path).1).collect();
     if values.iter().any(|v| matches!(v, Value::Unknown | Value::Anything)) {
         return None;
     }
-    Some(values.iter().filter_map(Value::to_wire).any(|value| *value == *text))
+    Some(values.iter().filter_map(Value::to_wire).any(|value| fits(&value)))
 }
 
 /// What a request says of pages: how many resources come before the one that is shown, and how many it holds at most.
@@ -173,8 +183,18 @@ pub fn page(scope: &Scope, assessment: &Assessment, page: Option<(ParamIx, Param
 
 /// True if a resource that is gone may still be shown.
 pub fn lingers(scope: &Scope, handle: Handle, kind: KindIx) -> bool {
-    let Some(expr) = &scope.law[kind].lingers else { return false };
-    scope.with("self", Value::Ref(handle)).holds(expr) != Ok(false)
+    may_hold(scope, handle, scope.law[kind].lingers.as_ref())
+}
+
+/// True if a resource that is there may have gone by itself.
+pub fn fades(scope: &Scope, handle: Handle, kind: KindIx) -> bool {
+    may_hold(scope, handle, scope.law[kind].fades.as_ref())
+}
+
+/// True unless a condition of a kind certainly does not hold for one of its resources, or there is none.
+fn may_hold(scope: &Scope, handle: Handle, condition: Option<&Expr>) -> bool {
+    let Some(condition) = condition else { return false };
+    scope.with("self", Value::Ref(handle)).holds(condition) != Ok(false)
 }
 
 /// Whether a resource passes every filter; none if that depends on something unseen or unsaid.
@@ -186,16 +206,9 @@ fn passes(scope: &Scope, handle: Handle, kind: KindIx, param: &Param, input: &In
     for filter in filters {
         let InputValue::Struct(members) = filter else { return None };
         let name = texts(member(members, name_member)).first().map_or("", |t| &***t);
-        let path = scope.law[kind].filters.iter().find(|(n, _)| *n == name).map(|(_, p)| p)?;
-        let one = match scope.world.follow(&scope.law, handle, path).1 {
-            Value::Unknown | Value::Anything => None,
-            Value::Null => Some(false),
-            value => {
-                let text = value.to_wire();
-                Some(text.is_some_and(|text| texts(member(members, values_member)).iter().any(|p| wildcard(p, &text))))
-            }
-        };
-        match one {
+        let paths = scope.law[kind].filters.iter().find(|(n, _)| *n == name).map(|(_, p)| p)?;
+        let patterns = texts(member(members, values_member));
+        match any_matches(scope, handle, paths, |text| patterns.iter().any(|pattern| wildcard(pattern, text))) {
             Some(false) => return Some(false),
             Some(true) => {}
             None => all = None,
@@ -280,7 +293,13 @@ fn one_value(value: Value, kind: ScalarType) -> Option<Tree> {
 
 fn render_view(scope: &Scope, handle: Handle, kind: KindIx, later: &[Arc<str>]) -> Tree {
     let mut members = Vec::new();
-    for shown in scope.law[kind].view.iter().filter(|s| !later.contains(&s.name)) {
+    let view = &scope.law[kind].view;
+    // Of several rows about one element, only those that are judged as things are know what it shows.
+    let stands = |shown: &Shown| {
+        let alone = view.iter().filter(|other| other.wire == shown.wire).count() == 1;
+        alone || is_judged(scope, &scope.world, handle, shown)
+    };
+    for shown in view.iter().filter(|s| !later.contains(&s.name) && stands(s)) {
         let tree = match &shown.from {
             ShownFrom::List(path, of) => Some(Tree::List(
                 listed(&scope.law, &scope.world, handle, path)
@@ -289,6 +308,11 @@ fn render_view(scope: &Scope, handle: Handle, kind: KindIx, later: &[Arc<str>]) 
                     .collect(),
             )),
             ShownFrom::Nothing => None,
+            // Where anything would do, what the law knows all the same is the most useful.
+            ShownFrom::Paths(paths) if paths.len() > 1 => {
+                let mut values = paths.iter().map(|path| scope.world.follow(&scope.law, handle, path).1);
+                one_value(values.find(|v| v.to_wire().is_some()).unwrap_or(Value::Null), shown.kind)
+            }
             ShownFrom::Paths(_) | ShownFrom::Value(_) => one_value(view_value(scope, handle, shown).value, shown.kind),
         };
         members.extend(tree.map(|t| (shown.name.clone(), t)));

@@ -175,6 +175,8 @@ impl First {
         vars.iter().for_each(|(_, value)| collect(value, &mut about));
         about.sort_unstable();
         about.dedup();
+        // What has no name is a part of something, or only noted: no request is about it.
+        about.retain(|handle| world.get(*handle).is_some_and(|r| law[r.kind].id.is_some()));
         let about = about.into_iter().map(|handle| (handle, Standing::of(law, world, handle))).collect();
         First { until, vars, answer, about }
     }
@@ -231,6 +233,28 @@ impl Tokens {
         if self.find(&sent.token, sent.operation).0.is_none() {
             self.remember(Use { sent: sent.clone(), fate: Fate::Refused, old: false });
         }
+    }
+
+    /// True if the two remember the same, and what is certainly remembered here is certainly remembered there.
+    pub fn covers(&self, other: &Tokens) -> bool {
+        let covers = |u: &Use, v: &Use| {
+            u.sent == v.sent
+                && u.old >= v.old
+                && match (&u.fate, &v.fate) {
+                    (Fate::Refused, Fate::Refused) => true,
+                    (Fate::Accepted(a), Fate::Accepted(b)) => {
+                        a.until <= b.until && a.vars == b.vars && a.answer == b.answer && a.about == b.about
+                    }
+                    _ => false,
+                }
+        };
+        self.0.len() == other.0.len()
+            && other.0.iter().all(|v| self.0.iter().any(|u| Arc::ptr_eq(u, v) || covers(u, v)))
+    }
+
+    /// True if nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     fn remember(&mut self, new: Use) {

@@ -67,7 +67,7 @@ pub struct Timer {
     pub latest: Option<Moment>,
     /// When the reference server does it.
     pub usually: Moment,
-    /// The rule that says so.
+    /// The rule that says when it happens: that of its first part.
     pub rule: RuleIx,
     /// What it does.
     pub steps: Arc<[TimerStep]>,
@@ -76,13 +76,26 @@ pub struct Timer {
 impl Timer {
     /// True if both make the same changes. Worlds that split before a request was judged have timers of their own.
     fn makes_the_same_as(&self, other: &Timer) -> bool {
-        Arc::ptr_eq(&self.steps, &other.steps) || (self.rule == other.rule && self.steps == other.steps)
+        Arc::ptr_eq(&self.steps, &other.steps) || self.steps == other.steps
+    }
+
+    /// True if it does the same for the same reason, and may happen whenever the other one may.
+    fn covers(&self, other: &Timer) -> bool {
+        let until = |timer: &Timer| timer.latest.unwrap_or(Moment(u64::MAX));
+        self.earliest <= other.earliest && until(self) >= until(other) && self.makes_the_same_as(other)
+    }
+
+    /// True if both change the same resource.
+    fn meets(&self, other: &Timer) -> bool {
+        self.steps.iter().any(|step| other.steps.iter().any(|s| s.on == step.on))
     }
 }
 
 /// A part of a [`Timer`].
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct TimerStep {
+    /// The rule that says so.
+    pub rule: RuleIx,
     /// The operation and the place of the effect in it, with its condition.
     pub unless: Option<(OperationIx, usize)>,
     /// The resource.
@@ -142,6 +155,8 @@ pub struct World {
     next: u32,
     /// Those gone, the longest gone first.
     dead: Vector<Handle>,
+    /// Something was created by a request whose answer was lost: its id may have been seen elsewhere.
+    pub has_foundlings: bool,
 }
 
 /// What a literal names.
@@ -190,8 +205,22 @@ impl World {
         }
     }
 
+    /// The number of the next resource that will be created.
+    pub fn next_number(&self) -> u32 {
+        self.next
+    }
+
+    /// Numbers the resources that are created from now on from `next`, or from the first number after it that is free.
+    /// Whoever gives each request numbers of its own has the same handles in whatever order the requests are made.
+    pub fn number_from(&mut self, next: u32) {
+        self.next = next;
+    }
+
     /// A new resource with every field as it is before anything is known of it.
     pub fn create(&mut self, law: &Law, kind: KindIx, rule: RuleIx) -> Handle {
+        while self.resources.contains_key(&Handle(self.next)) {
+            self.next += 1;
+        }
         let handle = Handle(self.next);
         self.next += 1;
         if self.counts.is_empty() {
@@ -325,7 +354,8 @@ impl World {
     /// What a text names among the resources of a kind, by one of its fields.
     ///
     /// A text that has not been seen could still be the value of a resource whose field nobody has seen; an id is long
-    /// and random enough to rule that out, another chosen value (an address, say) is not.
+    /// and random enough to rule that out, unless an answer was lost that should have shown it; another chosen value (an
+    /// address, say) is not.
     pub fn lookup(&self, law: &Law, kind: KindIx, field: FieldIx, text: &str) -> Lookup {
         let mut gone = None;
         for (handle, at) in self.texts.get(text).into_iter().flat_map(|p| p.iter()) {
@@ -342,7 +372,7 @@ impl World {
         }
         let unseen = |r: &Resource| r.fields[field as usize] == Value::Unknown;
         let guessable = law[kind].fields[field as usize].kind != FieldKind::Id;
-        if guessable && self.iter().any(|(_, r)| r.kind == kind && unseen(r)) {
+        if (guessable || self.has_foundlings) && self.iter().any(|(_, r)| r.kind == kind && unseen(r)) {
             Lookup::Undecided
         } else {
             Lookup::Nothing
@@ -420,6 +450,7 @@ impl World {
             && self.resources.len() == other.resources.len()
             && self.lost.len() == other.lost.len()
             && self.lost.iter().zip(&other.lost).all(|(a, b)| Arc::ptr_eq(a, b))
+            && self.has_foundlings == other.has_foundlings
             && self
                 .timers
                 .iter()
@@ -434,6 +465,42 @@ impl World {
     /// How many resources of a kind have ever been created.
     pub fn created(&self, kind: KindIx) -> u32 {
         self.counts.get(kind.0 as usize).copied().unwrap_or(0)
+    }
+
+    /// True if this world allows every answer, now and later, that the other one allows: they have the same resources,
+    /// and what is still to happen may happen here whenever it may happen there. With `strictly` they also agree on why
+    /// everything is as it is; that matters where a rule demands nothing any more, or a token is remembered.
+    pub fn covers(&self, other: &World, strictly: bool) -> bool {
+        if self.resources.len() != other.resources.len()
+            || self.timers.len() != other.timers.len()
+            || self.has_foundlings != other.has_foundlings
+            || self.lost.len() != other.lost.len()
+            || !self.lost.iter().zip(&other.lost).all(|(a, b)| Arc::ptr_eq(a, b))
+            || !self.tokens.covers(&other.tokens)
+        {
+            return false;
+        }
+        let same = |a: &Resource, b: &Resource| {
+            a.kind == b.kind
+                && a.live == b.live
+                && a.fields == b.fields
+                && (!strictly || (a.proofs == b.proofs && a.life == b.life && a.claims == b.claims))
+        };
+        let resources = self.resources.iter().zip(&other.resources);
+        if !resources.into_iter().all(|((h, a), (i, b))| h == i && (Arc::ptr_eq(a, b) || same(a, b))) {
+            return false;
+        }
+        // Which of the two worlds was told of a change first does not matter, unless changes meet in a resource.
+        let mut places: Vec<usize> = Vec::with_capacity(other.timers.len());
+        for timer in &other.timers {
+            let free = |place: &usize| !places.contains(place) && self.timers[*place].covers(timer);
+            match (0..self.timers.len()).find(free) {
+                Some(place) => places.push(place),
+                None => return false,
+            }
+        }
+        let swapped = |i: usize, j: usize| places[i] > places[j] && other.timers[i].meets(&other.timers[j]);
+        !(0..places.len()).any(|j| (0..j).any(|i| swapped(i, j)))
     }
 
     /// How many resources are known, live or gone.

@@ -306,7 +306,12 @@ impl<'a> Compare<'a> {
             }
             let name = Name { of: at, own: &shown.name };
             let got = item.get(&shown.name);
-            let Some(rule) = shown.rule else { continue };
+            let Some(rule) = shown
+                .rule_in(self.assessment.operation)
+                .filter(|_| show::is_judged(self.scope, &self.world, handle, shown))
+            else {
+                continue;
+            };
             let optional = shown.optional || later.contains(&shown.name);
             if let ShownFrom::List(path, of) = &shown.from {
                 // Parts come and go while the whole stays; only the whole tells a repeat from a new request.
@@ -329,6 +334,10 @@ impl<'a> Compare<'a> {
                     rule,
                     of: Some(handle),
                 })?;
+                continue;
+            }
+            let as_well = got.and_then(|tree| text_of(tree, shown.kind));
+            if as_well.is_some_and(|text| shown.besides.iter().any(|other| **other == **text)) {
                 continue;
             }
             let source = self.source(handle, shown);
@@ -362,10 +371,19 @@ impl<'a> Compare<'a> {
 
     /// The value of a view's field in the world as far as it has been learnt.
     fn source<'p>(&self, handle: Handle, shown: &'p Shown) -> Source<'p> {
-        match &shown.from {
-            ShownFrom::Paths(paths) => show::first_path(self.law, &self.world, paths.iter().map(|p| (handle, p))),
-            _ => show::view_value(self.scope, handle, shown),
+        let ShownFrom::Paths(paths) = &shown.from else { return show::view_value(self.scope, handle, shown) };
+        let mut empty = Vec::with_capacity(paths.len());
+        for path in paths {
+            let (place, value) = self.world.follow(self.law, handle, path);
+            let source = Source { place, path: Some((handle, path)), value };
+            if source.value != Value::Null {
+                return source;
+            }
+            empty.push(source);
         }
+        // Of those that lead nowhere, the one that used to lead somewhere.
+        let place = empty.iter().position(|source| !self.along(source).1.is_empty()).unwrap_or(0);
+        empty.into_iter().nth(place).unwrap_or(Source { place: None, path: None, value: Value::Anything })
     }
 
     fn scalar(&mut self, source: Source<'_>, scalar: &Scalar<'_>) -> Result<(), Mismatch> {

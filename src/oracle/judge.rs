@@ -1,6 +1,6 @@
 //! One answer against every world that is possible so far.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     MOST_WORLDS, Oracle, RuleSet,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     model::{
-        assess::{Again, Assessment, assess_as_read},
+        assess::{Again, Assessment, assess, assess_as_read},
         effect::{self, claim},
         eval::EvalFailure,
         input::Reading,
@@ -61,13 +61,13 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    fn indeterminate(why: impl Into<String>) -> Judgement {
+    pub(super) fn indeterminate(why: impl Into<String>) -> Judgement {
         Judgement { passes: Vec::new(), faults: Vec::new(), open: false, verdict: Verdict::Indeterminate(why.into()) }
     }
 }
 
 /// Suspicions that are followed at most.
-const MOST_SUSPICIONS: usize = 16;
+pub(super) const MOST_SUSPICIONS: usize = 16;
 
 /// What became of one world.
 pub(super) enum Fate {
@@ -209,7 +209,7 @@ impl Oracle {
     }
 
     /// Every world that is possible in an interval.
-    fn possible(&self, interval: Interval) -> Result<Vec<Arc<World>>, Unclear> {
+    pub(super) fn possible(&self, interval: Interval) -> Result<Vec<Arc<World>>, Unclear> {
         if let [only] = self.worlds.as_slice() {
             return advance(&self.law, &self.settings, only, interval);
         }
@@ -224,7 +224,7 @@ impl Oracle {
     }
 
     /// Why an answer says nothing about the law, if so.
-    fn says_nothing(&self, answer: &Answer) -> Option<String> {
+    pub(super) fn says_nothing(&self, answer: &Answer) -> Option<String> {
         let codes = &self.law.codes;
         match &answer.body {
             Body::Error { code, .. } => {
@@ -250,6 +250,11 @@ impl Oracle {
         }
     }
 
+    /// True if the target says that it is busy with something else.
+    pub(super) fn is_busy(&self, answer: &Answer) -> bool {
+        matches!(&answer.body, Body::Error { code, .. } if self.law.codes.busy.iter().any(|c| **c == **code))
+    }
+
     /// The rules about the form of answers.
     fn form(&self, operation: OperationIx, answer: &Answer) -> Judgement {
         let mut judgement =
@@ -259,23 +264,25 @@ impl Oracle {
             Body::Error { .. } => false,
             Body::Unreadable { .. } => return judgement,
         };
-        for (fault, rule) in &self.law.wire_rules {
+        let faults: BTreeSet<WireFault> = self.law.wire_rules.keys().map(|(fault, _)| *fault).collect();
+        for fault in faults {
+            let Some(rule) = self.law.wire_rule(fault, operation) else { continue };
             let concerned = if success { fault.in_success() } else { fault.in_error() };
             // What is not there cannot be repeated, nor be of the wrong form.
             let about_id = matches!(fault, WireFault::RepeatedRequestId | WireFault::RequestIdForm);
             let without_id = about_id && answer.request_id.is_none();
             // The status has a rule of its own, by operation and code.
-            if !concerned || without_id || *fault == WireFault::Status || self.settings.muted.contains(*rule) {
+            if !concerned || without_id || fault == WireFault::Status || self.settings.muted.contains(rule) {
                 continue;
             }
-            if answer.faults.contains(fault) {
+            if answer.faults.contains(&fault) {
                 judgement.faults.push(Violation {
-                    rule: *rule,
-                    allowed: self.law[*rule].says.clone(),
+                    rule,
+                    allowed: self.law[rule].says.clone(),
                     came: format!("{} with the fault `{}`", describe(answer), fault.name()),
                 });
             } else {
-                judgement.passes.push(*rule);
+                judgement.passes.push(rule);
             }
         }
         if let Body::Error { code, .. } = &answer.body
@@ -295,28 +302,12 @@ impl Oracle {
         judgement
     }
 
-    pub(super) fn fate(&self, mut assessment: Assessment, interval: Interval, answer: &Answer) -> Fate {
+    pub(super) fn fate(&self, assessment: Assessment, interval: Interval, answer: &Answer) -> Fate {
         let law = &self.law;
-        let muted = &self.settings.muted;
-        if let Some(why) = assessment.broken.first() {
-            return Fate::Unclear(format!("the law cannot be applied: {why}"));
-        }
-        // A rule that is known to be broken demands nothing any more: either answer will do.
-        if let Some(refusal) = assessment.refusals.iter().find(|r| muted.contains(r.rule)) {
-            assessment.open.get_or_insert_with(|| law[refusal.rule].id.clone());
-        }
-        if let Some(again) = &mut assessment.again
-            && let Some(rule) = again.rule.filter(|r| again.only && muted.contains(*r))
-        {
-            again.only = false;
-            assessment.open.get_or_insert_with(|| law[rule].id.clone());
-        }
-        if let Some(rule) = assessment.dry_run.filter(|r| muted.contains(*r)) {
-            return Fate::Unclear(format!(
-                "{} is known to be broken, so a rehearsal may have been the real thing",
-                law[rule].id
-            ));
-        }
+        let assessment = match self.without_muted(assessment) {
+            Ok(assessment) => assessment,
+            Err(why) => return Fate::Unclear(why),
+        };
         match &answer.body {
             Body::Success(tree) => self.accepted(&assessment, interval, tree, answer),
             Body::Unreadable { why } if (200..300).contains(&answer.status) => {
@@ -335,6 +326,34 @@ impl Oracle {
         }
     }
 
+    /// What the law says of a request in a world, the rules left out that are known to be broken. An error is the reason
+    /// why nothing can be said.
+    pub(super) fn assess(&self, world: &Arc<World>, request: &Request) -> Result<Assessment, String> {
+        self.without_muted(assess(&self.law, world, request))
+    }
+
+    fn without_muted(&self, mut assessment: Assessment) -> Result<Assessment, String> {
+        let law = &self.law;
+        let muted = &self.settings.muted;
+        if let Some(why) = assessment.broken.first() {
+            return Err(format!("the law cannot be applied: {why}"));
+        }
+        // A rule that is known to be broken demands nothing any more: either answer will do.
+        if let Some(refusal) = assessment.refusals.iter().find(|r| muted.contains(r.rule)) {
+            assessment.open.get_or_insert_with(|| law[refusal.rule].id.clone());
+        }
+        if let Some(again) = &mut assessment.again
+            && let Some(rule) = again.rule.filter(|r| again.only && muted.contains(*r))
+        {
+            again.only = false;
+            assessment.open.get_or_insert_with(|| law[rule].id.clone());
+        }
+        if let Some(rule) = assessment.dry_run.filter(|r| muted.contains(*r)) {
+            return Err(format!("{} is known to be broken, so a rehearsal may have been the real thing", law[rule].id));
+        }
+        Ok(assessment)
+    }
+
     fn accepted(&self, assessment: &Assessment, interval: Interval, tree: &Tree, answer: &Answer) -> Fate {
         let law = &self.law;
         if let Some(rule) = assessment.dry_run {
@@ -345,7 +364,13 @@ impl Oracle {
         }
         if !assessment.may_accept() && !assessment.undecided {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
-            let violation = self.still_shown(assessment, tree, answer).unwrap_or_else(|| Violation {
+            let shown = self.still_shown(assessment, tree, answer);
+            // That it has not gone is known already, and says nothing new.
+            if shown.as_ref().is_some_and(|violation| self.settings.muted.contains(violation.rule)) {
+                let found = Found { open: true, ..Found::default() };
+                return Fate::Lives(vec![assessment.scope.world.clone()], found);
+            }
+            let violation = shown.unwrap_or_else(|| Violation {
                 rule: rule.unwrap_or(law[assessment.operation].accepts),
                 allowed: self.allowed_refusals(assessment),
                 came: describe(answer),
@@ -469,7 +494,7 @@ impl Oracle {
     fn refused(&self, assessment: &Assessment, answer: &Answer, code: &str) -> Fate {
         let (law, world) = (&self.law, &assessment.scope.world);
         // It may have been asked too soon after something else; where a rule refuses, that may be the reason as well.
-        let is_busy = law.codes.busy.iter().any(|c| **c == *code);
+        let is_busy = self.is_busy(answer);
         let due = |r: &Refusal| r.codes.is_empty() || r.codes.iter().any(|c| **c == *code);
         if is_busy && !assessment.refusals.iter().any(due) && assessment.dry_run.is_none() {
             return Fate::Unclear(format!("the target is busy ({code})"));
@@ -560,7 +585,8 @@ impl Oracle {
         if let Some(rule) = assessment.again.as_ref().and_then(|again| again.rule.filter(|_| again.only)) {
             return rule;
         }
-        if let Some(rule) = strictest(law, assessment.permits.iter().copied()) {
+        // Each of them may be why it was refused, and only the least binding speaks of all that is in the request.
+        if let Some(rule) = assessment.permits.iter().copied().min_by_key(|rule| law[*rule].level) {
             return rule;
         }
         if law[assessment.operation].reads {
@@ -608,6 +634,12 @@ impl Oracle {
             (false, [one]) => format!("a refusal with the code {one}"),
             (false, several) => format!("a refusal with one of the codes {}", several.join(", ")),
         }
+    }
+
+    /// True if there is a possible world in which the law is silent about a request.
+    pub fn may_be_silent(&self, request: &Request) -> bool {
+        let read = Reading::of(&self.law, request);
+        self.worlds.iter().any(|world| assess_as_read(&self.law, world, request, &read).open.is_some())
     }
 
     /// The rules that a request would exercise from here, without sending it: those that demand its refusal, or those
@@ -705,7 +737,7 @@ fn neighbourhood(world: &World, mut handles: Vec<Handle>) -> Vec<Handle> {
     handles
 }
 
-fn why(unclear: Unclear) -> String {
+pub(super) fn why(unclear: Unclear) -> String {
     match unclear {
         Unclear::TooMany => format!("more than {MOST_WORLDS} states are possible at once"),
         Unclear::Unseen => "what a request without an answer has done depends on something that nobody has seen".into(),

@@ -9,6 +9,7 @@
 //! - [`compare`]: a successful answer's fields against one world.
 //! - [`advance`]: what time alone may have changed.
 //! - [`untimely`]: whether only the time of a change was wrong.
+//! - [`history`]: requests that overlap, judged as a whole.
 //! - [`handles`]: names for resources that are the same in every run of a scenario.
 //!
 //! Imports `model`, `wire` and `spec`.
@@ -16,6 +17,7 @@
 pub mod advance;
 pub mod compare;
 pub mod handles;
+pub mod history;
 pub mod judge;
 mod untimely;
 

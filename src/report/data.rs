@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The version of the format; a reader refuses any other.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A run's results.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -125,7 +125,7 @@ pub struct Finding {
     /// What the real service has been seen to do, where that differs from the statement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<String>,
-    /// The scenario in which it was seen: a rule's id, or `random-N`.
+    /// The scenario in which it was seen: a rule's id, `overlap-N:` and a rule's id, or `random-N`.
     pub scenario: String,
     /// What the law allows.
     pub allowed: String,
@@ -137,8 +137,41 @@ pub struct Finding {
     pub scenario_steps: Vec<StepFile>,
     /// What was sent and received, step by step.
     pub exchanges: Vec<Exchange>,
+    /// The requests that no order explains, if some of them overlap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<Overlap>,
     /// In how many scenarios it was seen.
     pub times: u64,
+}
+
+/// Requests that cannot be put into an order that explains their answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Overlap {
+    /// True if each of them is needed: without it the others can be ordered, or depend on it.
+    pub smallest: bool,
+    /// The requests, in the order in which they were sent. Those before the first ones that overlap are left out: they
+    /// are among the steps.
+    pub requests: Vec<Overlapping>,
+}
+
+/// A request among others that overlap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Overlapping {
+    /// Which client sent it; 0 for requests that were sent one at a time.
+    pub client: u32,
+    /// The request, for people.
+    pub request: String,
+    /// When it was sent, in microseconds of the target's clock.
+    pub sent: u64,
+    /// When its answer was in; none if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received: Option<u64>,
+    /// The answer in short.
+    pub answer: String,
+    /// True for the one whose answer fits no order of the others.
+    pub unexplained: bool,
 }
 
 /// One request and its answer, credentials redacted.

@@ -10,6 +10,7 @@ use std::{
 
 use owo_colors::{OwoColorize, Style};
 
+use super::chart;
 use super::data::{Finding, LevelTotals, Outcome, Report};
 use crate::spec::file::Level;
 
@@ -26,6 +27,7 @@ fn write_report(out: &mut String, report: &Report) -> fmt::Result {
     for (number, finding) in report.findings.iter().enumerate() {
         write_finding(out, number + 1, count, finding, report.seed)?;
     }
+    write_most_binding(out, report)?;
     write_unsupported(out, report)?;
     write_indeterminate(out, report)?;
     if !report.leftovers.is_empty() {
@@ -80,6 +82,9 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
         let mark = if last { "->".red().to_string() } else { "  ".to_owned() };
         writeln!(out, "  {mark} {:>2}. {}", place + 1, plain(step))?;
     }
+    if let Some(overlap) = &finding.overlap {
+        chart::write(out, overlap)?;
+    }
     writeln!(out, "  {} {}", "allowed:".green(), plain(&finding.allowed))?;
     writeln!(out, "  {} {}", "came:   ".red(), plain(&finding.came))?;
     if let Some(observed) = &finding.observed {
@@ -89,6 +94,12 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
     let (rule, scenario) = (plain(&finding.rule), plain(&finding.scenario));
     let again = if scenario.starts_with("random-") {
         format!("--seed {seed} ({scenario})")
+    } else if let Some((_, planned)) = scenario.strip_prefix("overlap-").and_then(|s| s.split_once(':')) {
+        // It depends on which of them comes first, so that it may not show at once.
+        match planned == rule {
+            true => format!("--only '{planned}', perhaps more than once"),
+            false => format!("--only '{rule}' --only '{planned}', perhaps more than once"),
+        }
     } else if scenario == rule {
         format!("--only '{rule}'")
     } else {
@@ -96,6 +107,23 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
         format!("--only '{rule}' --only '{scenario}'")
     };
     writeln!(out, "  {} {times}; again with: {again}", "seen".dimmed())?;
+    writeln!(out)
+}
+
+/// So many findings fill more than a screen: the first ones are out of sight at the end.
+const MANY_FINDINGS: usize = 8;
+
+/// The most binding findings once more, in short, where many others follow on them.
+fn write_most_binding(out: &mut String, report: &Report) -> fmt::Result {
+    let Some(level) = report.findings.first().map(|first| first.level) else { return Ok(()) };
+    let binding = report.findings.iter().take_while(|finding| finding.level == level);
+    if report.findings.len() <= MANY_FINDINGS || binding.clone().count() == report.findings.len() {
+        return Ok(());
+    }
+    writeln!(out, "{} {}", "Broken, of level".bold(), level.name().style(level_style(level)))?;
+    for (number, finding) in binding.enumerate() {
+        writeln!(out, "  [{}] {}: {}", number + 1, finding.rule.bold(), finding.says)?;
+    }
     writeln!(out)
 }
 

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The version of the format, in every line.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The file's name in a run's folder.
 pub const FILE: &str = "trace.jsonl";
 
@@ -27,7 +27,7 @@ pub const FILE: &str = "trace.jsonl";
 pub struct Line {
     /// The version of this format.
     pub format: u32,
-    /// The scenario: a rule's id, `random-N` or `probe`.
+    /// The scenario: a rule's id, `overlap-N:` and a rule's id, `random-N` or `probe`.
     pub scenario: String,
     /// The number of the step, from 1; looks while waiting belong to the step that waits.
     pub step: usize,
@@ -35,6 +35,9 @@ pub struct Line {
     pub cleanup: bool,
     /// What the scenario's tokens begin with: token 1 is this text, a hyphen and 1.
     pub tokens: String,
+    /// Which client sent it, where several sent at once: the lines of one step that have this overlap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<u32>,
     /// The request in terms of handles; none for a probe of an unknown operation.
     pub call: Option<CallFile>,
     /// What was sent and received.
@@ -50,6 +53,8 @@ pub struct Place<'a> {
     pub cleanup: bool,
     /// What the scenario's tokens begin with.
     pub tokens: &'a str,
+    /// Which client sent it, where several sent at once.
+    pub client: Option<u32>,
 }
 
 /// Writes a trace; shared by all workers.
@@ -73,6 +78,7 @@ impl TraceWriter {
             step: place.step,
             cleanup: place.cleanup,
             tokens: place.tokens.to_owned(),
+            client: place.client,
             call: call.map(|c| CallFile::new(law, c)),
             exchange: exchange.clone(),
         };

@@ -1,24 +1,28 @@
 //! A run: scenarios against a target, judged by the oracle, cleaned up, and summed up in a report.
 //!
-//! A run goes through four rooms, each a module:
+//! A run goes through five rooms, each a module:
 //!
 //! 1. [`probe`]: which operations does the target implement?
 //! 2. [`suite`]: one short scenario for each rule, the same every time.
-//! 3. [`random`]: seeded sequences.
-//! 4. [`summary`]: the report.
+//! 3. [`overlap`]: requests that stand in each other's way, at once.
+//! 4. [`random`]: seeded sequences.
+//! 5. [`summary`]: the report.
 //!
 //! [`session`] plays one scenario, [`waiting`] lets time pass in it, and [`again`] says what is sent more than once;
-//! [`turns`] lets others work while one waits. [`cleanup`] removes what it created, [`tally`] counts, [`request_ids`]
-//! tells which ids have come before, [`event`] tells whoever wants to watch; [`recheck`] judges a trace again. The
-//! randomness of a run comes from its seed alone, and its order of work does not depend on how fast the
+//! [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
+//! a scenario created, [`tally`] counts, [`request_ids`] tells which ids have come before, [`event`] tells whoever wants to
+//! watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does
+//! not depend on how fast the
 //! target answers, so that the same seed sends the same requests.
 //!
 //! Imports every floor below: `report`'s data, `reference` for the embedded target, `scenario`, `oracle`, `target`.
 
 mod again;
 pub mod cleanup;
+pub mod confirm;
 pub mod event;
 pub mod flight;
+pub mod overlap;
 pub mod probe;
 pub mod random;
 pub mod recheck;
@@ -27,6 +31,7 @@ pub mod session;
 pub mod suite;
 pub mod summary;
 pub mod tally;
+mod together;
 pub mod turns;
 mod waiting;
 
@@ -48,7 +53,7 @@ use self::{
     flight::Flight,
     random::Sequences,
     request_ids::RequestIds,
-    session::{Scenario, Session},
+    session::{Played, Scenario, Session},
     suite::Plans,
     tally::Tally,
     turns::Turns,
@@ -65,8 +70,8 @@ use crate::{
         clock::{Clock, ClockError, Pace},
         http::is_loopback,
     },
-    wire::Answer,
     wire::sign::{Credentials, Manner, SignError, Signer},
+    wire::{Answer, Request},
 };
 
 /// What a run is asked to do.
@@ -88,6 +93,8 @@ pub struct RunOptions {
     pub max_time: Duration,
     /// How many scenarios work at a time; those that wait are not counted.
     pub jobs: usize,
+    /// How many requests of one scenario are under way at a time; 1 if none should overlap.
+    pub clients: usize,
     /// Rules to test; none for all.
     pub only: Option<GlobSet>,
     /// Rules not to test.
@@ -242,8 +249,8 @@ impl Context {
     }
 
     /// Takes note of the id of an answer, and notes a fault if another answer has had it.
-    pub fn note_request_id(&self, answer: &mut Answer) {
-        self.request_ids.lock().unwrap_or_else(PoisonError::into_inner).note(&self.law, answer);
+    pub fn note_request_id(&self, request: &Request, answer: &mut Answer) {
+        self.request_ids.lock().unwrap_or_else(PoisonError::into_inner).note(&self.law, request, answer);
     }
 
     /// The counts so far.
@@ -412,7 +419,10 @@ async fn run_suite(
     let workers = Workers::new(context.clone(), endpoints, atlas);
     context.observer.event(&Event::Phase("running the suite"));
     let mut random = Sequences::new(&workers, &*available);
+    let overlaps = overlap::start_planning(&workers, &plans, &available);
     suite::run(&workers, &plans, &available, &mut random).await;
+    context.observer.event(&Event::Phase("running requests that overlap"));
+    overlap::run(&workers, overlaps).await;
     context.observer.event(&Event::Phase("running random sequences"));
     random.play_on(&workers).await;
     let report = summary::report(&context, &target, &operations, &plans);
@@ -507,6 +517,21 @@ impl Workers {
         if self.endpoints[0].clock.is_moved() { self.endpoints.len() } else { MOST_UNDER_WAY }
     }
 
+    /// A scenario before its first step, at the endpoint of one worker. `tokens` is what its tokens begin with.
+    fn session<'a>(
+        &'a self,
+        worker: usize,
+        scenario: &'a Scenario,
+        muted: &Arc<RuleSet>,
+        tokens: String,
+    ) -> Session<'a> {
+        let options = &self.context.options;
+        let tolerance = options.tolerance.lagging(options.consistency);
+        let settings = Settings { tolerance, muted: muted.clone() };
+        let endpoint = &self.endpoints[worker % self.endpoints.len()];
+        Session::new(&self.context, endpoint, &self.atlas, scenario, settings, tokens)
+    }
+
     /// Plays scenarios side by side, and tallies them in their order, not in the order in which they end.
     pub async fn play(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>) {
         let scenarios = Arc::new(scenarios);
@@ -525,12 +550,8 @@ impl Workers {
                     if this.context.is_over() {
                         return played;
                     }
-                    let options = &this.context.options;
-                    let tolerance = options.tolerance.lagging(options.consistency);
-                    let settings = Settings { tolerance, muted: muted.clone() };
                     let tokens = this.context.tokens(&group, number);
-                    let endpoint = &this.endpoints[worker % this.endpoints.len()];
-                    let mut session = Session::new(&this.context, endpoint, &this.atlas, scenario, settings, tokens);
+                    let mut session = this.session(worker, scenario, &muted, tokens);
                     session.turn = Some(turn);
                     let result = session.play().await;
                     this.context.observer.event(&Event::Played { context: &this.context, result: &result });
@@ -538,12 +559,13 @@ impl Workers {
                 }
             });
         }
-        let mut results = Vec::with_capacity(scenarios.len());
+        let mut results: Vec<(usize, Played)> = Vec::with_capacity(scenarios.len());
         while let Some(played) = tasks.join_next().await {
             // A worker that panicked has lost its scenarios; the others go on.
             results.extend(played.unwrap_or_default());
         }
         results.sort_by_key(|(number, _)| *number);
+        confirm::confirm(self, &group, &scenarios, &mut results, &muted).await;
         let mut tally = self.context.tally();
         for (_, result) in results {
             tally.add(&self.context, result);

@@ -7,6 +7,8 @@ use crate::{scenario::strategy::Strategies, spec::law::OperationIx};
 
 /// Requests that a sequence makes by itself, looks and clean-up not counted.
 const LENGTH: usize = 16;
+/// One of so many sequences is played by several clients.
+const INTERLEAVED: u64 = 4;
 /// Sequences that are played before what they found is taken into account. Fixed, so that a run does not depend on how
 /// many workers it has.
 const BATCH: usize = 32;
@@ -49,7 +51,10 @@ impl Sequences {
         }
         let scenarios = (self.played..)
             .take(batch)
-            .map(|number| Scenario::Random { strategies: self.strategies.clone(), number, length: LENGTH })
+            .map(|number| {
+                let clients = if number % INTERLEAVED == INTERLEAVED - 1 { context.options.clients } else { 1 };
+                Scenario::Random { strategies: self.strategies.clone(), number, length: LENGTH, clients }
+            })
             .collect();
         self.played += batch as u64;
         let before = context.requests();

@@ -7,6 +7,7 @@ use crate::{
     model::time::{Interval, Moment, Tolerance},
     oracle::{
         Oracle, Settings,
+        history::Event,
         judge::{Verdict, Violation},
     },
     report::trace::Line,
@@ -38,32 +39,34 @@ pub fn recheck(law: &Arc<Law>, lines: &[Line], tolerance: Tolerance, lags: bool)
     let mut found = Rechecked { scenarios: scenarios.len() as u64, ..Rechecked::default() };
     for ((name, _), lines) in scenarios {
         let mut oracle = Oracle::new(law.clone(), Settings { tolerance, muted: Arc::default() });
-        for (place, line) in lines.iter().enumerate() {
-            let asked_again = lines.get(place + 1).is_some_and(|next| next.step == line.step && next.call == line.call);
-            let request = line
-                .call
-                .as_ref()
-                .and_then(|c| c.read(law).ok())
-                .and_then(|c| c.resolve(law, oracle.worlds(), &line.tokens));
-            let Some(request) = request else { break };
-            let interval = Interval { from: Moment(line.exchange.sent), to: Moment(line.exchange.received) };
-            let Some(raw) = &line.exchange.answer else {
-                oracle.unanswered(&request, interval.from);
-                continue;
-            };
-            let response = HttpResponse {
-                status: raw.status,
-                headers: raw.headers.clone(),
-                body: raw.body.clone().into_bytes().into(),
-            };
-            let mut answer = wire::decode_answer(law, request.operation, &response);
-            request_ids.note(law, &mut answer);
+        let mut lines = lines.into_iter().peekable();
+        while let Some(line) = lines.next() {
+            // Requests that were sent at once belong to one step.
+            let overlaps = |next: &&&Line| line.client.is_some() && next.client.is_some() && next.step == line.step;
+            let mut group = vec![line];
+            while let Some(next) = lines.next_if(|next| overlaps(&next)) {
+                group.push(next);
+            }
+            let asked_again = lines.peek().is_some_and(|next| next.step == line.step && next.call == line.call);
+            let events =
+                group.iter().map(|line| read(law, &oracle, &mut request_ids, line)).collect::<Option<Vec<_>>>();
+            let Some(events) = events else { break };
             let before = oracle.clone();
-            let judgement = oracle.judge(&request, interval, &answer);
+            let judgement = match events.as_slice() {
+                [Event { client: 0, request, interval, answer: None }] => {
+                    oracle.unanswered(request, interval.from);
+                    continue;
+                }
+                [Event { client: 0, request, interval, answer: Some(answer) }] => {
+                    oracle.judge(request, *interval, answer)
+                }
+                several => oracle.judge_together(several),
+            };
+            let throttled = |event: &Event| event.answer.as_ref().is_some_and(|answer| is_throttled(law, answer));
             let set_aside = match &judgement.verdict {
                 Verdict::Explained => false,
                 Verdict::Violation(_) => lags,
-                Verdict::Indeterminate(_) => is_throttled(law, &answer),
+                Verdict::Indeterminate(_) => events.iter().any(throttled),
             };
             if set_aside && asked_again {
                 oracle = before;
@@ -71,9 +74,9 @@ pub fn recheck(law: &Arc<Law>, lines: &[Line], tolerance: Tolerance, lags: bool)
             }
             found.violations.extend(judgement.faults.into_iter().map(|f| (name.to_owned(), f)));
             match judgement.verdict {
-                Verdict::Explained => found.judged += 1,
+                Verdict::Explained => found.judged += events.len() as u64,
                 Verdict::Violation(violation) => {
-                    found.judged += 1;
+                    found.judged += events.len() as u64;
                     found.violations.push((name.to_owned(), violation));
                     break;
                 }
@@ -82,4 +85,19 @@ pub fn recheck(law: &Arc<Law>, lines: &[Line], tolerance: Tolerance, lags: bool)
         }
     }
     found
+}
+
+/// A request and what came of it, as they were written down. None if the request is not one of this law's.
+fn read(law: &Law, oracle: &Oracle, request_ids: &mut RequestIds, line: &Line) -> Option<Event> {
+    let call = line.call.as_ref()?.read(law).ok()?;
+    let request = call.resolve(law, oracle.worlds(), &line.tokens)?;
+    let answer = line.exchange.answer.as_ref().map(|raw| {
+        let body = raw.body.clone().into_bytes().into();
+        let response = HttpResponse { status: raw.status, headers: raw.headers.clone(), body };
+        let mut answer = wire::decode_answer(law, request.operation, &response);
+        request_ids.note(law, &request, &mut answer);
+        answer
+    });
+    let interval = Interval { from: Moment(line.exchange.sent), to: Moment(line.exchange.received) };
+    Some(Event { client: line.client.unwrap_or(0), request, interval, answer })
 }

@@ -6,15 +6,15 @@
 //! about one in seventy millions in a run of a million requests.
 
 use std::{
-    collections::VecDeque,
+    collections::{VecDeque, hash_map::Entry},
     hash::{BuildHasher, RandomState},
 };
 
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 
 use crate::{
     spec::{file::WireFault, law::Law},
-    wire::Answer,
+    wire::{Answer, Request},
 };
 
 /// How many ids are remembered.
@@ -25,29 +25,36 @@ const REMEMBERED: usize = 1 << 18;
 pub struct RequestIds {
     /// The keys of the hash: no server knows them.
     keys: RandomState,
-    seen: FxHashSet<u64>,
+    /// Of each the token of the request that was answered with it, with its operation.
+    seen: FxHashMap<u64, Option<u64>>,
     /// The same in the order in which they came.
     order: VecDeque<u64>,
 }
 
 impl RequestIds {
-    /// Takes note of the id of an answer, and notes a fault if it is not the first with it. Nothing is kept where the law
-    /// does not mind.
-    pub fn note(&mut self, law: &Law, answer: &mut Answer) {
-        if !law.wire_rules.contains_key(&WireFault::RepeatedRequestId) {
-            return;
-        }
-        let Some(id) = &answer.request_id else { return };
-        if !self.is_new(id) {
+    /// Takes note of the id of an answer, and notes a fault if it is not the first with it. A request that is sent again
+    /// with its token may well get the answer that it got before, id and all. Nothing is kept where the law does not mind.
+    pub fn note(&mut self, law: &Law, request: &Request, answer: &mut Answer) {
+        let minded = law.wire_rule(WireFault::RepeatedRequestId, request.operation).is_some();
+        let Some(id) = answer.request_id.as_ref().filter(|_| minded) else { return };
+        let operation = &law[request.operation];
+        let token = operation.token.as_ref().and_then(|token| {
+            let name = &operation.params[token.param as usize].name;
+            request.args.iter().find(|(n, _)| n == name)?.1.as_text()
+        });
+        let token = token.map(|token| self.keys.hash_one((request.operation, token)));
+        if !self.may_have(id, token) {
             answer.faults.push(WireFault::RepeatedRequestId);
         }
     }
 
-    fn is_new(&mut self, id: &str) -> bool {
+    /// True if an answer to a request with this token may have this id; remembers it.
+    fn may_have(&mut self, id: &str, token: Option<u64>) -> bool {
         let hash = self.keys.hash_one(id);
-        if !self.seen.insert(hash) {
-            return false;
-        }
+        match self.seen.entry(hash) {
+            Entry::Occupied(earlier) => return token.is_some() && *earlier.get() == token,
+            Entry::Vacant(place) => place.insert(token),
+        };
         self.order.push_back(hash);
         if self.order.len() > REMEMBERED
             && let Some(oldest) = self.order.pop_front()
@@ -63,11 +70,18 @@ mod tests {
     use super::{REMEMBERED, RequestIds};
 
     #[test]
+    fn a_request_that_is_repeated_with_its_token_may_have_the_id_of_the_first_answer() {
+        let mut ids = RequestIds::default();
+        assert!(ids.may_have("one", Some(1)) && ids.may_have("one", Some(1)));
+        assert!(!ids.may_have("one", Some(2)) && !ids.may_have("one", None));
+    }
+
+    #[test]
     fn a_repeated_id_is_noticed_for_as_long_as_it_is_remembered_and_no_longer() {
         let mut ids = RequestIds::default();
-        assert!((0..REMEMBERED).all(|i| ids.is_new(&i.to_string())));
-        assert!(!ids.is_new("0") && !ids.is_new("7"));
-        assert!(ids.is_new("one more") && ids.is_new("0"));
+        assert!((0..REMEMBERED).all(|i| ids.may_have(&i.to_string(), None)));
+        assert!(!ids.may_have("0", None) && !ids.may_have("7", None));
+        assert!(ids.may_have("one more", None) && ids.may_have("0", None));
         assert_eq!((ids.seen.len(), ids.order.len()), (REMEMBERED, REMEMBERED));
     }
 }

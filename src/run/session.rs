@@ -10,6 +10,7 @@ use super::{
     Context, Endpoint,
     again::{Freshness, Tries, is_throttled, retry_after},
     cleanup,
+    together::Sent,
     turns::Turn,
 };
 use crate::{
@@ -19,18 +20,20 @@ use crate::{
     },
     oracle::{
         Oracle, RuleSet, Settings,
-        judge::{Verdict, Violation},
+        history::Event,
+        judge::{Judgement, Verdict, Violation},
     },
     report::{
-        data::{Exchange, Leftover, RawAnswer},
+        data::{Exchange, Leftover, Overlap, RawAnswer},
         trace::Place,
     },
     scenario::{
         atlas::Atlas,
+        overlap,
         step::{Call, Step},
         strategy::{Strategies, Walk},
     },
-    spec::law::{Change, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
+    spec::law::{Change, Demand, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
     target::{self, NoAnswer, clock::Clock},
     wire::{self, Answer, Body, Request, Tree},
 };
@@ -39,6 +42,9 @@ use crate::{
 const MANY_CHANGES: usize = 6;
 /// A look before something may happen is sent no sooner than this before it, however slow the target is.
 const SLOWEST: Duration = Duration::from_secs(60);
+
+/// What the names of scenarios with overlapping requests begin with.
+pub const OVERLAP: &str = "overlap-";
 
 /// What a session plays.
 #[derive(Clone)]
@@ -50,6 +56,15 @@ pub enum Scenario {
         /// The steps.
         steps: Vec<Step>,
     },
+    /// Steps that end with requests that overlap.
+    Overlapping {
+        /// The steps.
+        overlap: Arc<overlap::Overlap>,
+        /// The how-manieth time it is played; the requests go out in another order each time.
+        turn: usize,
+        /// Its number in the run.
+        number: usize,
+    },
     /// A random walk.
     Random {
         /// Where its requests come from.
@@ -58,15 +73,27 @@ pub enum Scenario {
         number: u64,
         /// How many requests it makes.
         length: usize,
+        /// How many clients make them, each round at once.
+        clients: usize,
     },
 }
 
 impl Scenario {
-    /// A rule's id, or `random-N`.
+    /// A rule's id, `overlap-N:` and a rule's id, or `random-N`.
     pub fn name(&self, law: &Law) -> String {
         match self {
             Scenario::Planned { rule, .. } => law[*rule].id.to_string(),
+            Scenario::Overlapping { overlap, number, .. } => format!("{OVERLAP}{number}:{}", law[overlap.rule].id),
             Scenario::Random { number, .. } => format!("random-{number}"),
+        }
+    }
+
+    /// True if some of its requests are sent at once.
+    pub fn overlaps(&self) -> bool {
+        match self {
+            Scenario::Planned { .. } => false,
+            Scenario::Overlapping { .. } => true,
+            Scenario::Random { clients, .. } => *clients > 1,
         }
     }
 }
@@ -84,6 +111,10 @@ pub struct Played {
     pub violations: Vec<(Violation, usize)>,
     /// Why it ended before its end, if it did so without a violation.
     pub indeterminate: Option<String>,
+    /// Violations that did not come again, each with its rule.
+    pub unrepeated: Vec<String>,
+    /// The requests that no order explains, with the rule of the violation, if requests overlapped.
+    pub overlap: Option<(RuleIx, Overlap)>,
     /// The steps that were taken.
     pub steps: Vec<Step>,
     /// What was sent and received: for each exchange the step that it belongs to.
@@ -125,6 +156,13 @@ pub(super) enum End {
     Over,
 }
 
+impl End {
+    /// A request names what has not been seen.
+    pub(super) fn unseen(law: &Law, call: &Call) -> End {
+        End::Indeterminate(format!("{}: the target has not shown a value that this request needs", call.display(law)))
+    }
+}
+
 /// A scenario in progress.
 pub struct Session<'a> {
     pub(super) context: &'a Context,
@@ -132,7 +170,10 @@ pub struct Session<'a> {
     pub(super) atlas: &'a Atlas,
     scenario: &'a Scenario,
     pub(super) oracle: Oracle,
+    pub(super) settings: Settings,
     muted: Arc<RuleSet>,
+    /// Everything that was sent, if some of it overlaps.
+    pub(super) sent: Vec<Sent>,
     /// What the tokens of this session begin with.
     pub(super) tokens: String,
     /// How many tokens the clean-up has used.
@@ -169,7 +210,8 @@ impl<'a> Session<'a> {
     ) -> Self {
         let goal = match scenario {
             Scenario::Planned { rule, .. } => Some(*rule),
-            Scenario::Random { .. } => None,
+            // That nothing came of it this time does not mean that the rule was not reached.
+            Scenario::Overlapping { .. } | Scenario::Random { .. } => None,
         };
         Session {
             context,
@@ -177,6 +219,8 @@ impl<'a> Session<'a> {
             atlas,
             scenario,
             muted: settings.muted.clone(),
+            settings: settings.clone(),
+            sent: Vec::new(),
             tokens,
             spent: 0,
             oracle: Oracle::new(context.law.clone(), settings),
@@ -196,10 +240,14 @@ impl<'a> Session<'a> {
     /// Plays the scenario to its end, looks at everything that nobody has looked at yet, and cleans up.
     pub async fn play(mut self) -> Played {
         let end = match self.scenario {
-            Scenario::Planned { steps, .. } => self.follow(steps).await,
-            Scenario::Random { strategies, number, length } => {
+            Scenario::Planned { rule, steps } => self.follow(Some(*rule), steps).await,
+            Scenario::Overlapping { overlap, turn, .. } => self.follow(None, &overlap.steps(*turn)).await,
+            Scenario::Random { strategies, number, length, clients } => {
                 let mut walk = Walk::new(strategies, self.context.options.seed, *number);
-                self.wander(&mut walk, *length).await
+                match clients {
+                    0 | 1 => self.wander(&mut walk, *length).await,
+                    several => self.wander_together(&mut walk, *length, *several).await,
+                }
             }
         };
         let end = match end {
@@ -209,18 +257,49 @@ impl<'a> Session<'a> {
         match end {
             Err(End::Indeterminate(why)) => self.played.indeterminate = Some(why),
             Err(End::Over) => self.played.indeterminate = Some("the run was over before the scenario was".into()),
-            Err(End::Violation) | Ok(()) => {}
+            Err(End::Violation) => self.examine(),
+            Ok(()) => {}
         }
         self.played.most_worlds = self.oracle.most_worlds();
         cleanup::clean_up(&mut self).await;
         self.played
     }
 
-    async fn follow(&mut self, steps: &[Step]) -> Result<(), End> {
-        for step in steps {
+    async fn follow(&mut self, goal: Option<RuleIx>, steps: &[Step]) -> Result<(), End> {
+        // What the rule changes is looked at when it has just been changed: later steps may hide it again.
+        let goal = goal.map(|rule| &self.context.law[rule]);
+        let goal = goal.filter(|rule| matches!(rule.demand, Demand::Effect | Demand::Keep));
+        let operation = goal.and_then(|rule| rule.operation);
+        let is_its = |step: &Step| matches!(step, Step::Call(call) if operation == Some(call.operation));
+        let change = steps.iter().rposition(is_its);
+        for (place, step) in steps.iter().enumerate() {
             match step {
-                Step::Call(call) => self.call(call).await?,
+                Step::Call(call) => {
+                    self.look_before(call).await?;
+                    self.call(call).await?;
+                }
+                Step::Together(calls) => self.together(calls).await?,
                 Step::Settle => self.settle().await?,
+            }
+            if change == Some(place) {
+                self.look_around().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what is under way if the law would be silent about a request as long as nobody knows how far that is.
+    async fn look_before(&mut self, call: &Call) -> Result<(), End> {
+        let law = &self.context.law;
+        let silent = |s: &Self| {
+            call.resolve(law, s.oracle.worlds(), &s.tokens).is_some_and(|request| s.oracle.may_be_silent(&request))
+        };
+        if self.is_settled() || !silent(self) {
+            return Ok(());
+        }
+        for look in self.atlas.looks_at_changing(law, self.oracle.worlds()) {
+            if look.resolve(law, self.oracle.worlds(), &self.tokens).is_some() && silent(self) {
+                self.call(&look).await?;
             }
         }
         Ok(())
@@ -228,9 +307,7 @@ impl<'a> Session<'a> {
 
     async fn wander(&mut self, walk: &mut Walk<'_>, length: usize) -> Result<(), End> {
         for _ in 0..length {
-            // With too many worlds the oracle cannot tell.
-            let crowded = self.oracle.worlds().iter().any(|w| w.timers.len() >= MANY_CHANGES);
-            if !self.is_settled() && (crowded || walk.below(4) == 0) {
+            if !self.is_settled() && (self.is_crowded() || walk.below(4) == 0) {
                 self.settle().await?;
                 continue;
             }
@@ -249,8 +326,13 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// With too many worlds the oracle cannot tell.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.oracle.worlds().iter().any(|w| w.timers.len() >= MANY_CHANGES)
+    }
+
     /// A request that the law has something to say about, and that touches no rule already known to be broken.
-    fn draw(&self, walk: &mut Walk<'_>) -> Option<Call> {
+    pub(super) fn draw(&self, walk: &mut Walk<'_>) -> Option<Call> {
         let law = &self.context.law;
         for _ in 0..8 {
             let Some(mut call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
@@ -266,7 +348,7 @@ impl<'a> Session<'a> {
     }
 
     /// Looks at everything of which something is unconfirmed.
-    async fn look_around(&mut self) -> Result<(), End> {
+    pub(super) async fn look_around(&mut self) -> Result<(), End> {
         for look in self.atlas.looks_at_unconfirmed(&self.context.law, self.oracle.worlds()) {
             if look.resolve(&self.context.law, self.oracle.worlds(), &self.tokens).is_some() {
                 self.call(&look).await?;
@@ -275,7 +357,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn call(&mut self, call: &Call) -> Result<(), End> {
+    pub(super) async fn call(&mut self, call: &Call) -> Result<(), End> {
         self.played.steps.push(Step::Call(call.clone()));
         self.call_again(call).await
     }
@@ -287,10 +369,7 @@ impl<'a> Session<'a> {
         }
         let law = self.context.law.clone();
         let Some(request) = call.resolve(&law, self.oracle.worlds(), &self.tokens) else {
-            return Err(End::Indeterminate(format!(
-                "{}: the target has not shown a value that this request needs",
-                call.display(&law)
-            )));
+            return Err(End::unseen(&law, call));
         };
         let mut tries = Tries::default();
         loop {
@@ -328,18 +407,35 @@ impl<'a> Session<'a> {
                 continue;
             }
             self.freshness.note(&law, &request, &answer, interval, before.worlds(), self.oracle.worlds());
-            self.played.judged += 1;
-            // What a wrong answer happens to have right is no evidence.
-            if matches!(judgement.verdict, Verdict::Explained) {
-                self.played.passes.extend(judgement.passes);
+            // The step itself does not say by which of several looks it was seen.
+            let waited = matches!(self.played.steps.last(), Some(Step::Settle));
+            let by = waited.then(|| call.display(&law));
+            return self.conclude(judgement, 1, by.as_deref());
+        }
+    }
+
+    /// Takes note of what so many answers were found to be. `by` is the look by which that was seen, where the step does not
+    /// say it.
+    pub(super) fn conclude(&mut self, judgement: Judgement, answers: u64, by: Option<&str>) -> Result<(), End> {
+        self.played.judged += answers;
+        // What a wrong answer happens to have right is no evidence.
+        if matches!(judgement.verdict, Verdict::Explained) {
+            self.played.passes.extend(judgement.passes);
+        }
+        let here = self.played.steps.len();
+        let told = |mut violation: Violation| {
+            if let Some(by) = by {
+                violation.came = format!("{by}: {}", violation.came);
             }
-            let here = self.played.steps.len();
-            self.played.violations.extend(judgement.faults.into_iter().map(|fault| (fault, here)));
-            if let Verdict::Violation(violation) = judgement.verdict {
-                self.played.violations.push((violation, here));
-                return Err(End::Violation);
+            (violation, here)
+        };
+        self.played.violations.extend(judgement.faults.into_iter().map(told));
+        match judgement.verdict {
+            Verdict::Violation(violation) => {
+                self.played.violations.push(told(violation));
+                Err(End::Violation)
             }
-            return Ok(());
+            _ => Ok(()),
         }
     }
 
@@ -371,20 +467,31 @@ impl<'a> Session<'a> {
         self.slowest = self.slowest.max(interval.to.since(from)).min(SLOWEST);
         let record = record(&exchange, interval);
         if let Some(trace) = &self.context.trace {
-            let place = Place { step: self.played.steps.len(), cleanup: self.cleaning, tokens: &self.tokens };
+            let place =
+                Place { step: self.played.steps.len(), cleanup: self.cleaning, tokens: &self.tokens, client: None };
             trace.write(law, &self.played.name, place, Some(call), &record);
         }
         if !self.cleaning {
             self.played.exchanges.push((self.played.steps.len(), record));
         }
-        match exchange.outcome {
+        let outcome = match exchange.outcome {
             Ok(response) => {
                 self.told_to_wait = retry_after(&response.headers);
                 let mut answer = wire::decode_answer(law, request.operation, &response);
-                self.context.note_request_id(&mut answer);
+                self.context.note_request_id(request, &mut answer);
                 Ok((interval, answer))
             }
             Err(why) => Err(Lost { from, why }),
+        };
+        self.keep(request, call, interval, outcome.as_ref().ok().map(|(_, answer)| answer));
+        outcome
+    }
+
+    /// Keeps what was sent for judging it as a whole, if some of it overlaps.
+    fn keep(&mut self, request: &Request, call: &Call, interval: Interval, answer: Option<&Answer>) {
+        if self.scenario.overlaps() && !self.cleaning {
+            let event = Event { client: 0, request: request.clone(), interval, answer: answer.cloned() };
+            self.sent.push(Sent { step: self.played.steps.len(), call: call.clone(), event });
         }
     }
 

@@ -48,6 +48,11 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
             (Outcome::Indeterminate, Some(why.clone()))
         } else if !plans.contains_key(&ix) {
             (Outcome::NotReached, Some("no sequence of requests was found that exercises it".into()))
+        } else if tally.unshown.contains(ix) {
+            (
+                Outcome::NotReached,
+                Some("its scenario came to its end, and no answer showed what the rule is about".into()),
+            )
         } else {
             (Outcome::NotReached, Some("a broken rule stands in the way, or the run was over before".into()))
         };
@@ -78,7 +83,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
             Finding {
                 rule: rule.id.to_string(),
                 level: rule.level,
-                says: rule.says.clone(),
+                says: statement(law, *ix),
                 source: rule.source.clone(),
                 under: rule.under.clone(),
                 observed: rule.observed.clone(),
@@ -88,6 +93,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
                 steps: evidence.steps.iter().map(|s| s.display(law)).collect(),
                 scenario_steps: evidence.steps.iter().map(|s| StepFile::new(law, s)).collect(),
                 exchanges: evidence.exchanges.clone(),
+                overlap: evidence.overlap.clone(),
                 times: broken.scenarios,
             }
         })
@@ -119,6 +125,14 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         indeterminate: tally.indeterminate.clone(),
         leftovers,
         totals,
+    }
+}
+
+/// What a rule says, and for one about the codes of a refusal also which refusal that is.
+fn statement(law: &Law, rule: RuleIx) -> String {
+    match law.refusal(rule).filter(|refusal| refusal.rule != rule) {
+        Some(refusal) => format!("{} {}", law[refusal.rule].says, law[rule].says),
+        None => law[rule].says.clone(),
     }
 }
 

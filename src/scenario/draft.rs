@@ -16,7 +16,7 @@ use crate::{
     oracle::handles::seen_text,
     spec::{
         file::{Defect, Literal, ScalarType, Sent},
-        law::{FieldIx, KindIx, Law, Operation, OperationIx, OutputFrom, Param, ParamIx, Reference},
+        law::{FieldIx, KindIx, Law, Operation, OperationIx, OutputFrom, Param, ParamIx, Path, Reference},
     },
     wire::Tree,
 };
@@ -177,13 +177,13 @@ fn filter_values(law: &Law, world: &World, operation: &Operation, param: &Param)
     };
     let Some(kind) = shown_kind(operation) else { return Vec::new() };
     let mut found = Vec::new();
-    for (filter_name, path) in &law[kind].filters {
-        for (handle, _) in world.live(kind) {
-            if let (Some((at, field)), Value::Text(_)) = world.follow(law, handle, path) {
-                found.extend(Symbol::of(world, at, field).map(|s| filter(filter_name, s)));
-                break;
-            }
-        }
+    for (filter_name, paths) in &law[kind].filters {
+        let value = |path: &Path, handle: Handle| match world.follow(law, handle, path) {
+            (Some((at, field)), Value::Text(_)) => Symbol::of(world, at, field),
+            _ => None,
+        };
+        let first = world.live(kind).find_map(|(handle, _)| paths.iter().find_map(|path| value(path, handle)));
+        found.extend(first.map(|symbol| filter(filter_name, symbol)));
     }
     if let Some((filter_name, _)) = law[kind].filters.first() {
         found.push(filter(filter_name, Symbol::Text(NONSENSE.into())));
@@ -263,10 +263,7 @@ pub fn with_fault(law: &Law, world: &World, good: &Call, fault: Fault, dice: &mu
 /// True if a step's request carries a parameter that its operation does not have: where that is passed over it leads to
 /// nothing that the request without it does not lead to.
 pub fn is_undeclared(law: &Law, step: &Step) -> bool {
-    match step {
-        Step::Call(call) => call.args.iter().any(|(name, _)| law[call.operation].param(name).is_none()),
-        Step::Settle => false,
-    }
+    step.calls().iter().any(|call| call.args.iter().any(|(name, _)| law[call.operation].param(name).is_none()))
 }
 
 /// Lets a request say which kind of resource each of its names means, where a parameter tells that.

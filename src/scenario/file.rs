@@ -13,6 +13,8 @@ use crate::{oracle::handles, spec::law::Law};
 pub enum StepFile {
     /// A request.
     Call(CallFile),
+    /// Requests that are sent at once.
+    Together(Vec<CallFile>),
     /// Time passes until everything under way has happened.
     Settle,
 }
@@ -60,6 +62,7 @@ impl StepFile {
         match step {
             Step::Settle => StepFile::Settle,
             Step::Call(call) => StepFile::Call(CallFile::new(law, call)),
+            Step::Together(calls) => StepFile::Together(calls.iter().map(|call| CallFile::new(law, call)).collect()),
         }
     }
 
@@ -72,6 +75,9 @@ impl StepFile {
         match self {
             StepFile::Settle => Ok(Step::Settle),
             StepFile::Call(call) => call.read(law).map(Step::Call),
+            StepFile::Together(calls) => {
+                calls.iter().map(|call| call.read(law)).collect::<Result<_, _>>().map(Step::Together)
+            }
         }
     }
 }

@@ -11,6 +11,8 @@
 //! - [`plan`]: for each rule, a short scenario that exercises it, found by searching the model; [`aim`] says which state is
 //!   nearer to a rule, [`novelty`] which one is new, `build_up` walks at random, and [`strip`] drops what a scenario does
 //!   not need.
+//! - [`overlap`]: requests that stand in each other's way, worked out from the law.
+//! - [`crowd`]: several clients that talk to the reference at once, in simulated time.
 //! - [`reach`]: what can be reached at all without some operations, worked out from the law.
 //! - [`windows`]: asking for less time where it has to be waited for.
 //! - [`file`](mod@file): the form in which a scenario is written to disk.
@@ -20,9 +22,11 @@
 pub mod aim;
 pub mod atlas;
 mod build_up;
+pub mod crowd;
 pub mod draft;
 pub mod file;
 pub mod novelty;
+pub mod overlap;
 pub mod plan;
 pub mod reach;
 pub mod simulation;

@@ -212,10 +212,11 @@ fn look_around(search: &Search<'_>, mut simulation: Simulation) -> Vec<(Step, Ru
     looks.map_while(|look| simulation.take(search.atlas, &look).map(|passes| (look, passes))).collect()
 }
 
-/// True if something should have happened by now that has not been seen yet. What a broken rule should have done is not
-/// waited for.
+/// True if something should have happened by now that has not been seen yet. What broken rules alone say should have
+/// happened is not waited for.
 pub(super) fn is_due(search: &Search<'_>, simulation: &Simulation) -> bool {
-    let due = |timer: &Timer| timer.usually <= simulation.now && !search.avoid.contains(timer.rule);
+    let counts = |timer: &Timer| timer.steps.iter().any(|step| !search.avoid.contains(step.rule));
+    let due = |timer: &Timer| timer.usually <= simulation.now && counts(timer);
     simulation.oracle.worlds().iter().any(|w| w.timers.iter().any(due))
 }
 
@@ -291,11 +292,7 @@ fn explore(
 
 /// Steps in one line.
 fn in_one_line(law: &Law, steps: &[Step]) -> String {
-    let one = |step: &Step| match step {
-        Step::Call(call) => call.display(law),
-        Step::Settle => "settle".into(),
-    };
-    steps.iter().map(one).collect::<Vec<_>>().join(" / ")
+    steps.iter().map(|step| step.display(law)).collect::<Vec<_>>().join(" / ")
 }
 
 fn is_of(step: &Step, operation: OperationIx) -> bool {

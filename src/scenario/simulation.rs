@@ -18,7 +18,7 @@ use crate::{
         judge::{Judgement, Verdict},
     },
     spec::law::Law,
-    wire::Request,
+    wire::{Answer, Request},
 };
 
 /// How long a request takes in the simulation, in microseconds.
@@ -50,13 +50,18 @@ impl Simulation {
 
     /// Sends a request and judges the answer. None if an argument has not been seen.
     pub fn call(&mut self, call: &Call) -> Option<(Request, Judgement)> {
+        self.exchange(call).map(|(request, _, judgement)| (request, judgement))
+    }
+
+    /// The same, with the answer.
+    pub fn exchange(&mut self, call: &Call) -> Option<(Request, Answer, Judgement)> {
         let request = self.resolve(call)?;
         let from = self.now;
         let answer = self.forward.answer(&request, Moment(from.0 + REQUEST / 2));
         self.now = Moment(from.0 + REQUEST);
         let judgement = self.oracle.judge(&request, Interval { from, to: self.now }, &answer);
         self.now = Moment(self.now.0 + 1);
-        Some((request, judgement))
+        Some((request, answer, judgement))
     }
 
     /// Lets everything happen that is under way, and looks at it. The rules that the looks confirmed; none if something
@@ -92,6 +97,18 @@ impl Simulation {
     pub fn try_step(&mut self, atlas: &Atlas, step: &Step) -> Option<(RuleSet, bool)> {
         match step {
             Step::Settle => self.settle(atlas).map(|passes| (passes, false)),
+            // In memory nothing overlaps; the order in which they stand is one of those that may come about.
+            Step::Together(calls) => {
+                let mut found = (RuleSet::default(), false);
+                for call in calls {
+                    let (passes, open) = self.try_step(atlas, &Step::Call(call.clone()))?;
+                    for rule in passes.iter() {
+                        found.0.insert(rule);
+                    }
+                    found.1 |= open;
+                }
+                Some(found)
+            }
             Step::Call(call) => {
                 let (_, judgement) = self.call(call)?;
                 let explained = matches!(judgement.verdict, Verdict::Explained);

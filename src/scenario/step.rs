@@ -14,15 +14,30 @@ use crate::{
 pub enum Step {
     /// A request.
     Call(Call),
+    /// Requests that are sent at once, each without waiting for the answer to another one.
+    Together(Vec<Call>),
     /// Time passes until every change that is under way has happened, and is seen to have happened.
     Settle,
 }
 
 impl Step {
+    /// The requests that it sends.
+    pub fn calls(&self) -> &[Call] {
+        match self {
+            Step::Call(call) => std::slice::from_ref(call),
+            Step::Together(calls) => calls,
+            Step::Settle => &[],
+        }
+    }
+
     /// For people.
     pub fn display(&self, law: &Law) -> String {
         match self {
             Step::Call(call) => call.display(law),
+            Step::Together(calls) => {
+                let calls: Vec<String> = calls.iter().map(|call| call.display(law)).collect();
+                format!("(at once) {}", calls.join(" | "))
+            }
             Step::Settle => "(wait until every change under way has happened)".to_owned(),
         }
     }

@@ -88,6 +88,11 @@ impl Strategies {
         Strategies { law: law.clone(), drafts, straight }
     }
 
+    /// The law.
+    pub fn law(&self) -> &Arc<Law> {
+        &self.law
+    }
+
     fn straight(operation: OperationIx) -> SBoxedStrategy<Draft> {
         any::<u64>().prop_map(move |picks| Draft { operation, bent: Bent::Straight, picks }).sboxed()
     }

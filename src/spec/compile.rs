@@ -42,7 +42,7 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
     kinds::declare(&mut names, resources_text, resources);
     kinds::check_inverses(&mut names, resources_text, resources);
     names.refusals_of = kind_refusals(resources_text, resources);
-    let wire_rules = wire_rules(&mut names);
+    let wire_rules = wire_rules(&mut names, &files.operations);
 
     let tables: Vec<Table<'_>> = tables(&mut names, &files.operations);
     let declared: Vec<_> = tables.iter().map(|table| operation::declare(&mut names, *table)).collect();
@@ -140,7 +140,10 @@ fn kind_refusals(file: &SpecText, resources: &ResourcesFile) -> BTreeMap<String,
 }
 
 /// The rules about the form of every answer.
-fn wire_rules(names: &mut Names<'_>) -> FxHashMap<WireFault, RuleIx> {
+fn wire_rules(
+    names: &mut Names<'_>,
+    operations: &[OperationText],
+) -> FxHashMap<(WireFault, Option<OperationIx>), RuleIx> {
     let mut found = FxHashMap::default();
     let (file, cloud) = (names.cloud_text, names.cloud);
     for wire in &cloud.wire {
@@ -156,7 +159,13 @@ fn wire_rules(names: &mut Names<'_>) -> FxHashMap<WireFault, RuleIx> {
             under: None,
             demand: Demand::Form,
         };
-        if found.insert(wire.fault, names.rule(rule, place.clone())).is_some() {
+        let rule = names.rule(rule, place.clone());
+        let mut about: Vec<_> =
+            kinds::operations(names, file, &wire.operations, operations).into_iter().map(Some).collect();
+        if wire.operations.is_empty() {
+            about.push(None);
+        }
+        if about.into_iter().any(|operation| found.insert((wire.fault, operation), rule).is_some()) {
             let problem = Problem::Shape(format!("`{}` is the second rule about its fault of form", *wire.id));
             names.error_with(problem, place, "a fault of form breaks one rule: make one of the two");
         }

@@ -272,6 +272,9 @@ pub struct ResourceFile {
     /// True in the states in which a deleted one may still be shown for a while (CEL over `self`).
     #[serde(default)]
     pub lingers: Option<At<String>>,
+    /// True in the states in which one may go by itself, nobody knows when (CEL over `self`).
+    #[serde(default)]
+    pub fades: Option<At<String>>,
     /// The codes for a reference that names nothing.
     #[serde(default)]
     pub unknown: Option<Refusal>,
@@ -283,9 +286,9 @@ pub struct ResourceFile {
     /// What an answer shows of one of them.
     #[serde(default)]
     pub view: BTreeMap<String, ViewFile>,
-    /// Filter names of reading operations, each with the field (or path) that it compares.
+    /// Filter names of reading operations, each with the field (or path) that it compares; of several paths, any one.
     #[serde(default)]
-    pub filter: BTreeMap<String, At<String>>,
+    pub filter: BTreeMap<String, At<Paths>>,
 }
 
 /// Codes for a refusal and how binding they are.
@@ -379,12 +382,24 @@ pub struct ViewFile {
     /// Instead of `shows`: a list of other resources, each shown with its own view; a path to an `inverse` field.
     #[serde(default)]
     pub list: Option<At<String>>,
+    /// It is judged only while this holds (CEL over `self`).
+    #[serde(default, rename = "while")]
+    pub while_: Option<At<String>>,
+    /// Its value may have another JSON type than the documented one.
+    #[serde(default)]
+    pub any_json: bool,
+    /// The operations whose answers the row's `level` and `source` are about. In others the row is a rule of its own.
+    #[serde(default)]
+    pub operations: Vec<At<String>>,
     /// False for a field that the reference server shows, because clients wait for it, but that is not judged.
     #[serde(default = "yes")]
     pub judged: bool,
     /// The values that the wire may carry.
     #[serde(default, rename = "enum")]
     pub values: Vec<String>,
+    /// Values that are as right as its own.
+    #[serde(default)]
+    pub besides: Vec<String>,
     /// May be left out even when it has a value.
     #[serde(default)]
     pub optional: bool,
@@ -537,6 +552,10 @@ pub struct ParameterFile {
     /// be accepted as well, and nobody knows what comes of that.
     #[serde(default)]
     pub unknown_open: bool,
+    /// For a list: what comes of a name that names nothing, or something gone, beside one of something that is there,
+    /// is left open.
+    #[serde(default)]
+    pub mixed_open: bool,
     /// A name that names nothing, or something gone, is passed over, as if it were not in the request.
     #[serde(default)]
     pub passes_over: bool,
@@ -797,9 +816,15 @@ pub struct AfterFile {
     /// It may have happened when the answer is written.
     #[serde(default)]
     pub at_once: bool,
+    /// With `each`: it happens to all elements in one moment, instead of to each in its own.
+    #[serde(default)]
+    pub as_one: bool,
     /// It does not happen if this holds when its moment comes (CEL over `it`, the resource that would change).
     #[serde(default)]
     pub unless: Option<At<String>>,
+    /// It happens in one go with the effect that stands before it in the file, whose rule may be another.
+    #[serde(default)]
+    pub together: Option<At<bool>>,
 }
 
 /// Something about which the law is silent: either answer is right.

@@ -34,6 +34,7 @@ pub(super) fn declare(names: &mut Names<'_>, file: &SpecText, resources: &Resour
             id: None,
             undo: Vec::new(),
             lingers: None,
+            fades: None,
             fields,
             view: Vec::new(),
             filters: Vec::new(),
@@ -232,11 +233,16 @@ pub(super) fn complete(
         if let Some(lingers) = &resource.lingers {
             names.kinds[kind.0 as usize].lingers = names.expr(file, lingers, &scope, &Ty::Bool.into());
         }
-        for (filter, path) in &resource.filter {
-            let steps: Vec<&str> = path.split('.').collect();
-            if let Some(path) = names.shown_path(file, path.span(), path, kind, &steps, None) {
-                names.kinds[kind.0 as usize].filters.push((filter.clone(), path));
+        if let Some(fades) = &resource.fades {
+            names.kinds[kind.0 as usize].fades = names.expr(file, fades, &scope, &Ty::Bool.into());
+        }
+        for (filter, paths) in &resource.filter {
+            let mut found = Vec::new();
+            for path in paths.all() {
+                let steps: Vec<&str> = path.split('.').collect();
+                found.extend(names.shown_path(file, paths.span(), path, kind, &steps, None));
             }
+            names.kinds[kind.0 as usize].filters.push((filter.clone(), found));
         }
         let by = shown[kind.0 as usize];
         if by.is_none() && resource.view.values().any(|v| v.level.is_none() || v.source.is_none()) {
@@ -248,7 +254,7 @@ pub(super) fn complete(
             names.error_with(problem, file.key("resource", &name), help);
         }
         for (name, view) in &resource.view {
-            if let Some(shown) = compile_view(names, file, kind, name, view, by, &scope) {
+            if let Some(shown) = compile_view(names, file, kind, name, view, (by, files), &scope) {
                 names.kinds[kind.0 as usize].view.push(shown);
             }
         }
@@ -307,7 +313,7 @@ fn compile_view(
     kind: KindIx,
     name: &str,
     view: &ViewFile,
-    by: Option<&OperationText>,
+    (by, files): (Option<&OperationText>, &[OperationText]),
     scope: &Scope<'_>,
 ) -> Option<Shown> {
     let kind_name = names.kinds[kind.0 as usize].name.clone();
@@ -351,18 +357,55 @@ fn compile_view(
         (None, None) => return None,
     };
     let level = view.level.or(by.map(|(_, operation)| operation.level))?;
+    let judged_while = match &view.while_ {
+        Some(condition) => Some(names.expr(file, condition, scope, &Ty::Bool.into())?),
+        None => None,
+    };
     // What is not judged breaks no rule.
-    let rule = (view.judged && !matches!(from, ShownFrom::Nothing))
-        .then(|| names.rule(answer_rule(&id, level, says, source), key));
+    let is_judged = view.judged && !matches!(from, ShownFrom::Nothing);
+    let rule = is_judged.then(|| names.rule(answer_rule(&id, level, says.clone(), source.clone()), key.clone()));
+    let elsewhere = (is_judged && !view.operations.is_empty()).then(|| {
+        let about = operations(names, file, &view.operations, files);
+        // Nobody says more of the others than their own tables do, and no other document is as binding as this one.
+        let others = files.iter().enumerate().filter(|(ix, _)| !about.contains(&OperationIx(*ix as u32)));
+        let most = others.map(|(_, (_, operation))| operation.level).filter(|l| *l < level).max();
+        let says = format!("In the answers of other operations: {says}");
+        let rule = answer_rule(&format!("{id}.elsewhere"), most.unwrap_or(Level::Assumed), says, source);
+        (about, names.rule(rule, key))
+    });
     Some(Shown {
         name: name.into(),
         wire: answer_wire(*names.cloud.protocol, &view.wire, name),
         kind: view.kind,
         from,
         values: view.values.clone(),
+        besides: view.besides.clone(),
         optional: view.optional,
+        judged_while,
+        any_json: view.any_json,
         rule,
+        elsewhere,
     })
+}
+
+/// The operations of these names.
+pub(super) fn operations(
+    names: &mut Names<'_>,
+    file: &SpecText,
+    wanted: &[At<String>],
+    files: &[OperationText],
+) -> Vec<OperationIx> {
+    let mut found = Vec::with_capacity(wanted.len());
+    for name in wanted {
+        match files.iter().position(|(_, o)| *o.operation == **name) {
+            Some(index) => found.push(OperationIx(index as u32)),
+            None => {
+                let all = files.iter().map(|(_, o)| o.operation.as_str());
+                names.errors.push(SpecError::unknown("operation", name, file.at(name.span()), all));
+            }
+        }
+    }
+    found
 }
 
 /// A rule about a kind of resource in any answer.

@@ -79,8 +79,8 @@ pub struct Law {
     pub kinds: Vec<Kind>,
     /// All rules: those written down and those that follow from the tables, by id.
     pub rules: Vec<Rule>,
-    /// The rules about the form of answers.
-    pub wire_rules: FxHashMap<WireFault, RuleIx>,
+    /// The rules about the form of answers: of one operation, and (without one) of all the others.
+    pub wire_rules: FxHashMap<(WireFault, Option<OperationIx>), RuleIx>,
     /// The readings with the choice that is in force.
     pub readings: Vec<Reading>,
     /// What is known of the cloud and where the law deals with it.
@@ -102,16 +102,22 @@ impl Law {
 
     /// The HTTP statuses that a code of this operation may come with, and the rule that says so; none if the law does
     /// not say.
-    pub fn statuses(&self, operation: OperationIx, code: &str) -> Option<(&[u16], Option<RuleIx>)> {
-        let operation = &self[operation];
+    pub fn statuses(&self, ix: OperationIx, code: &str) -> Option<(&[u16], Option<RuleIx>)> {
+        let operation = &self[ix];
         let own = operation.status.iter().find(|(c, _)| **c == *code);
         match own {
             Some((_, statuses)) => Some((statuses, operation.status_rule)),
             None => {
                 let general = self.codes.status.get(code)?;
-                Some((std::slice::from_ref(general), self.wire_rules.get(&WireFault::Status).copied()))
+                Some((std::slice::from_ref(general), self.wire_rule(WireFault::Status, ix)))
             }
         }
+    }
+
+    /// The rule that a fault of form breaks in an answer of this operation.
+    pub fn wire_rule(&self, fault: WireFault, operation: OperationIx) -> Option<RuleIx> {
+        let own = self.wire_rules.get(&(fault, Some(operation)));
+        own.or_else(|| self.wire_rules.get(&(fault, None))).copied()
     }
 
     /// The rule with this id.
@@ -290,12 +296,14 @@ pub struct Kind {
     pub undo: Vec<(OperationIx, ParamIx)>,
     /// In which states a deleted one may still be shown.
     pub lingers: Option<Expr>,
+    /// While this holds, a live one may have gone by itself.
+    pub fades: Option<Expr>,
     /// Its fields.
     pub fields: Vec<Field>,
     /// What answers show of it.
     pub view: Vec<Shown>,
     /// Filter names with the paths that they compare.
-    pub filters: Vec<(String, Path)>,
+    pub filters: Vec<(String, Vec<Path>)>,
     /// The rule that its ids have the right form and are unique.
     pub id_rule: Option<RuleIx>,
 }
@@ -375,10 +383,28 @@ pub struct Shown {
     pub from: ShownFrom,
     /// The values that it may have; empty for any.
     pub values: Vec<String>,
+    /// Values that are as right as its own.
+    pub besides: Vec<String>,
     /// May be left out.
     pub optional: bool,
+    /// It is judged only while this holds.
+    pub judged_while: Option<Expr>,
+    /// Its value may have another JSON type than the documented one.
+    pub any_json: bool,
     /// The rule that it breaks when it is wrong and nothing more particular is to blame; none if it is not judged.
     pub rule: Option<RuleIx>,
+    /// The rule that it breaks in the answers of other operations than these, if that is another one.
+    pub elsewhere: Option<(Vec<OperationIx>, RuleIx)>,
+}
+
+impl Shown {
+    /// The rule that it breaks in an answer of this operation.
+    pub fn rule_in(&self, operation: OperationIx) -> Option<RuleIx> {
+        match &self.elsewhere {
+            Some((operations, rule)) if !operations.contains(&operation) => Some(*rule),
+            _ => self.rule,
+        }
+    }
 }
 
 /// An operation.
@@ -540,6 +566,8 @@ pub struct Param {
     pub told: Option<Told>,
     /// What names nothing is passed over.
     pub passes_over: bool,
+    /// What comes of a list of names of which some name something, and others nothing, is left open.
+    pub mixed_open: bool,
     /// Only resources of which one of these has its value are shown.
     pub matches: Vec<Path>,
     /// Values to send.
@@ -651,6 +679,8 @@ pub struct Effect {
     pub rule: RuleIx,
     /// The variables that must have resolved for it to apply.
     pub needs: Vec<VarIx>,
+    /// What earlier effects must have created for it to apply.
+    pub builds_on: Vec<VarIx>,
     /// Only when this holds.
     pub when: Option<Expr>,
     /// Once for each of these.
@@ -695,8 +725,12 @@ pub struct After {
     pub usually: Option<Expr>,
     /// It may have happened when the answer is written.
     pub at_once: bool,
+    /// The elements of `each` change in one moment.
+    pub as_one: bool,
     /// It does not happen if this holds.
     pub unless: Option<Expr>,
+    /// It happens in one go with the effect before it.
+    pub together: bool,
 }
 
 /// A field of a successful answer.

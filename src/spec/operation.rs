@@ -127,6 +127,7 @@ fn parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &str, pa
         plain: parameter.plain.as_ref().and_then(|p| kinds::pattern(names, file, p)),
         told: None,
         passes_over: parameter.passes_over,
+        mixed_open: parameter.mixed_open,
         matches: Vec::new(),
         examples: parameter.examples.iter().map(literal_text).collect(),
         sent: parameter.sent,
@@ -180,10 +181,14 @@ fn check_parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &s
         ("told", parameter.told.is_some()),
         ("passes-over", parameter.passes_over),
         ("accepts-gone", parameter.accepts_gone),
+        ("mixed-open", parameter.mixed_open),
     ] {
         if given && parameter.names.is_none() {
             wrong(format!("`{name}` names nothing, so `{word}` says nothing"), "add `names`, or leave it out");
         }
+    }
+    if parameter.mixed_open && parameter.kind != ScalarType::List {
+        wrong(format!("`{name}` is one name, so `mixed-open` says nothing"), "leave it out");
     }
     if parameter.passes_over && (parameter.unknown.is_some() || parameter.accepts_gone) {
         wrong(
@@ -302,22 +307,18 @@ impl<'t> Behaviour<'_, '_, 't> {
         self.created.iter().filter(visible).fold(self.scope(), |scope, c| scope.with(c.name.clone(), c.ty.clone()))
     }
 
-    /// The reference variables among those that expressions read.
-    fn needs<'e>(&self, exprs: impl IntoIterator<Item = &'e Expr>) -> Vec<VarIx> {
-        let mut needs: Vec<VarIx> = exprs
-            .into_iter()
-            .flat_map(Expr::variables)
-            .filter_map(|name| self.operation.var(name))
-            .filter(|var| self.operation.vars[*var as usize].param.is_some())
-            .collect();
-        needs.sort_unstable();
-        needs.dedup();
-        needs
+    /// The variables that expressions read: those that name what the request names, and those that are created.
+    fn reads<'e>(&self, exprs: impl IntoIterator<Item = &'e Expr>) -> (Vec<VarIx>, Vec<VarIx>) {
+        let mut read: Vec<VarIx> =
+            exprs.into_iter().flat_map(Expr::variables).filter_map(|name| self.operation.var(name)).collect();
+        read.sort_unstable();
+        read.dedup();
+        read.into_iter().partition(|var| self.operation.vars[*var as usize].param.is_some())
     }
 
     fn guard(&mut self, text: &At<String>, scope: &Scope<'_>, wanted: &Slot) -> Option<Guard> {
         let expr = self.names.expr(self.file(), text, scope, wanted)?;
-        let needs = self.needs([&expr]);
+        let (needs, _) = self.reads([&expr]);
         Some(Guard { expr, needs, parts: Vec::new() })
     }
 
@@ -407,7 +408,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             let problem = Problem::Effect("only a resource, or a list of resources, stays as it was".into());
             self.names.error_with(problem, self.file().at(keeps.span()), "name a variable of the operation");
         }
-        let needs = self.needs([&expr]);
+        let (needs, _) = self.reads([&expr]);
         resources.then_some(Guard { expr, needs, parts: Vec::new() })
     }
 
@@ -454,7 +455,7 @@ impl<'t> Behaviour<'_, '_, 't> {
         };
         // `unless` is asked when its moment comes, of the resource alone.
         let timed = after.iter().flat_map(|a| [&a.earliest, &a.latest, &a.usually]).flatten();
-        let needs = self.needs(set.into_iter().chain(on).chain(&when).chain(&each).chain(timed));
+        let (needs, builds_on) = self.reads(set.into_iter().chain(on).chain(&when).chain(&each).chain(timed));
         let mut var = None;
         if let Some((created, span)) = variable {
             let ty = var_ty(&created);
@@ -478,7 +479,7 @@ impl<'t> Behaviour<'_, '_, 't> {
             }
             (Draft::Create { .. }, None) => return,
         };
-        self.operation.effects.push(Effect { rule, needs, when, each, change, after });
+        self.operation.effects.push(Effect { rule, needs, builds_on, when, each, change, after });
     }
 
     fn optional(&mut self, text: &Option<At<String>>, scope: &Scope<'_>, ty: Ty) -> Option<Expr> {
@@ -494,8 +495,19 @@ impl<'t> Behaviour<'_, '_, 't> {
             latest: self.optional(&after.latest, scope, Ty::Int),
             usually: self.optional(&after.usually, scope, Ty::Int),
             at_once: after.at_once,
+            as_one: after.as_one,
             unless: self.optional(&after.unless, &alone, Ty::Bool),
+            together: self.together(after),
         }
+    }
+
+    fn together(&mut self, after: &AfterFile) -> bool {
+        let Some(together) = after.together.as_ref().filter(|together| ***together) else { return false };
+        if self.operation.effects.last().is_none_or(|before| before.after.is_none()) {
+            let problem = Problem::Shape("`together` needs a later change right before it".into());
+            self.names.error_with(problem, self.table.file.at(together.span()), "leave out `together`");
+        }
+        true
     }
 
     /// What an effect does, and the variable that it creates with the place where its name stands.

@@ -198,7 +198,7 @@ impl<'l> Reader<'l> {
         let Some(node) = self.member(at, last) else { return Ok(None) };
         match schema.view {
             Some((kind, later)) => self.view(node, kind, later).map(Some),
-            None => Ok(Some(self.value(node, schema.kind))),
+            None => Ok(Some(self.value(node, schema.kind, schema.any_json))),
         }
     }
 
@@ -254,7 +254,7 @@ impl<'l> Reader<'l> {
     }
 
     /// A value that is no list.
-    fn value(&mut self, node: &Node, kind: ScalarType) -> Tree {
+    fn value(&mut self, node: &Node, kind: ScalarType, any_json: bool) -> Tree {
         let is_whole = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         let fits = match (kind, node) {
             (ScalarType::Struct, Node::Map(_)) => true,
@@ -262,7 +262,8 @@ impl<'l> Reader<'l> {
             (ScalarType::Integer, Node::Number(text)) => is_whole(text),
             (ScalarType::Boolean, Node::Bool(_)) => true,
             (ScalarType::String | ScalarType::Timestamp, Node::Text(_)) => true,
-            (ScalarType::Integer | ScalarType::Boolean, Node::Text(_)) => self.xml,
+            (ScalarType::Integer | ScalarType::Boolean, Node::Text(_)) => self.xml || any_json,
+            (_, Node::Text(_) | Node::Number(_) | Node::Bool(_)) => any_json,
             _ => false,
         };
         match (kind, node) {

@@ -20,6 +20,8 @@ pub struct Schema<'l> {
     pub view: Option<(&'l Kind, &'l [Arc<str>])>,
     /// It may be left out.
     pub optional: bool,
+    /// Its value may have another JSON type than the documented one.
+    pub any_json: bool,
     /// The path of a list leads through lists rather than through elements.
     pub through_lists: bool,
 }
@@ -38,6 +40,7 @@ impl<'l> Schema<'l> {
             kind: output.kind,
             view,
             optional: output.optional || output.rule.is_none(),
+            any_json: false,
             through_lists: output.kind == ScalarType::List && output.wire.len() > 1,
         }
     }
@@ -54,6 +57,7 @@ impl<'l> Schema<'l> {
             kind: shown.kind,
             view,
             optional: shown.optional || shown.rule.is_none() || later.contains(&shown.name),
+            any_json: shown.any_json,
             through_lists: false,
         }
     }

@@ -122,6 +122,9 @@ pub struct WireRule {
     pub id: At<String>,
     /// The fault of form that breaks it.
     pub fault: WireFault,
+    /// The operations whose answers it is about; all for which no other rule about the fault speaks, unless given.
+    #[serde(default)]
+    pub operations: Vec<At<String>>,
     /// How binding it is.
     pub level: Level,
     /// The statement.

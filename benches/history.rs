@@ -1,0 +1,97 @@
+//! Histories of overlapping requests: time, memory and oracle steps by their length, for few and for many clients, when
+//! resources are many and when they are few.
+
+mod common;
+
+use std::{sync::Arc, time::Instant};
+
+use common::{Talker, cpu_time, law, only_testing, resident};
+use eipcheck::{
+    oracle::{
+        Settings,
+        history::{Budget, Event, Outcome, judge},
+    },
+    run::TOLERANCE,
+    scenario::crowd::{self, Manners},
+};
+
+/// How many requests are made in one account: with accounts of their own, groups of clients share nothing.
+const SHARED: usize = 20;
+
+fn main() {
+    let talker = Talker::new(law());
+    let settings = Settings { tolerance: TOLERANCE, muted: Arc::default() };
+    let sizes: &[(usize, u32)] = match only_testing() {
+        true => &[(100, 2), (100, 50)],
+        false => &[
+            (100, 2),
+            (100, 10),
+            (100, 50),
+            (1000, 2),
+            (1000, 10),
+            (1000, 50),
+            (1700, 50),
+            (10_000, 2),
+            (10_000, 10),
+            (10_000, 50),
+        ],
+    };
+    println!("requests  clients  groups     steps  steps/request  worlds        time  time/request     memory");
+    for (requests, clients) in sizes.iter().copied() {
+        let events = history(&talker, &settings, requests, clients);
+        // Once for the caches, and once for the figure.
+        for measured in [false, true] {
+            let (before, cpu, start) = (resident(), cpu_time(), Instant::now());
+            let (outcome, work) = judge(&talker.law, &settings, &events, Budget::default());
+            let (time, after) = (start.elapsed(), resident());
+            assert!(matches!(outcome, Outcome::Explained(_)), "{outcome:?}");
+            let cpu = cpu_time().zip(cpu).map(|(after, before)| after - before);
+            if measured {
+                let memory = after.zip(before).map_or(0, |(after, before)| after.saturating_sub(before));
+                let count = events.len();
+                println!(
+                    "{count:>8}  {clients:>7}  {:>6}  {:>8}  {:>13.2}  {:>6}  {:>7.1} ms  {:>9.1} us  {memory:>6} KiB  cpu {:?}",
+                    work.groups,
+                    work.steps,
+                    work.steps as f64 / count as f64,
+                    work.most_worlds,
+                    time.as_secs_f64() * 1e3,
+                    time.as_secs_f64() * 1e6 / count as f64,
+                    cpu.unwrap_or_default(),
+                );
+            }
+        }
+    }
+}
+
+/// A history of so many requests. The clients share an account in twos to fives, and go on to a new one after a while.
+/// Accounts of which it cannot be told whether they are right are left out.
+fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) -> Vec<Event> {
+    let mut events: Vec<Event> = Vec::with_capacity(requests);
+    let mut seed = 0;
+    while events.len() < requests {
+        let mut round: Vec<Event> = Vec::new();
+        let mut client = 0;
+        while client < clients && events.len() + round.len() < requests {
+            let together = (2 + (seed % 4) as u32).min(clients - client).max(1);
+            let wanted = SHARED.min(requests - events.len() - round.len());
+            let manners = Manners { clients: together, requests: wanted, lost: 0, discreet: true };
+            let account = crowd::history(settings, &talker.atlas, &talker.strategies, seed, manners);
+            seed += 1;
+            // Where more worlds are possible than are kept there is nothing to measure.
+            if !matches!(judge(&talker.law, settings, &account, Budget::default()).0, Outcome::Explained(_)) {
+                continue;
+            }
+            round.extend(account.into_iter().map(|event| Event { client: event.client + client, ..event }));
+            client += together;
+        }
+        // One account after the other in time, those of one round side by side.
+        let start = events.iter().map(|e| e.interval.to.0).max().map_or(0, |end| end + 1);
+        for event in &mut round {
+            event.interval.from.0 += start;
+            event.interval.to.0 += start;
+        }
+        events.extend(round);
+    }
+    events
+}
