@@ -6,19 +6,18 @@ mod common;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use common::{SEED, Shares, Talker, law, only_testing, resident};
+use common::{Shares, Talker, law, only_testing, resident, run_options};
 use eipcheck::{
     run::{
-        RunOptions, Stop, TOLERANCE,
+        Stop,
         event::{Event, Observer},
         run,
     },
     spec::law::Law,
     target::clock::Pace,
-    wire::sign::Manner,
 };
 use tokio::runtime::Runtime;
 
@@ -108,24 +107,7 @@ impl Observer for Gauge {
 
 fn play(law: &Arc<Law>, requests: u64) {
     let runtime = Runtime::new().expect("threads can be started");
-    let options = RunOptions {
-        url: None,
-        endpoints: Vec::new(),
-        region: law.region.clone(),
-        manner: Manner::choose(law.wire.protocol, None, None).expect("a protocol has a usual manner"),
-        seed: SEED,
-        max_requests: requests,
-        max_time: Duration::from_secs(3600),
-        jobs: 8,
-        only: None,
-        skip: None,
-        timeout: Duration::from_secs(30),
-        patience: Duration::from_secs(15),
-        pace: Pace::Driven,
-        tolerance: TOLERANCE,
-        consistency: None,
-        out: None,
-    };
+    let options = run_options(law, requests, Pace::Driven);
     let gauge = Arc::new(Gauge::new("over HTTP", requests));
     runtime.block_on(run(law.clone(), options, gauge, Stop::default())).expect("the run works");
 }

@@ -8,25 +8,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Part, SEED, Shares, Talker, cpu_time, law, only_testing};
+use common::{JOBS, Part, Shares, Talker, cpu_time, law, only_testing, run_options};
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use eipcheck::{
     report::data::Report,
     run::{
-        RunOptions, Stop, TOLERANCE,
+        Stop,
         event::{Event, Observer},
         run,
     },
     spec::law::Law,
     target::clock::Pace,
-    wire::sign::Manner,
 };
 use tokio::runtime::Runtime;
 
 /// Requests of one run, clean-up included.
 const REQUESTS: u64 = 20_000;
-/// Scenarios in flight, as by default.
-const JOBS: usize = 8;
 /// Requests over which the shares are taken.
 const SAMPLE: u64 = 10_000;
 
@@ -53,24 +50,7 @@ impl Observer for Stopwatch {
 
 /// The report of a run, the time in which it sent its requests, and the time that the cores were busy with them.
 fn run_once(runtime: &Runtime, law: &Arc<Law>, requests: u64) -> (Report, Duration, Duration) {
-    let options = RunOptions {
-        url: None,
-        endpoints: Vec::new(),
-        region: law.region.clone(),
-        manner: Manner::choose(law.wire.protocol, None, None).expect("a protocol has a usual manner"),
-        seed: SEED,
-        max_requests: requests,
-        max_time: Duration::from_secs(600),
-        jobs: JOBS,
-        only: None,
-        skip: None,
-        timeout: Duration::from_secs(30),
-        patience: Duration::from_secs(15),
-        pace: Pace::Driven,
-        tolerance: TOLERANCE,
-        consistency: None,
-        out: None,
-    };
+    let options = run_options(law, requests, Pace::Driven);
     let watch = Arc::new(Stopwatch::default());
     let report = runtime.block_on(run(law.clone(), options, watch.clone(), Stop::default())).expect("the run works");
     let read = |reading: &Mutex<Option<Reading>>| {

@@ -277,13 +277,16 @@ fn what_settles_at_one_resource_and_not_at_another_is_found_before_the_next_requ
 #[test]
 fn what_is_still_shown_is_blamed_on_the_rule_by_which_it_should_have_gone() {
     let file = "operations/terminate_instances.toml";
-    let rule = rule_text(&ec2(), file, "instance-terminated");
+    let rule = rule_text(&ec2(), file, "instance-terminated-interface");
     let (now, what) = ("it.network_interface != null", "it.network_interface");
     let effect =
         |when: &str| format!("when   = \"{when}\"\neach   = \"instances.filter(i, i.live)\"\ndelete = \"{what}\"\n");
     let kept = rule.replace(&effect(now), &effect("false"));
     assert_ne!(rule, kept);
-    assert_eq!(found_by(&["instance-terminated"], &[(file, &rule, &kept)]), ["instance-terminated"]);
+    assert_eq!(
+        found_by(&["instance-terminated-interface"], &[(file, &rule, &kept)]),
+        ["instance-terminated-interface"]
+    );
 }
 
 #[test]

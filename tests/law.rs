@@ -7,9 +7,9 @@ use std::{
 
 use eipcheck::{
     model::{forward::Forward, time::Moment},
-    oracle::Settings,
+    oracle::{Settings, judge::Verdict},
     run::suite::{Plans, plan_everything, plan_wanted},
-    scenario::{atlas::Atlas, simulation::Simulation, step::Step},
+    scenario::{atlas::Atlas, draft, simulation::Simulation, step::Step},
     spec::{Law, SpecSource, clouds, file::Level, law::RuleIx, load},
     wire::{Body, Request, Tree},
 };
@@ -172,6 +172,31 @@ fn an_address_may_be_bound_to_an_ip_address_without_naming_its_vpc() {
     let address = tree.get("AllocationId").unwrap().as_text().unwrap();
     let bound = [("AllocationId", &**address), ("InstanceId", "10.0.1.77"), ("InstanceType", "IpAddress")];
     assert_eq!(ask("AssociateEipAddress", &bound).status, 200);
+}
+
+/// Of two changes of one resource, the one whose time is over need not have come first.
+#[test]
+fn a_gateway_that_might_have_failed_may_have_become_available_before_that() {
+    let law = Arc::new(built_in("ec2"));
+    let mut play = Simulation::new(&law, Settings::default());
+    for (operation, with) in
+        [("CreateVpc", ""), ("CreateSubnet", ""), ("AllocateAddress", ""), ("CreateNatGateway", "AllocationId=")]
+    {
+        let world = play.oracle.worlds()[0].clone();
+        let calls = draft::good_calls(&law, &world, law.operation(operation).unwrap(), 16).unwrap();
+        // There is no internet gateway, so that the gateway may fail, within an hour.
+        let call = calls.iter().find(|call| call.display(&law).contains(with)).unwrap();
+        let (_, judgement) = play.call(call).unwrap();
+        assert!(matches!(judgement.verdict, Verdict::Explained), "{operation}: {judgement:?}");
+    }
+    play.now = play.now.plus_seconds(2 * 3600);
+    let atlas = Atlas::new(&law, |_| true);
+    let looks = atlas.looks_at_changing(&law, play.oracle.worlds());
+    assert!(!looks.is_empty());
+    for look in looks {
+        let (_, judgement) = play.call(&look).unwrap();
+        assert!(matches!(judgement.verdict, Verdict::Explained), "{}: {judgement:?}", look.display(&law));
+    }
 }
 
 #[test]

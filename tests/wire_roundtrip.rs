@@ -88,6 +88,7 @@ fn operation(name: &str, params: Vec<Param>, output: Vec<Output>) -> Operation {
         token: None,
         vars: Vec::new(),
         output,
+        conditions: Vec::new(),
         refusals: Vec::new(),
         permits: Vec::new(),
         effects: Vec::new(),

@@ -17,7 +17,7 @@ use eipcheck::{
         time::{Interval, Moment},
     },
     oracle::{Oracle, Settings, judge::Verdict},
-    run::{TOLERANCE, session},
+    run::{RunOptions, TOLERANCE, session},
     scenario::{
         atlas::Atlas,
         step::Call,
@@ -28,7 +28,7 @@ use eipcheck::{
         law::{Law, OperationIx},
         load::{SpecSource, clouds, load},
     },
-    target::Exchange,
+    target::{Exchange, clock::Pace},
     wire::{
         self, Answer, Body, Request, Style,
         http::HttpResponse,
@@ -47,6 +47,31 @@ pub const SEED: u64 = 1;
 pub fn law() -> Arc<Law> {
     let cloud = clouds(&SpecSource::BuiltIn).expect("the built-in law is sound").remove(0);
     Arc::new(load(&SpecSource::BuiltIn, &cloud, &[]).expect("the built-in law is sound"))
+}
+
+/// Scenarios that work at a time, as by default.
+pub const JOBS: usize = 8;
+
+/// A run against the embedded server, on the clock of this pace.
+pub fn run_options(law: &Law, requests: u64, pace: Pace) -> RunOptions {
+    RunOptions {
+        url: None,
+        endpoints: Vec::new(),
+        region: law.region.clone(),
+        manner: Manner::choose(law.wire.protocol, None, None).expect("a protocol has a usual manner"),
+        seed: SEED,
+        max_requests: requests,
+        max_time: Duration::from_secs(3600),
+        jobs: JOBS,
+        only: None,
+        skip: None,
+        timeout: Duration::from_secs(30),
+        patience: Duration::from_secs(15),
+        pace,
+        tolerance: TOLERANCE,
+        consistency: None,
+        out: None,
+    }
 }
 
 /// True if every bench should only do its work once, to show that it can.

@@ -31,6 +31,9 @@ use super::laws;
 /// How to look at things, for each law.
 static ATLASES: LazyLock<Vec<Atlas>> = LazyLock::new(|| laws().iter().map(|law| Atlas::new(law, |_| true)).collect());
 
+/// Whether each request is printed with its answer, to see what led to a panic.
+static SHOWS: LazyLock<bool> = LazyLock::new(|| std::env::var_os("SHOW_REQUESTS").is_some());
+
 /// The longest sequence.
 const LONGEST: usize = 48;
 /// Good requests of one operation that are chosen from.
@@ -247,6 +250,9 @@ impl Play {
         assert!(answer.status < 500, "{name} {:?}: {}", request.args, describe(&answer));
         let judgement = self.oracle.judge(request, Interval { from, to }, &answer);
         let asked = || format!("{name} {:?}\nanswer: {:?}", request.args, answer.body);
+        if *SHOWS {
+            eprintln!("{}..{} {}\nverdict: {:?}\n", from.0, to.0, asked(), judgement.verdict);
+        }
         if let Some(fault) = judgement.faults.first() {
             panic!("{}\nfault: {}: {} but {}", asked(), self.law[fault.rule].id, fault.allowed, fault.came);
         }

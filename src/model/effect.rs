@@ -82,6 +82,7 @@ pub fn claim(world: &mut Arc<World>, handle: Handle, rule: RuleIx) {
 }
 
 struct Pending {
+    /// The rule whose transition it is; parts of it may be other rules'.
     rule: RuleIx,
     it: Option<Handle>,
     earliest: Moment,
@@ -194,15 +195,25 @@ impl Run<'_> {
             return Ok(());
         };
         let unless = after.unless.as_ref().map(|_| (self.operation, ix));
+        let rule = self.leader(ix);
         let (earliest, latest, usually) = self.window(after)?;
-        let steps = changes.into_iter().map(|(on, set)| TimerStep { unless, on, set });
-        // The parts of one transition happen together; the elements of an `each` have a transition each.
+        // The parts of one transition happen together; the elements of an `each` have a transition each. What a field is
+        // first and what it is next are two transitions: it may be seen between them.
+        let sets = |step: &TimerStep, field: FieldIx| step.set.iter().flatten().any(|(f, _)| *f == field);
+        let again = |p: &Pending| {
+            changes.iter().any(|(on, set)| {
+                let mut earlier = p.steps.iter().filter(|step| step.on == *on);
+                earlier.any(|step| set.iter().flatten().any(|(field, _)| sets(step, *field)))
+            })
+        };
         let together =
-            |p: &Pending| p.rule == effect.rule && p.it == it && p.earliest == earliest && p.latest == latest;
-        match self.pending.iter_mut().find(|p| together(p)) {
+            |p: &Pending| p.rule == rule && p.it == it && p.earliest == earliest && p.latest == latest && !again(p);
+        let place = self.pending.iter().position(together);
+        let steps = changes.into_iter().map(|(on, set)| TimerStep { rule: effect.rule, unless, on, set });
+        match place.and_then(|place| self.pending.get_mut(place)) {
             Some(pending) => pending.steps.extend(steps),
             None => self.pending.push(Pending {
-                rule: effect.rule,
+                rule,
                 it,
                 earliest,
                 latest,
@@ -212,6 +223,15 @@ impl Run<'_> {
             }),
         }
         Ok(())
+    }
+
+    /// The rule whose transition an effect is part of: its own, or that of the effect that it happens together with.
+    fn leader(&self, mut ix: usize) -> RuleIx {
+        let effects = &self.law[self.operation].effects;
+        while ix > 0 && effects[ix].after.as_ref().is_some_and(|after| after.together) {
+            ix -= 1;
+        }
+        effects[ix].rule
     }
 
     /// The window of a later change. It began at some moment of the request's interval, so it may end that much later.
@@ -283,7 +303,7 @@ fn make_parts(law: &Arc<Law>, world: &mut Arc<World>, timer: &Timer, mut before:
             }
         }
         before(world, step);
-        make(law, Arc::make_mut(world), step.on, step.set.clone(), timer.rule);
+        make(law, Arc::make_mut(world), step.on, step.set.clone(), step.rule);
     }
 }
 

@@ -33,6 +33,8 @@ pub struct Sent {
     pub operation: OperationIx,
     /// The other arguments as they were sent, by name.
     pub args: Vec<(Arc<str>, Tree)>,
+    /// Arguments that the operation does not have. That they are passed over does not say that they may differ.
+    undeclared: Vec<(Arc<str>, Tree)>,
     /// The arguments as they were read.
     input: Arc<Input>,
 }
@@ -120,12 +122,12 @@ impl Sent {
         let is_token = |name: &str| operation.token.as_ref().is_some_and(|t| is(operation, t.param, name));
         let mut args: Vec<_> = request.args.iter().filter(|(name, _)| !is_token(name)).cloned().collect();
         args.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Sent { token, operation: request.operation, args, input }
+        Sent { token, operation: request.operation, args, undeclared: request.undeclared.clone(), input }
     }
 
     /// What it has to do with another request for the same operation.
     pub fn likeness(&self, operation: &Operation, other: &Sent) -> Likeness {
-        if self.args == other.args {
+        if self.args == other.args && self.undeclared == other.undeclared {
             return Likeness::Same;
         }
         let aside = |name: &str| {

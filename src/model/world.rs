@@ -67,15 +67,24 @@ pub struct Timer {
     pub latest: Option<Moment>,
     /// When the reference server does it.
     pub usually: Moment,
-    /// The rule that says so.
+    /// The rule that says when it happens: that of its first part.
     pub rule: RuleIx,
     /// What it does.
     pub steps: Arc<[TimerStep]>,
 }
 
+impl Timer {
+    /// True if both make the same changes. Worlds that split before a request was judged have timers of their own.
+    fn makes_the_same_as(&self, other: &Timer) -> bool {
+        Arc::ptr_eq(&self.steps, &other.steps) || self.steps == other.steps
+    }
+}
+
 /// A part of a [`Timer`].
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub struct TimerStep {
+    /// The rule that says so.
+    pub rule: RuleIx,
     /// The operation and the place of the effect in it, with its condition.
     pub unless: Option<(OperationIx, usize)>,
     /// The resource.
@@ -417,7 +426,7 @@ impl World {
                 .timers
                 .iter()
                 .zip(&other.timers)
-                .all(|(a, b)| a.earliest == b.earliest && a.latest == b.latest && Arc::ptr_eq(&a.steps, &b.steps))
+                .all(|(a, b)| a.earliest == b.earliest && a.latest == b.latest && a.makes_the_same_as(b))
             && self.resources.iter().zip(&other.resources).all(|((h, a), (i, b))| {
                 h == i && (Arc::ptr_eq(a, b) || (a.kind == b.kind && a.live == b.live && a.fields == b.fields))
             })

@@ -221,26 +221,29 @@ pub fn merge(into: &mut Vec<Arc<World>>, more: impl IntoIterator<Item = Arc<Worl
     }
 }
 
-/// Leaves out each world that another one turns into by one change that may happen at any time from now on: that one
-/// stands for both. So changes that nobody has looked at do not multiply the worlds.
+/// Leaves out each world that another one turns into by changes that may happen at any time from now on: that one stands
+/// for both. So changes that nobody has looked at do not multiply the worlds.
 pub fn fold(law: &Arc<Law>, worlds: &mut Vec<Arc<World>>, now: Moment) {
-    let mut place = 0;
-    // Those with the most to come stand for the most others.
-    worlds.sort_by_key(|w| std::cmp::Reverse(w.timers.len()));
-    while place < worlds.len() && worlds.len() > 1 {
-        let world = worlds[place].clone();
-        for (number, timer) in world.timers.iter().enumerate() {
-            let fewer = world.timers.len() - 1;
-            if timer.earliest > now || !worlds.iter().any(|w| w.timers.len() == fewer) {
-                continue;
-            }
+    // By one change at a time: what stands between two worlds is among them, for it explains as much.
+    let mut by_timers: FxHashMap<usize, Vec<usize>> = FxHashMap::default();
+    for (place, world) in worlds.iter().enumerate() {
+        by_timers.entry(world.timers.len()).or_default().push(place);
+    }
+    let mut stood_for = vec![false; worlds.len()];
+    for world in worlds.iter() {
+        let fewer = world.timers.len().checked_sub(1).and_then(|fewer| by_timers.get(&fewer));
+        let Some(fewer) = fewer else { continue };
+        for (number, timer) in world.timers.iter().enumerate().filter(|(_, t)| t.earliest <= now) {
             let mut fired = world.clone();
             Arc::make_mut(&mut fired).timers.remove(number);
             fire_noted(law, &mut fired, timer.clone());
-            worlds.retain(|w| w.timers.len() != fewer || !w.same_as(&fired));
+            for place in fewer.iter().filter(|place| worlds[**place].same_as(&fired)) {
+                stood_for[*place] = true;
+            }
         }
-        place += 1;
     }
+    let mut stood_for = stood_for.into_iter();
+    worlds.retain(|_| !stood_for.next().unwrap_or(false));
 }
 
 /// A world as if the changes of a rule could happen at any moment, or not at all: those to come, and those of the past,

@@ -163,11 +163,12 @@ impl Oracle {
                 self.worlds = living;
             }
             (None, Some((violation, _))) => {
-                let violation = self.untimely(&worlds, request, &read, interval, answer).unwrap_or(violation);
-                if self.settings.muted.contains(violation.rule) {
-                    let id = &self.law[violation.rule].id;
+                let untimely = self.untimely(&worlds, request, &read, interval, answer);
+                if let Some(known) = untimely.as_ref().filter(|v| self.settings.muted.contains(v.rule)) {
+                    let id = &self.law[known.rule].id;
                     return Judgement::indeterminate(format!("{id} is known to be broken, and may be the reason"));
                 }
+                let violation = untimely.unwrap_or(violation);
                 judgement.verdict = Verdict::Violation(violation);
             }
             (None, None) => return Judgement::indeterminate("no world was left to ask"),
@@ -344,7 +345,13 @@ impl Oracle {
         }
         if !assessment.may_accept() && !assessment.undecided {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
-            let violation = self.still_shown(assessment, tree, answer).unwrap_or_else(|| Violation {
+            let shown = self.still_shown(assessment, tree, answer);
+            // That it has not gone is known already, and says nothing new.
+            if shown.as_ref().is_some_and(|violation| self.settings.muted.contains(violation.rule)) {
+                let found = Found { open: true, ..Found::default() };
+                return Fate::Lives(vec![assessment.scope.world.clone()], found);
+            }
+            let violation = shown.unwrap_or_else(|| Violation {
                 rule: rule.unwrap_or(law[assessment.operation].accepts),
                 allowed: self.allowed_refusals(assessment),
                 came: describe(answer),
@@ -607,6 +614,12 @@ impl Oracle {
             (false, [one]) => format!("a refusal with the code {one}"),
             (false, several) => format!("a refusal with one of the codes {}", several.join(", ")),
         }
+    }
+
+    /// True if there is a possible world in which the law is silent about a request.
+    pub fn may_be_silent(&self, request: &Request) -> bool {
+        let read = Reading::of(&self.law, request);
+        self.worlds.iter().any(|world| assess_as_read(&self.law, world, request, &read).open.is_some())
     }
 
     /// The rules that a request would exercise from here, without sending it: those that demand its refusal, or those

@@ -31,7 +31,7 @@ enum Fault {
     Early(Moment),
     /// It has not happened by this moment, the latest.
     Late(Moment),
-    /// It had been seen to happen, and has not.
+    /// It had been seen to happen, at least in part, and has not.
     Undone,
 }
 
@@ -89,7 +89,7 @@ fn faults(world: &World, interval: Interval) -> Vec<(RuleIx, Fault)> {
     found
 }
 
-/// True if a look has shown what a change made.
+/// True if a look has shown something that a change made.
 fn was_seen(world: &World, fired: &Fired) -> bool {
     fired.before.iter().any(|was| {
         world.get(was.on).is_some_and(|resource| match &was.fields {
@@ -118,7 +118,10 @@ fn violation(rule: RuleIx, fault: &Fault, interval: Interval, answer: &Answer) -
             let over = interval.from.since(*latest).as_secs_f64();
             (format!("it has happened, {over:.1} s ago at the latest, the tolerance included"), "it has not happened")
         }
-        Fault::Undone => ("it has happened, has been seen, and stays so".to_owned(), "it is as if it had not happened"),
+        Fault::Undone => {
+            let allowed = "it has happened, as has been seen, as a whole and for good";
+            (allowed.to_owned(), "it is as if it, or a part of it, had not happened")
+        }
     };
     Violation { rule, allowed, came: format!("{came} ({})", describe(answer)) }
 }

@@ -26,6 +26,7 @@ fn write_report(out: &mut String, report: &Report) -> fmt::Result {
     for (number, finding) in report.findings.iter().enumerate() {
         write_finding(out, number + 1, count, finding, report.seed)?;
     }
+    write_most_binding(out, report)?;
     write_unsupported(out, report)?;
     write_indeterminate(out, report)?;
     if !report.leftovers.is_empty() {
@@ -96,6 +97,23 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
         format!("--only '{rule}' --only '{scenario}'")
     };
     writeln!(out, "  {} {times}; again with: {again}", "seen".dimmed())?;
+    writeln!(out)
+}
+
+/// So many findings fill more than a screen: the first ones are out of sight at the end.
+const MANY_FINDINGS: usize = 8;
+
+/// The most binding findings once more, in short, where many others follow on them.
+fn write_most_binding(out: &mut String, report: &Report) -> fmt::Result {
+    let Some(level) = report.findings.first().map(|first| first.level) else { return Ok(()) };
+    let binding = report.findings.iter().take_while(|finding| finding.level == level);
+    if report.findings.len() <= MANY_FINDINGS || binding.clone().count() == report.findings.len() {
+        return Ok(());
+    }
+    writeln!(out, "{} {}", "Broken, of level".bold(), level.name().style(level_style(level)))?;
+    for (number, finding) in binding.enumerate() {
+        writeln!(out, "  [{}] {}: {}", number + 1, finding.rule.bold(), finding.says)?;
+    }
     writeln!(out)
 }
 

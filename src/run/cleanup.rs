@@ -326,7 +326,8 @@ fn undo_call(
 ) -> Option<Call> {
     let spec = &law[operation];
     let id = law[created.kind].id?;
-    let handle = belief.live_with_text(created.kind, id, &created.id);
+    // What is thought to be gone by now still tells what it belonged to.
+    let handle = belief.live_with_text(created.kind, id, &created.id).or_else(|| session.handle_of(created));
     let mut args = Vec::new();
     for (ix, parameter) in spec.params.iter().enumerate() {
         if parameter.required() && spec.token.as_ref().is_some_and(|t| t.param == ix as ParamIx) {

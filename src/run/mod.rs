@@ -8,15 +8,17 @@
 //! 4. [`summary`]: the report.
 //!
 //! [`session`] plays one scenario, [`waiting`] lets time pass in it, and [`again`] says what is sent more than once;
-//! [`turns`] lets others work while one waits. [`cleanup`] removes what it created, [`tally`] counts, [`request_ids`]
-//! tells which ids have come before, [`event`] tells whoever wants to watch; [`recheck`] judges a trace again. The
-//! randomness of a run comes from its seed alone, and its order of work does not depend on how fast the
+//! [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
+//! a scenario created, [`tally`] counts, [`request_ids`] tells which ids have come before, [`event`] tells whoever wants to
+//! watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does
+//! not depend on how fast the
 //! target answers, so that the same seed sends the same requests.
 //!
 //! Imports every floor below: `report`'s data, `reference` for the embedded target, `scenario`, `oracle`, `target`.
 
 mod again;
 pub mod cleanup;
+pub mod confirm;
 pub mod event;
 pub mod flight;
 pub mod probe;
@@ -48,7 +50,8 @@ use self::{
     flight::Flight,
     random::Sequences,
     request_ids::RequestIds,
-    session::{Scenario, Session},
+    session::{Played, Scenario, Session},
+    suite::Plans,
     tally::Tally,
     turns::Turns,
 };
@@ -312,17 +315,17 @@ impl Context {
     }
 }
 
-/// Runs a law against a target. Watches `stop`, and comes to an orderly end when told to.
+/// Gets ready to run a law against a target: what the workers share, and the ways to the target.
 ///
 /// # Errors
 ///
-/// The target cannot be used at all; a target that answers wrongly is what the report is for.
-pub async fn run(
+/// The target cannot be addressed, or the trace cannot be written.
+pub async fn begin(
     law: Arc<Law>,
     options: RunOptions,
     observer: Arc<dyn Observer>,
     stop: Stop,
-) -> Result<Report, RunError> {
+) -> Result<(Arc<Context>, Vec<Endpoint>), RunError> {
     let trace = options.out.as_ref().map(|dir| {
         let path = dir.join(crate::report::trace::FILE);
         TraceWriter::create(&path).map_err(|source| RunError::Trace { path: path.display().to_string(), source })
@@ -347,12 +350,60 @@ pub async fn run(
         groups: AtomicU64::new(0),
         windows,
     });
+    Ok((context, endpoints))
+}
+
+/// Runs a law against a target. Watches `stop`, and comes to an orderly end when told to.
+///
+/// # Errors
+///
+/// The target cannot be used at all; a target that answers wrongly is what the report is for.
+pub async fn run(
+    law: Arc<Law>,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Report, RunError> {
+    run_suite(law, None, options, observer, stop).await
+}
+
+/// The same with a suite that has been planned before: for many runs of one law. A rule without a plan is looked for only
+/// if the target lacks operations.
+///
+/// # Errors
+///
+/// As those of [`run`].
+pub async fn run_planned(
+    law: Arc<Law>,
+    suite: Plans,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Report, RunError> {
+    run_suite(law, Some(suite), options, observer, stop).await
+}
+
+async fn run_suite(
+    law: Arc<Law>,
+    planned: Option<Plans>,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Report, RunError> {
+    let target = options.url.as_ref().map_or_else(|| "embedded".to_owned(), ToString::to_string);
+    let (context, endpoints) = begin(law.clone(), options, observer, stop).await?;
     // Whoever named the wrong server wants to know before the planning, not after it.
     context.observer.event(&Event::Phase("looking for the target"));
     let yardstick = probe::yardstick(&context, &endpoints[0]).await?;
     context.observer.event(&Event::Phase("planning the suite"));
     let wanted = context.wanted();
-    let plans = suite::plan_wanted(&law, &wanted, &|left, of| context.plans_on(left, of));
+    let plans = match planned {
+        Some(mut plans) => {
+            plans.retain(|rule, _| wanted.contains(*rule));
+            plans
+        }
+        None => suite::plan_wanted(&law, &wanted, &|left, of| context.plans_on(left, of)),
+    };
     context.observer.event(&Event::Planned { reached: plans.len(), of: wanted.len() });
     context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));
@@ -458,6 +509,21 @@ impl Workers {
         if self.endpoints[0].clock.is_moved() { self.endpoints.len() } else { MOST_UNDER_WAY }
     }
 
+    /// A scenario before its first step, at the endpoint of one worker. `tokens` is what its tokens begin with.
+    fn session<'a>(
+        &'a self,
+        worker: usize,
+        scenario: &'a Scenario,
+        muted: &Arc<RuleSet>,
+        tokens: String,
+    ) -> Session<'a> {
+        let options = &self.context.options;
+        let tolerance = options.tolerance.lagging(options.consistency);
+        let settings = Settings { tolerance, muted: muted.clone() };
+        let endpoint = &self.endpoints[worker % self.endpoints.len()];
+        Session::new(&self.context, endpoint, &self.atlas, scenario, settings, tokens)
+    }
+
     /// Plays scenarios side by side, and tallies them in their order, not in the order in which they end.
     pub async fn play(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>) {
         let scenarios = Arc::new(scenarios);
@@ -476,12 +542,8 @@ impl Workers {
                     if this.context.is_over() {
                         return played;
                     }
-                    let options = &this.context.options;
-                    let tolerance = options.tolerance.lagging(options.consistency);
-                    let settings = Settings { tolerance, muted: muted.clone() };
                     let tokens = this.context.tokens(&group, number);
-                    let endpoint = &this.endpoints[worker % this.endpoints.len()];
-                    let mut session = Session::new(&this.context, endpoint, &this.atlas, scenario, settings, tokens);
+                    let mut session = this.session(worker, scenario, &muted, tokens);
                     session.turn = Some(turn);
                     let result = session.play().await;
                     this.context.observer.event(&Event::Played { context: &this.context, result: &result });
@@ -489,12 +551,13 @@ impl Workers {
                 }
             });
         }
-        let mut results = Vec::with_capacity(scenarios.len());
+        let mut results: Vec<(usize, Played)> = Vec::with_capacity(scenarios.len());
         while let Some(played) = tasks.join_next().await {
             // A worker that panicked has lost its scenarios; the others go on.
             results.extend(played.unwrap_or_default());
         }
         results.sort_by_key(|(number, _)| *number);
+        confirm::confirm(self, &group, &scenarios, &mut results, &muted).await;
         let mut tally = self.context.tally();
         for (_, result) in results {
             tally.add(&self.context, result);

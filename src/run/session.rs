@@ -30,7 +30,7 @@ use crate::{
         step::{Call, Step},
         strategy::{Strategies, Walk},
     },
-    spec::law::{Change, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
+    spec::law::{Change, Demand, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
     target::{self, NoAnswer, clock::Clock},
     wire::{self, Answer, Body, Request, Tree},
 };
@@ -84,6 +84,8 @@ pub struct Played {
     pub violations: Vec<(Violation, usize)>,
     /// Why it ended before its end, if it did so without a violation.
     pub indeterminate: Option<String>,
+    /// Violations that did not come again, each with its rule.
+    pub unrepeated: Vec<String>,
     /// The steps that were taken.
     pub steps: Vec<Step>,
     /// What was sent and received: for each exchange the step that it belongs to.
@@ -196,7 +198,7 @@ impl<'a> Session<'a> {
     /// Plays the scenario to its end, looks at everything that nobody has looked at yet, and cleans up.
     pub async fn play(mut self) -> Played {
         let end = match self.scenario {
-            Scenario::Planned { steps, .. } => self.follow(steps).await,
+            Scenario::Planned { rule, steps } => self.follow(*rule, steps).await,
             Scenario::Random { strategies, number, length } => {
                 let mut walk = Walk::new(strategies, self.context.options.seed, *number);
                 self.wander(&mut walk, *length).await
@@ -216,11 +218,39 @@ impl<'a> Session<'a> {
         self.played
     }
 
-    async fn follow(&mut self, steps: &[Step]) -> Result<(), End> {
-        for step in steps {
+    async fn follow(&mut self, goal: RuleIx, steps: &[Step]) -> Result<(), End> {
+        // What the rule changes is looked at when it has just been changed: later steps may hide it again.
+        let goal = &self.context.law[goal];
+        let changes = matches!(goal.demand, Demand::Effect | Demand::Keep);
+        let is_its = |step: &Step| matches!(step, Step::Call(call) if goal.operation == Some(call.operation));
+        let change = steps.iter().rposition(is_its).filter(|_| changes);
+        for (place, step) in steps.iter().enumerate() {
             match step {
-                Step::Call(call) => self.call(call).await?,
+                Step::Call(call) => {
+                    self.look_before(call).await?;
+                    self.call(call).await?;
+                }
                 Step::Settle => self.settle().await?,
+            }
+            if change == Some(place) {
+                self.look_around().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at what is under way if the law would be silent about a request as long as nobody knows how far that is.
+    async fn look_before(&mut self, call: &Call) -> Result<(), End> {
+        let law = &self.context.law;
+        let silent = |s: &Self| {
+            call.resolve(law, s.oracle.worlds(), &s.tokens).is_some_and(|request| s.oracle.may_be_silent(&request))
+        };
+        if self.is_settled() || !silent(self) {
+            return Ok(());
+        }
+        for look in self.atlas.looks_at_changing(law, self.oracle.worlds()) {
+            if look.resolve(law, self.oracle.worlds(), &self.tokens).is_some() && silent(self) {
+                self.call(&look).await?;
             }
         }
         Ok(())
@@ -334,9 +364,17 @@ impl<'a> Session<'a> {
                 self.played.passes.extend(judgement.passes);
             }
             let here = self.played.steps.len();
-            self.played.violations.extend(judgement.faults.into_iter().map(|fault| (fault, here)));
+            // The step itself does not say by which of several looks it was seen.
+            let waited = matches!(self.played.steps.last(), Some(Step::Settle));
+            let told = |mut violation: Violation| {
+                if waited {
+                    violation.came = format!("{}: {}", call.display(&self.context.law), violation.came);
+                }
+                (violation, here)
+            };
+            self.played.violations.extend(judgement.faults.into_iter().map(told));
             if let Verdict::Violation(violation) = judgement.verdict {
-                self.played.violations.push((violation, here));
+                self.played.violations.push(told(violation));
                 return Err(End::Violation);
             }
             return Ok(());

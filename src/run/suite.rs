@@ -47,6 +47,12 @@ pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &(dyn Fn(usize, usiz
     plans
 }
 
+/// Plans for every rule of a law that can be reached with some of its operations.
+pub fn plan_with(law: &Arc<Law>, available: &(dyn Fn(OperationIx) -> bool + Sync)) -> Plans {
+    let all: RuleSet = law.rules().map(|(ix, _)| ix).collect();
+    plan_around(law, available, &all, &RuleSet::default(), true, &|_, _| true)
+}
+
 /// Plans for some rules with the operations that are there, around the rules that are broken.
 fn plan_around(
     law: &Arc<Law>,
@@ -82,15 +88,15 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
     // A plan that uses only what is there stays as it is.
     let usable: Plans = plans
         .iter()
-        .filter(|(_, steps)| operations_of(steps).all(|ix| available(ix)))
+        .filter(|(rule, steps)| wanted.contains(**rule) && operations_of(steps).all(|ix| available(ix)))
         .map(|(rule, steps)| (*rule, steps.clone()))
         .collect();
     let unplanned: RuleSet = wanted.iter().filter(|r| !usable.contains_key(r)).collect();
     let everything = context.law.operations().all(|(ix, _)| available(ix));
     let search = (!everything).then(|| start_planning(context, available, unplanned, Arc::default(), true));
-    play(workers, usable, Arc::default(), true).await;
+    play_covering(workers, usable).await;
     if let Some(search) = search {
-        play(workers, finished(search).await, Arc::default(), true).await;
+        play_covering(workers, finished(search).await).await;
     }
     for _ in 1..ROUNDS {
         let broken = context.broken();
@@ -99,34 +105,36 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
             return;
         }
         // Only what the systematic search finds: most of what is left stands behind something broken, and to look for it
-        // with all means would take longer than the suite. One batch of the random sequences goes on beside it; how many
-        // there are must not depend on how long the search takes.
+        // with all means would take longer than the suite. One batch of the random sequences goes on beside the search; how many there are must not depend
+        // on how long it takes.
         let search = start_planning(context, available, open, broken.clone(), false);
         random.play_batch(workers, 2).await;
         let plans = finished(search).await;
-        let decided = decided(context);
-        play(workers, plans, broken, false).await;
-        if self::decided(context) == decided {
+        let before = progress(context);
+        play(workers, plans.into_iter().collect(), broken).await;
+        if progress(context) == before {
             return;
         }
     }
 }
 
-/// How many of the rules that are wanted have a result.
-fn decided(context: &Context) -> usize {
+/// How many of the rules that are wanted have a result, and how many are known to stand in the way.
+fn progress(context: &Context) -> (usize, usize) {
     let tally = context.tally();
-    context.wanted().iter().filter(|r| tally.is_decided(*r)).count()
+    (context.wanted().iter().filter(|r| tally.is_decided(*r)).count(), tally.broken().len())
 }
 
 /// The rules that are wanted and have no result, but for those that the broken ones leave no way to.
 fn open(context: &Context, broken: &RuleSet) -> RuleSet {
     let tally = context.tally();
     // A request that is accepted where it should be refused shows nothing of the code of the refusal.
-    let unshown = |rule: RuleIx| {
+    let codeless = |rule: RuleIx| {
         let law = &context.law;
         law[rule].demand == Demand::Code && law.refusal(rule).is_some_and(|refusal| broken.contains(refusal.rule))
     };
-    context.wanted().iter().filter(|r| !tally.is_decided(*r) && !unshown(*r)).collect()
+    // What the target had an occasion to show and did not, as it may, would be looked for in vain once more.
+    let settled = |rule| tally.is_decided(rule) || tally.unshown.contains(rule) || codeless(rule);
+    context.wanted().iter().filter(|r| !settled(*r)).collect()
 }
 
 /// Searches for plans in the background: for some rules with the operations that are there, around the rules that are
@@ -152,22 +160,29 @@ async fn finished(search: JoinHandle<Plans>) -> Plans {
     search.await.unwrap_or_else(|end| std::panic::resume_unwind(end.into_panic()))
 }
 
+/// Plays plans, first those that pass by the rules of the others, then those of the rules that were to be passed by and
+/// have no result all the same: something broken may have been in the way there, and not be in theirs.
+async fn play_covering(workers: &Workers, plans: Plans) {
+    let covering = cover(&workers.context.law, &workers.atlas, plans.clone().into_iter().collect());
+    let mut others = plans;
+    others.retain(|rule, _| covering.iter().all(|(covers, _)| covers != rule));
+    play(workers, covering, Arc::default()).await;
+    play(workers, others.into_iter().collect(), Arc::default()).await;
+}
+
 /// Plays the plans of rules that have no result yet. `muted` are the broken rules that the plans lead around: any other
 /// that stands in the way must end the scenario, since nobody knows what follows.
-async fn play(workers: &Workers, plans: Plans, muted: Arc<RuleSet>, covering: bool) {
+async fn play(workers: &Workers, mut plans: Vec<(RuleIx, Vec<Step>)>, muted: Arc<RuleSet>) {
     let context = &workers.context;
-    let mut chosen: Vec<(RuleIx, Vec<Step>)> = {
+    {
         let tally = context.tally();
-        plans.into_iter().filter(|(rule, _)| context.wants(*rule) && !tally.is_decided(*rule)).collect()
-    };
-    for (rule, steps) in &mut chosen {
+        plans.retain(|(rule, _)| context.wants(*rule) && !tally.is_decided(*rule));
+    }
+    for (rule, steps) in &mut plans {
         shorten(context, &workers.atlas, *rule, steps);
     }
-    if covering {
-        chosen = cover(&context.law, &workers.atlas, chosen);
-    }
-    chosen.sort_by_key(|(rule, steps)| (steps.len(), *rule));
-    let scenarios = chosen.into_iter().map(|(rule, steps)| Scenario::Planned { rule, steps }).collect();
+    plans.sort_by_key(|(rule, steps)| (steps.len(), *rule));
+    let scenarios = plans.into_iter().map(|(rule, steps)| Scenario::Planned { rule, steps }).collect();
     workers.play(scenarios, muted).await;
 }
 

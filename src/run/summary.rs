@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     report::data::{FORMAT, Finding, LawName, OperationResult, Outcome, Report, RuleResult, Totals},
-    scenario::file::StepFile,
+    scenario::{file::StepFile, reach::out_of_reach},
     spec::law::{Law, OperationIx, RuleIx},
 };
 
@@ -27,6 +27,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         interrupted: context.is_interrupted(),
         ..Totals::default()
     };
+    let beyond = out_of_reach(law, &|operation| operations[operation.0 as usize].implemented);
     let mut rules = Vec::new();
     for (ix, rule) in law.rules().filter(|(ix, _)| context.wants(*ix)) {
         let exercised = tally.passes[ix.0 as usize];
@@ -35,12 +36,23 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
             (Outcome::Violation, None)
         } else if exercised > 0 {
             (Outcome::Pass, None)
-        } else if let Some(needs) = missing(law, operations, plans, ix) {
-            (Outcome::Unsupported, Some(format!("unreachable: needs {needs}")))
+        } else if let Some(missing) = missing(law, operations, plans, ix) {
+            let why = match beyond.contains(ix) {
+                true => format!("unreachable: needs {missing}"),
+                false => format!("no way was found without {missing}"),
+            };
+            (Outcome::Unsupported, Some(why))
+        } else if beyond.contains(ix) && operations.iter().any(|o| !o.implemented) {
+            (Outcome::Unsupported, Some("unreachable with the operations that the target implements".into()))
         } else if let Some(why) = tally.unclear.get(&ix) {
             (Outcome::Indeterminate, Some(why.clone()))
         } else if !plans.contains_key(&ix) {
             (Outcome::NotReached, Some("no sequence of requests was found that exercises it".into()))
+        } else if tally.unshown.contains(ix) {
+            (
+                Outcome::NotReached,
+                Some("its scenario came to its end, and no answer showed what the rule is about".into()),
+            )
         } else {
             (Outcome::NotReached, Some("a broken rule stands in the way, or the run was over before".into()))
         };
@@ -71,7 +83,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
             Finding {
                 rule: rule.id.to_string(),
                 level: rule.level,
-                says: rule.says.clone(),
+                says: statement(law, *ix),
                 source: rule.source.clone(),
                 under: rule.under.clone(),
                 observed: rule.observed.clone(),
@@ -112,6 +124,14 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         indeterminate: tally.indeterminate.clone(),
         leftovers,
         totals,
+    }
+}
+
+/// What a rule says, and for one about the codes of a refusal also which refusal that is.
+fn statement(law: &Law, rule: RuleIx) -> String {
+    match law.refusal(rule).filter(|refusal| refusal.rule != rule) {
+        Some(refusal) => format!("{} {}", law[refusal.rule].says, law[rule].says),
+        None => law[rule].says.clone(),
     }
 }
 

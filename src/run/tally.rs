@@ -7,7 +7,7 @@ use crate::{
     oracle::{RuleSet, judge::Violation},
     report::data::Leftover,
     scenario::step::Step,
-    spec::law::{Law, RuleIx},
+    spec::law::{Demand, Law, RuleIx},
 };
 
 /// The shortest way to a violation that was seen.
@@ -41,8 +41,12 @@ pub struct Tally {
     pub passes: Vec<u64>,
     /// The rules that were seen broken.
     pub broken: BTreeMap<RuleIx, Broken>,
+    /// Broken rules that the user does not want tested, but that stand in the way of others.
+    pub in_the_way: RuleSet,
     /// For each rule: why a scenario that was played for it came to nothing.
     pub unclear: BTreeMap<RuleIx, String>,
+    /// Rules that no answer exercised although the scenario that was played for them came to its end.
+    pub unshown: RuleSet,
     /// Reasons for answers that could not be judged.
     pub indeterminate: BTreeMap<String, u64>,
     /// What could not be deleted.
@@ -61,7 +65,9 @@ impl Tally {
         Tally {
             passes: vec![0; law.rules.len()],
             broken: BTreeMap::new(),
+            in_the_way: RuleSet::default(),
             unclear: BTreeMap::new(),
+            unshown: RuleSet::default(),
             indeterminate: BTreeMap::new(),
             leftovers: Vec::new(),
             judged: 0,
@@ -70,14 +76,19 @@ impl Tally {
         }
     }
 
-    /// The rules that were seen broken.
+    /// The rules that were seen broken, whether the user wants them tested or not.
     pub fn broken(&self) -> RuleSet {
-        self.broken.keys().copied().collect()
+        self.broken.keys().copied().chain(self.in_the_way.iter()).collect()
+    }
+
+    /// True if some answer kept the rule.
+    pub fn is_kept(&self, rule: RuleIx) -> bool {
+        self.passes[rule.0 as usize] > 0
     }
 
     /// True if the rule has a result.
     pub fn is_decided(&self, rule: RuleIx) -> bool {
-        self.passes[rule.0 as usize] > 0 || self.broken.contains_key(&rule)
+        self.is_kept(rule) || self.broken.contains_key(&rule)
     }
 
     /// Adds what came of a scenario. Rules that the user does not want tested are not reported as broken.
@@ -88,10 +99,16 @@ impl Tally {
         for rule in &played.passes {
             self.passes[rule.0 as usize] += 1;
         }
+        // A fault that leaves the meaning of the answer clear ends no scenario.
+        let ends = |violation: &Violation| !matches!(context.law[violation.rule].demand, Demand::Form | Demand::Code);
         let mut here = RuleSet::default();
         for (violation, length) in &played.violations {
             if !context.wants(violation.rule) {
+                if !ends(violation) {
+                    continue;
+                }
                 // It is not reported, but it is why the scenario came to nothing.
+                self.in_the_way.insert(violation.rule);
                 if let Some(goal) = played.goal.filter(|goal| *goal != violation.rule) {
                     let why = format!("a broken rule stands in the way: {}", context.law[violation.rule].id);
                     self.unclear.entry(goal).or_insert(why);
@@ -116,6 +133,16 @@ impl Tally {
             if *length < broken.shortest.steps.len() {
                 broken.shortest = evidence();
             }
+        }
+        if let Some(goal) = played.goal
+            && !played.violations.iter().any(|(violation, _)| ends(violation))
+            && played.indeterminate.is_none()
+            && !played.passes.contains(&goal)
+        {
+            self.unshown.insert(goal);
+        }
+        for why in played.unrepeated {
+            *self.indeterminate.entry(why).or_default() += 1;
         }
         if let Some(why) = played.indeterminate {
             if let Some(goal) = played.goal {

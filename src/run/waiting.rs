@@ -77,6 +77,13 @@ impl Session<'_> {
             }
             self.look_at(&looks).await?;
         }
+        // Where answers may lag behind, what they say before that time is over proves nothing.
+        while let Some(within) = self.context.options.consistency
+            && self.freshness.may_be_old((Instant::now(), self.clock.before()))
+        {
+            self.pause(within + self.clock.least_step()).await?;
+            self.look_at(&looks).await?;
+        }
         Ok(())
     }
 

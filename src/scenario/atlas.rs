@@ -27,12 +27,14 @@ pub struct Atlas {
     readers: Vec<Option<Reader>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Reader {
     /// An operation lists the kind, and takes ids of this parameter.
     Direct(OperationIx, ParamIx),
     /// It is shown as part of what this reference points to.
     Within(FieldIx),
+    /// It has no view of its own, but what these references point to shows which one it has, by this inverse.
+    Through(Vec<(FieldIx, FieldIx)>),
 }
 
 /// A request that shows resources by their ids.
@@ -136,21 +138,20 @@ impl Atlas {
             if readers[ix.0 as usize].is_some() {
                 continue;
             }
-            let through = kind.fields.iter().enumerate().find(|(_, f)| {
-                f.kind == FieldKind::Ref
-                    && f.to.is_some_and(|to| {
-                        let inverse =
-                            law[to].fields.iter().position(|g| g.kind == FieldKind::InverseOne && g.to == Some(ix));
-                        inverse.is_some_and(|inverse| {
-                            law[to].view.iter().any(|s| match &s.from {
-                                ShownFrom::Paths(paths) => paths.iter().any(|p| p.0.first() == Some(&(inverse as u32))),
-                                _ => false,
-                            })
-                        }) && matches!(readers[to.0 as usize], Some(Reader::Direct(..)))
-                    })
+            let through = kind.fields.iter().enumerate().filter_map(|(field, f)| {
+                let to = f.to.filter(|_| f.kind == FieldKind::Ref)?;
+                let inverse =
+                    law[to].fields.iter().position(|g| g.kind == FieldKind::InverseOne && g.to == Some(ix))?;
+                let shows = law[to].view.iter().any(|s| match &s.from {
+                    ShownFrom::Paths(paths) => paths.iter().any(|p| p.0.first() == Some(&(inverse as u32))),
+                    _ => false,
+                });
+                (shows && matches!(readers[to.0 as usize], Some(Reader::Direct(..))))
+                    .then_some((field as FieldIx, inverse as FieldIx))
             });
-            if let Some((field, _)) = through {
-                readers[ix.0 as usize] = Some(Reader::Within(field as FieldIx));
+            let through: Vec<_> = through.collect();
+            if !through.is_empty() {
+                readers[ix.0 as usize] = Some(Reader::Through(through));
             }
         }
         Atlas { creators, readers }
@@ -166,7 +167,7 @@ impl Atlas {
     pub fn looks(&self, law: &Law, world: &World, handles: impl IntoIterator<Item = Handle>) -> Vec<Call> {
         let mut looks: Vec<Look> = Vec::new();
         for handle in handles {
-            let Some((operation, param, handle)) = self.reader(world, handle) else { continue };
+            let Some((operation, param, handle)) = self.reader(law, world, handle) else { continue };
             let Some(others) = others(law, world, operation, param, handle) else { continue };
             let several = law[operation].params[param as usize].kind == ScalarType::List;
             let same = |l: &&mut Look| l.operation == operation && l.param == param && l.others == others;
@@ -181,17 +182,29 @@ impl Atlas {
         looks.into_iter().filter_map(|look| look.call(law, world)).collect()
     }
 
-    fn reader(&self, world: &World, handle: Handle) -> Option<(OperationIx, ParamIx, Handle)> {
+    fn reader(&self, law: &Law, world: &World, handle: Handle) -> Option<(OperationIx, ParamIx, Handle)> {
         let mut at = handle;
         // A part of a part is deep enough.
         for _ in 0..3 {
             let resource = world.get(at)?;
-            match self.readers[resource.kind.0 as usize]? {
-                Reader::Direct(operation, param) => return Some((operation, param, at)),
-                Reader::Within(field) => match resource.fields[field as usize] {
+            match self.readers[resource.kind.0 as usize].as_ref()? {
+                Reader::Direct(operation, param) => return Some((*operation, *param, at)),
+                Reader::Within(field) => match resource.fields[*field as usize] {
                     Value::Ref(owner) => at = owner,
                     _ => return None,
                 },
+                Reader::Through(ways) => {
+                    let owners = ways.iter().filter_map(|(field, inverse)| match resource.fields[*field as usize] {
+                        Value::Ref(owner) => Some((owner, *inverse)),
+                        _ => None,
+                    });
+                    // What shows another by now cannot show that this one is gone.
+                    let is_free = |(owner, inverse): &(Handle, FieldIx)| {
+                        world.get(*owner).is_some_and(|r| r.live) && world.read(law, *owner, *inverse) == Value::Null
+                    };
+                    let free = owners.clone().find(is_free).filter(|_| !resource.live);
+                    at = free.or(owners.clone().next())?.0;
+                }
             }
         }
         None

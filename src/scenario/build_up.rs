@@ -3,7 +3,7 @@
 
 use super::{
     draft,
-    plan::{Found, MOST_LIVE, Search, Tried, is_due, steps_from, still_wanted},
+    plan::{Found, MOST_LIVE, Search, Tried, Unsaid, is_due, steps_from, still_wanted},
     simulation::Simulation,
     step::Step,
 };
@@ -31,7 +31,7 @@ pub(super) fn build_up(search: &Search<'_>, found: &mut Found) {
     let builders: Vec<OperationIx> =
         law.operations().filter(|(ix, o)| (search.available)(*ix) && !o.reads).map(|(ix, _)| ix).collect();
     for walk in 0..MOST_WALKS {
-        let left = still_wanted(search, found);
+        let left = still_wanted(search, found, Unsaid::WillDo);
         if left.is_empty() || builders.is_empty() || !(search.go_on)(left.len()) {
             return;
         }
@@ -47,12 +47,13 @@ pub(super) fn build_up(search: &Search<'_>, found: &mut Found) {
             .collect();
         let mut simulation = Simulation::new(law, Settings::default());
         let mut way: Vec<Step> = Vec::new();
+        let mut unsaid = false;
         // Most walks go on from somewhere on the way to where a rule of the same operation was exercised.
         let near: Vec<&Vec<Step>> = found
             .iter()
             .enumerate()
             .filter(|(ix, _)| law[RuleIx(*ix as u32)].operation.is_some_and(about))
-            .filter_map(|(_, steps)| steps.as_ref())
+            .filter_map(|(_, way)| way.as_ref().map(|way| &way.steps))
             .collect();
         if walk % 4 != 0
             && let Some(steps) = near.get(dice.below(near.len()))
@@ -60,9 +61,10 @@ pub(super) fn build_up(search: &Search<'_>, found: &mut Found) {
             let part = steps.len() / 2 + dice.below(steps.len() / 2 + 1);
             for step in &steps[..part] {
                 let mut after = simulation.clone();
-                if after.take(search.atlas, step).is_some() {
+                if let Some((_, open)) = after.try_step(search.atlas, step) {
                     simulation = after;
                     way.push(step.clone());
+                    unsaid |= open;
                 }
             }
         }
@@ -77,6 +79,7 @@ pub(super) fn build_up(search: &Search<'_>, found: &mut Found) {
             }
             simulation = after;
             way.push(step);
+            unsaid |= open;
             // Now and then what is under way stays under way while the next thing happens.
             if simulation.is_changing() && (is_due(search, &simulation) || dice.below(4) == 0) {
                 match simulation.take(search.atlas, &Step::Settle) {
@@ -97,7 +100,7 @@ pub(super) fn build_up(search: &Search<'_>, found: &mut Found) {
             }
             let steps = steps_from(search, &tried, &simulation, found);
             for tried in Tried::all(search, &simulation, steps, |_| true) {
-                tried.note(search, found, &way);
+                tried.note(search, found, (&way, unsaid));
             }
         }
         tracing::debug!(walk, left = left.len(), "walked");

@@ -14,7 +14,7 @@ use crate::{
     oracle::handles::seen_text,
     spec::{
         file::FieldKind,
-        law::{KindIx, Law},
+        law::{FieldIx, KindIx, Law},
     },
 };
 
@@ -108,6 +108,13 @@ impl Facts {
                 new_fact |= self.facts.insert(*fact);
             }
             new_combination |= self.combinations.insert(hash(&facts));
+        }
+        // What is about to happen shows in no field yet. It makes a difference whether it may have happened already.
+        let undetermined = simulation.oracle.worlds().len() > 1;
+        for step in world.timers.iter().flat_map(|t| t.steps.iter()) {
+            let Some(resource) = world.get(step.on).filter(|r| kinds.contains(&r.kind)) else { continue };
+            let fields: Option<Vec<FieldIx>> = step.set.as_ref().map(|set| set.iter().map(|(f, _)| *f).collect());
+            new_fact |= self.facts.insert(hash(&("to come", resource.kind, fields, undetermined)));
         }
         // A token is of use while there is something else that the same operation could name.
         for used in world.tokens.iter() {

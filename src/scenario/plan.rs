@@ -50,6 +50,8 @@ const MOST_ALIKE: usize = 2;
 const MOST_ALIKE_AIMED: usize = 3;
 /// States that it goes on from at most when it aims at the rules of one operation.
 const MOST_STATES_AIMED: usize = 600;
+/// The same where a way is known already, and one is sought about which the law is not silent.
+const MOST_STATES_SAID: usize = 80;
 /// Requests of one operation that are tried from a state.
 const MOST_REQUESTS: usize = 80;
 /// Requests of one operation that are tried with a token.
@@ -74,8 +76,16 @@ pub struct Search<'a> {
     pub go_on: &'a (dyn Fn(usize) -> bool + Sync),
 }
 
+/// Steps that exercise a rule.
+#[derive(Clone)]
+pub(super) struct Way {
+    pub steps: Vec<Step>,
+    /// The law is silent about one of them: on another server they may not exercise the rule.
+    pub unsaid: bool,
+}
+
 /// For each rule the steps that exercise it, as far as they are found.
-pub(super) type Found = Vec<Option<Vec<Step>>>;
+pub(super) type Found = Vec<Option<Way>>;
 
 /// A state that the search has reached.
 #[derive(Clone)]
@@ -100,31 +110,53 @@ pub fn plan(search: &Search<'_>) -> Vec<(RuleIx, Vec<Step>)> {
     let states = explore(search, vec![nothing], None, MOST_STATES, &mut found);
     if search.thorough {
         build_up(search, &mut found);
-        for (operation, _) in search.law.operations() {
-            let mut rules = still_wanted(search, &found);
-            rules.retain(|rule| search.law[*rule].operation == Some(operation));
-            if !rules.is_empty() {
-                let aim = Aim::new(search.law, operation, &rules);
-                explore(search, states.clone(), Some(&aim), MOST_STATES_AIMED, &mut found);
+        let mut aim_at = |states: &[State], most_states, unsaid| {
+            for (operation, _) in search.law.operations() {
+                let mut rules = still_wanted(search, &found, unsaid);
+                rules.retain(|rule| search.law[*rule].operation == Some(operation));
+                if !rules.is_empty() {
+                    let aim = Aim::new(search.law, operation, &rules);
+                    explore(search, states.to_vec(), Some((&aim, unsaid)), most_states, &mut found);
+                }
             }
-        }
+        };
+        aim_at(&states, MOST_STATES_AIMED, Unsaid::WillDo);
+        // Another server may not go the way that only the law's silence opens: a while is worth spending on another one.
+        let said: Vec<State> = states.into_iter().filter(|state| !state.open).collect();
+        aim_at(&said, MOST_STATES_SAID, Unsaid::WillNotDo);
     }
     let found = found.into_par_iter().enumerate();
-    found.filter_map(|(ix, steps)| Some((RuleIx(ix as u32), steps?))).map(|(r, s)| (r, strip(search, r, s))).collect()
+    let ways = found.filter_map(|(ix, way)| Some((RuleIx(ix as u32), way?.steps)));
+    ways.map(|(rule, steps)| (rule, strip(search, rule, steps))).collect()
 }
 
-/// The rules that are wanted and not found.
-pub(super) fn still_wanted(search: &Search<'_>, found: &Found) -> Vec<RuleIx> {
-    search.wanted.iter().filter(|r| found[r.0 as usize].is_none()).collect()
+/// Whether a way will do that goes through a request about which the law is silent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsaid {
+    WillDo,
+    WillNotDo,
+}
+
+/// The rules that are wanted and to which no way is found that will do.
+pub(super) fn still_wanted(search: &Search<'_>, found: &Found, unsaid: Unsaid) -> Vec<RuleIx> {
+    let will_do = |way: &Way| unsaid == Unsaid::WillDo || !way.unsaid;
+    search.wanted.iter().filter(|r| !found[r.0 as usize].as_ref().is_some_and(will_do)).collect()
 }
 
 /// Notes the rules that the last of some steps exercised.
-fn note_found(search: &Search<'_>, found: &mut Found, passes: &RuleSet, way: &[Step], steps: &[Step]) {
+fn note_found(
+    search: &Search<'_>,
+    found: &mut Found,
+    passes: &RuleSet,
+    (way, unsaid): (&[Step], bool),
+    steps: &[Step],
+) {
     let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
     for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
         let place = &mut found[rule.0 as usize];
-        if place.is_none() && forbidden.is_none_or(|f| f == rule) {
-            *place = Some(way.iter().chain(steps).cloned().collect());
+        let better = place.as_ref().is_none_or(|found| found.unsaid && !unsaid);
+        if better && forbidden.is_none_or(|f| f == rule) {
+            *place = Some(Way { steps: way.iter().chain(steps).cloned().collect(), unsaid });
         }
     }
 }
@@ -162,13 +194,14 @@ impl Tried {
         steps.into_par_iter().filter_map(one).collect()
     }
 
-    /// Notes the rules that it exercised after some other steps.
-    pub fn note(&self, search: &Search<'_>, found: &mut Found, way: &[Step]) {
-        note_found(search, found, &self.passes, way, std::slice::from_ref(&self.step));
+    /// Notes the rules that it exercised after some other steps, and whether the law is silent about one of those.
+    pub fn note(&self, search: &Search<'_>, found: &mut Found, (way, unsaid): (&[Step], bool)) {
+        // That the law is silent about the last request takes nothing from what its answer shows.
+        note_found(search, found, &self.passes, (way, unsaid), std::slice::from_ref(&self.step));
         let mut steps = vec![self.step.clone()];
         for (look, passes) in &self.looks {
             steps.push(look.clone());
-            note_found(search, found, passes, way, &steps);
+            note_found(search, found, passes, (way, unsaid || self.open), &steps);
         }
     }
 }
@@ -179,10 +212,11 @@ fn look_around(search: &Search<'_>, mut simulation: Simulation) -> Vec<(Step, Ru
     looks.map_while(|look| simulation.take(search.atlas, &look).map(|passes| (look, passes))).collect()
 }
 
-/// True if something should have happened by now that has not been seen yet. What a broken rule should have done is not
-/// waited for.
+/// True if something should have happened by now that has not been seen yet. What broken rules alone say should have
+/// happened is not waited for.
 pub(super) fn is_due(search: &Search<'_>, simulation: &Simulation) -> bool {
-    let due = |timer: &Timer| timer.usually <= simulation.now && !search.avoid.contains(timer.rule);
+    let counts = |timer: &Timer| timer.steps.iter().any(|step| !search.avoid.contains(step.rule));
+    let due = |timer: &Timer| timer.usually <= simulation.now && counts(timer);
     simulation.oracle.worlds().iter().any(|w| w.timers.iter().any(due))
 }
 
@@ -191,10 +225,11 @@ pub(super) fn is_due(search: &Search<'_>, simulation: &Simulation) -> bool {
 fn explore(
     search: &Search<'_>,
     from: Vec<State>,
-    aim: Option<&Aim<'_>>,
+    aim: Option<(&Aim<'_>, Unsaid)>,
     most_states: usize,
     found: &mut Found,
 ) -> Vec<State> {
+    let (aim, unsaid) = aim.map_or((None, Unsaid::WillDo), |(aim, unsaid)| (Some(aim), unsaid));
     let mut seen = Seen::new(match aim {
         Some(aim) => Look { kinds: aim.kinds().to_vec(), most_alike: MOST_ALIKE_AIMED },
         None => Look { kinds: search.law.kinds().map(|(ix, _)| ix).collect(), most_alike: MOST_ALIKE },
@@ -221,7 +256,7 @@ fn explore(
     };
     add(&mut queue, from);
     while let Some((place, state)) = queue.pop_first() {
-        let left = still_wanted(search, found);
+        let left = still_wanted(search, found, unsaid);
         let sought = |rule: &RuleIx| aim.is_none_or(|aim| search.law[*rule].operation == Some(aim.operation()));
         if done.len() >= most_states || !left.iter().any(sought) || !(search.go_on)(left.len()) {
             queue.insert(place, state);
@@ -236,13 +271,15 @@ fn explore(
         let looking = |step: &Step| aim.is_some_and(|aim| is_of(step, aim.operation()));
         let mut reached = Vec::new();
         for tried in Tried::all(search, &state.simulation, steps, looking) {
-            tried.note(search, found, &state.steps);
+            tried.note(search, found, (&state.steps, state.open));
             let Tried { step, simulation, passes, open, .. } = tried;
+            let open = open || state.open;
             let changed = !Arc::ptr_eq(before, simulation.forward.world()) || matches!(step, Step::Settle);
             let dead_end = passes.iter().any(|r| search.avoid.contains(r)) || draft::is_undeclared(search.law, &step);
+            let dead_end = dead_end || open && unsaid == Unsaid::WillNotDo;
             if !dead_end && (changed || is_reading(search.law, &step)) {
                 let steps = state.steps.iter().cloned().chain([step]).collect();
-                reached.push(State { simulation, steps, open: open || state.open });
+                reached.push(State { simulation, steps, open });
             }
         }
         add(&mut queue, reached);
@@ -281,7 +318,8 @@ pub(super) fn steps_from(
     let Some(world) = simulation.oracle.worlds().first() else { return Vec::new() };
     let mut dice = Dice::new(7);
     let mut steps = Vec::new();
-    let wanted = |rule: RuleIx| search.wanted.contains(rule) && found[rule.0 as usize].is_none();
+    let wanted =
+        |rule: RuleIx| search.wanted.contains(rule) && found[rule.0 as usize].as_ref().is_none_or(|w| w.unsaid);
     if simulation.is_changing() {
         steps.push(Step::Settle);
         // What should have happened by now is looked at before anything else: every change that may or may not have

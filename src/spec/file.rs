@@ -800,6 +800,9 @@ pub struct AfterFile {
     /// It does not happen if this holds when its moment comes (CEL over `it`, the resource that would change).
     #[serde(default)]
     pub unless: Option<At<String>>,
+    /// It happens in one go with the effect that stands before it in the file, whose rule may be another.
+    #[serde(default)]
+    pub together: Option<At<bool>>,
 }
 
 /// Something about which the law is silent: either answer is right.

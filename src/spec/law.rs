@@ -697,6 +697,8 @@ pub struct After {
     pub at_once: bool,
     /// It does not happen if this holds.
     pub unless: Option<Expr>,
+    /// It happens in one go with the effect before it.
+    pub together: bool,
 }
 
 /// A field of a successful answer.

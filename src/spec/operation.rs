@@ -495,7 +495,17 @@ impl<'t> Behaviour<'_, '_, 't> {
             usually: self.optional(&after.usually, scope, Ty::Int),
             at_once: after.at_once,
             unless: self.optional(&after.unless, &alone, Ty::Bool),
+            together: self.together(after),
         }
+    }
+
+    fn together(&mut self, after: &AfterFile) -> bool {
+        let Some(together) = after.together.as_ref().filter(|together| ***together) else { return false };
+        if self.operation.effects.last().is_none_or(|before| before.after.is_none()) {
+            let problem = Problem::Shape("`together` needs a later change right before it".into());
+            self.names.error_with(problem, self.table.file.at(together.span()), "leave out `together`");
+        }
+        true
     }
 
     /// What an effect does, and the variable that it creates with the place where its name stands.

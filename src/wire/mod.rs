@@ -207,6 +207,18 @@ fn head(law: &Law, product: ProductIx, action: &str) -> String {
     out
 }
 
+/// How a body begins, for whoever reads why it cannot be read.
+fn beginning(body: &[u8]) -> String {
+    const MOST: usize = 60;
+    let text = String::from_utf8_lossy(&body[..body.len().min(4 * MOST)]);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(MOST) {
+        _ if words.is_empty() => String::new(),
+        Some((end, _)) => format!(" (it begins with {:?})", format!("{}…", &words[..end])),
+        None => format!(" (it is {words:?})"),
+    }
+}
+
 /// Reads an answer, as far as it can be read.
 pub fn decode_answer(law: &Law, operation: OperationIx, response: &HttpResponse) -> Answer {
     if response.body.len() > MAX_ANSWER {
@@ -214,10 +226,14 @@ pub fn decode_answer(law: &Law, operation: OperationIx, response: &HttpResponse)
         let body = Body::Unreadable { why };
         return Answer { status: response.status, request_id: None, body, faults: Vec::new() };
     }
-    match law.wire.protocol {
+    let mut answer = match law.wire.protocol {
         Protocol::Ec2Query => ec2_query::decode_answer(law, operation, response),
         Protocol::Rpc => rpc::decode_answer(law, operation, response),
+    };
+    if let Body::Unreadable { why } = &mut answer.body {
+        why.push_str(&beginning(&response.body));
     }
+    answer
 }
 
 /// Reads a request, as a server.
