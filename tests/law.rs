@@ -293,7 +293,6 @@ fn no_scenario_relies_on_the_laws_silence_where_another_way_is_known() {
 fn a_parameter_that_no_operation_has_is_sent_only_to_see_what_comes_of_it() {
     for (law, plans) in LAWS.iter() {
         for (rule, steps) in plans.iter().filter(|(rule, _)| !law[**rule].id.contains(".undeclared")) {
-<<<<<<< HEAD
             let carries = |step: &Step| {
                 let bare = |call: &Call| call.args.iter().any(|(name, _)| law[call.operation].param(name).is_none());
                 match step {
@@ -301,11 +300,6 @@ fn a_parameter_that_no_operation_has_is_sent_only_to_see_what_comes_of_it() {
                     Step::Together(calls) => calls.iter().any(bare),
                     Step::Settle => false,
                 }
-=======
-            let carries = |step: &Step| match step {
-                Step::Call(call) => call.args.iter().any(|(name, _)| law[call.operation].param(name).is_none()),
-                Step::Settle => false,
->>>>>>> wrong
             };
             assert!(!steps.iter().any(carries), "the scenario of {} carries one", law[*rule].id);
         }

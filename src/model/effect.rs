@@ -208,13 +208,8 @@ impl Run<'_> {
         let (earliest, latest, usually) = self.window(after)?;
         // The parts of one transition happen together; the elements of an `each` have a transition each. What a field is
         // first and what it is next are two transitions: it may be seen between them.
-<<<<<<< HEAD
-        let steps: Vec<TimerStep> =
-            changes.into_iter().map(|(on, set)| TimerStep { rule: effect.rule, unless, on, set }).collect();
-=======
         let step = |(on, set)| TimerStep { rule: effect.rule, unless, on, set };
         let steps: Vec<TimerStep> = changes.into_iter().map(step).collect();
->>>>>>> wrong
         let again = |p: &Pending| steps.iter().any(|step| p.steps.iter().any(|earlier| step.follows(earlier)));
         let times = (earliest, latest, usually);
         let together =
@@ -222,19 +217,7 @@ impl Run<'_> {
         let place = self.pending.iter().rposition(together);
         match place.and_then(|place| self.pending.get_mut(place)) {
             Some(pending) => pending.steps.extend(steps),
-<<<<<<< HEAD
             None => self.pending.push(Pending { rule, it, earliest, latest, usually, at_once: after.at_once, steps }),
-=======
-            None => self.pending.push(Pending {
-                rule,
-                it,
-                earliest,
-                latest,
-                usually,
-                at_once: after.at_once,
-                steps,
-            }),
->>>>>>> wrong
         }
         Ok(())
     }

@@ -292,6 +292,11 @@ impl Context {
         self.requests.load(Ordering::Relaxed)
     }
 
+    /// What is left of the budget.
+    pub fn requests_left(&self) -> u64 {
+        self.options.max_requests.saturating_sub(self.requests())
+    }
+
     /// Counts a request against the budget.
     pub fn count_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
