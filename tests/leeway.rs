@@ -4,15 +4,10 @@
 mod common;
 
 use common::{Ran, changed, ec2, run, serve, text};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const DISASSOCIATE: &str = "operations/disassociate_nat_gateway_address.toml";
 const UNASSIGN: &str = "operations/unassign_private_nat_gateway_address.toml";
-const UNASSOCIATE: &str = "operations/unassociate_eip_address.toml";
-
-fn alibaba() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("specs/alibaba")
-}
 
 /// Tests the rules against a server that keeps a changed law.
 fn against(law: &Path, cloud: &str, changes: &[(&str, &str, &str)], only: &[&str]) -> Ran {
@@ -64,35 +59,4 @@ fn an_address_that_never_loses_its_association_is_found_when_the_window_is_over(
     let never = "delete = \"it.association\"\nafter  = { earliest = \"4000000\", usually = \"4000000\", latest";
     let ran = against(&ec2(), "ec2", &[(DISASSOCIATE, association, never)], &["nat-disassociate-deadline"]).ends(1);
     assert_eq!(ran.findings(), ["nat-disassociate-deadline"]);
-}
-
-#[test]
-fn a_query_may_be_late_to_tell_of_a_disassociation() {
-    let lag = "delete = \"lag\"\nafter  = { earliest = \"0\", latest = \"5\", usually = \"0\"";
-    let late = lag.replace("usually = \"0\"", "usually = \"4\"");
-    let slow = ("usually = \"1\"", "usually = \"6\"");
-    let changes = [(UNASSOCIATE, lag, late.as_str()), (UNASSOCIATE, slow.0, slow.1)];
-    let only = ["unassociate-begins", "unassociate-completes", "eip.Status"];
-    let ran = against(&alibaba(), "alibaba", &changes, &only).ends(0);
-    assert!(ran.findings().is_empty());
-    // Under the other reading it may not.
-    let folder = changed(&alibaba(), &changes);
-    let server = serve(&["--specs", &text(folder.path()), "--cloud", "alibaba"]);
-    let strict = ["--reading", "visible=at-once", "--only", "unassociate-begins", "--seed", "1"];
-    let mut args = vec![server.url.as_str(), "--cloud", "alibaba"];
-    args.extend(strict);
-    assert_eq!(run(&args).ends(1).findings(), ["unassociate-begins"]);
-}
-
-#[test]
-fn who_refuses_force_where_it_means_nothing_breaks_no_more_than_a_convention() {
-    let before = "[[rule]]\nid     = \"unassociate-wrong-resource\"";
-    let refuses = format!(
-        "[[rule]]\nid     = \"refuses-force\"\nlevel  = \"must\"\nsays   = \"Force is for NAT gateways.\"\n\
-         source = {{ text = \"unassociate-eip-address\", at = \"here\" }}\n\
-         refuse = \"eip.status == 'InUse' && eip.nat_gateway == null && input.Force\"\n\n{before}"
-    );
-    let only = ["unassociate-force-elsewhere", "unassociate-from-*"];
-    let ran = against(&alibaba(), "alibaba", &[(UNASSOCIATE, before, &refuses)], &only);
-    assert_eq!(ran.findings(), ["unassociate-force-elsewhere"]);
 }

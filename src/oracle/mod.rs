@@ -8,7 +8,7 @@
 //! - [`judge`]: one answer against all worlds.
 //! - [`compare`]: a successful answer's fields against one world.
 //! - [`advance`]: what time alone may have changed.
-//! - [`untimely`]: whether only the time of a change was wrong.
+//! - `untimely`: whether only the time of a change was wrong.
 //! - [`history`]: requests that overlap, judged as a whole.
 //! - [`handles`]: names for resources that are the same in every run of a scenario.
 //!

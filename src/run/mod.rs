@@ -8,7 +8,7 @@
 //! 4. [`random`]: seeded sequences.
 //! 5. [`summary`]: the report.
 //!
-//! [`session`] plays one scenario, [`waiting`] lets time pass in it, and [`again`] says what is sent more than once;
+//! [`session`] plays one scenario, `waiting` lets time pass in it, and `again` says what is sent more than once;
 //! [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
 //! a scenario created, [`tally`] counts, [`request_ids`] tells which ids have come before, [`event`] tells whoever wants to
 //! watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does

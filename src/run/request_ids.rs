@@ -1,7 +1,7 @@
 //! The request ids of a run: has an answer the id of another one?
 //!
 //! A run may last for as long as its user likes, and its memory may not grow with it. So only the latest
-//! [`REMEMBERED`] ids are held against a new one, and of each only a hash of 64 bits. A server that repeats ids does so
+//! `REMEMBERED` ids are held against a new one, and of each only a hash of 64 bits. A server that repeats ids does so
 //! within fewer answers than that. That two different ids have one hash, which would be a false alarm, has a chance of
 //! about one in seventy millions in a run of a million requests.
 
