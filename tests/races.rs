@@ -139,7 +139,7 @@ fn found_with(seeds: std::ops::Range<u32>) -> usize {
 #[test]
 fn a_race_is_found_and_shown() {
     let server = Racy::new("ec2", false);
-    let ran = run(&[&server.url, "--cloud", "ec2", "--only", RULE, "--seed", "1", "--max-requests", "2000"]).ends(1);
+    let ran = run(&[&server.url, "--cloud", "ec2", "--only", RULE, "--clients", "4", "--seed", "1", "--max-requests", "2000"]).ends(1);
     assert_eq!(ran.findings(), [RULE]);
     let report = ran.report();
     let finding = &report["findings"][0];
@@ -169,7 +169,7 @@ fn a_server_without_a_race_is_not_suspected() {
     for (cloud, rules) in [("ec2", "*nat-unassign-*"), ("alibaba", "unassociate-*")] {
         let server = Racy::new(cloud, true);
         let args = ["--cloud", cloud, "--only", rules, "--seed", "1", "--max-requests", "2000"];
-        let ran = run(&[&[&*server.url], &args[..]].concat()).ends(0);
+        let ran = run(&[&[&*server.url, "--clients", "4"], &args[..]].concat()).ends(0);
         assert!(ran.findings().is_empty());
         let overlapping = ran.trace().iter().filter(|line| line["client"].is_number()).count();
         assert!(overlapping > 100, "only {overlapping} requests overlapped");
