@@ -130,7 +130,8 @@ fn found_with(seeds: std::ops::Range<u32>) -> usize {
     let found = seeds.filter(|seed| {
         let server = Racy::new("ec2", false);
         let seed = seed.to_string();
-        let args = [&*server.url, "--cloud", "ec2", "--only", RULE, "--seed", &seed, "--max-requests", "2000"];
+        let mut args = vec![&*server.url, "--cloud", "ec2", "--only", RULE, "--clients", "4"];
+        args.extend(["--seed", &seed, "--max-requests", "2000"]);
         run(&args).findings() == [RULE]
     });
     found.count()
@@ -139,7 +140,20 @@ fn found_with(seeds: std::ops::Range<u32>) -> usize {
 #[test]
 fn a_race_is_found_and_shown() {
     let server = Racy::new("ec2", false);
-    let ran = run(&[&server.url, "--cloud", "ec2", "--only", RULE, "--clients", "4", "--seed", "1", "--max-requests", "2000"]).ends(1);
+    let ran = run(&[
+        &server.url,
+        "--cloud",
+        "ec2",
+        "--only",
+        RULE,
+        "--clients",
+        "4",
+        "--seed",
+        "1",
+        "--max-requests",
+        "2000",
+    ])
+    .ends(1);
     assert_eq!(ran.findings(), [RULE]);
     let report = ran.report();
     let finding = &report["findings"][0];
