@@ -290,7 +290,7 @@ fn a_parameter_that_no_operation_has_is_sent_only_to_see_what_comes_of_it() {
         for (rule, steps) in plans.iter().filter(|(rule, _)| !law[**rule].id.contains(".undeclared")) {
             let carries = |step: &Step| match step {
                 Step::Call(call) => call.args.iter().any(|(name, _)| law[call.operation].param(name).is_none()),
-                Step::Settle => false,
+                Step::Settle | Step::Together(_) => false,
             };
             assert!(!steps.iter().any(carries), "the scenario of {} carries one", law[*rule].id);
         }
