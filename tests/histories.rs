@@ -406,12 +406,17 @@ fn an_effect_that_was_dropped_is_missed() {
                 right.push(done.event(0, look, later, later.from));
             }
             assert_explained(cloud, &right);
+            // What the looks do not show is not missed.
+            let bodies = |events: &[Event]| events.iter().map(|e| e.answer.clone().unwrap().body).collect::<Vec<_>>();
+            if bodies(&events) == bodies(&right) {
+                continue;
+            }
             tried += 1;
             missed += usize::from(agreed(cloud, &events).is_some());
         }
     }
-    // Not every effect shows at once.
-    assert!(missed * 4 > tried * 3, "{missed} of {tried}");
+    // What may take some time, or may be left out, is not missed either.
+    assert!(tried >= 20 && missed * 4 >= tried * 3, "{missed} of {tried}");
 }
 
 // --- Time --------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,12 @@ use eipcheck::{
     model::{forward::Forward, time::Moment},
     oracle::{Settings, judge::Verdict},
     run::suite::{Plans, plan_everything, plan_wanted},
-    scenario::{atlas::Atlas, draft, simulation::Simulation, step::Step},
+    scenario::{
+        atlas::Atlas,
+        draft,
+        simulation::Simulation,
+        step::{Call, Step},
+    },
     spec::{Law, SpecSource, clouds, file::Level, law::RuleIx, load},
     wire::{Body, Request, Tree},
 };
@@ -288,9 +293,13 @@ fn no_scenario_relies_on_the_laws_silence_where_another_way_is_known() {
 fn a_parameter_that_no_operation_has_is_sent_only_to_see_what_comes_of_it() {
     for (law, plans) in LAWS.iter() {
         for (rule, steps) in plans.iter().filter(|(rule, _)| !law[**rule].id.contains(".undeclared")) {
-            let carries = |step: &Step| match step {
-                Step::Call(call) => call.args.iter().any(|(name, _)| law[call.operation].param(name).is_none()),
-                Step::Settle | Step::Together(_) => false,
+            let carries = |step: &Step| {
+                let bare = |call: &Call| call.args.iter().any(|(name, _)| law[call.operation].param(name).is_none());
+                match step {
+                    Step::Call(call) => bare(call),
+                    Step::Together(calls) => calls.iter().any(bare),
+                    Step::Settle => false,
+                }
             };
             assert!(!steps.iter().any(carries), "the scenario of {} carries one", law[*rule].id);
         }

@@ -217,15 +217,7 @@ impl Run<'_> {
         let place = self.pending.iter().rposition(together);
         match place.and_then(|place| self.pending.get_mut(place)) {
             Some(pending) => pending.steps.extend(steps),
-            None => self.pending.push(Pending {
-                rule,
-                it,
-                earliest,
-                latest,
-                usually,
-                at_once: after.at_once,
-                steps,
-            }),
+            None => self.pending.push(Pending { rule, it, earliest, latest, usually, at_once: after.at_once, steps }),
         }
         Ok(())
     }

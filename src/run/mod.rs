@@ -123,6 +123,12 @@ impl RunOptions {
             Pace::Driven => None,
         }
     }
+
+    /// How many requests of one scenario may be under way at a time. Where answers may lag behind, each look has to be
+    /// asked for again until it does not, which leaves no moment for others to overlap it.
+    pub fn at_once(&self) -> usize {
+        if self.consistency.is_some() { 1 } else { self.clients }
+    }
 }
 
 /// Why a run could not be had.
@@ -284,6 +290,11 @@ impl Context {
     /// Requests so far that count against the budget.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// What is left of the budget.
+    pub fn requests_left(&self) -> u64 {
+        self.options.max_requests.saturating_sub(self.requests())
     }
 
     /// Counts a request against the budget.

@@ -24,7 +24,7 @@ pub fn start_planning(workers: &Workers, plans: &Plans, available: &Available) -
         let law = &workers.context.law;
         let plans = plans.iter().map(|(rule, steps)| (*rule, steps));
         let wanted = |overlap: &Overlap| workers.context.wants(overlap.rule);
-        let mut all = overlaps(law, &workers.atlas, &*available, plans, workers.context.options.clients);
+        let mut all = overlaps(law, &workers.atlas, &*available, plans, workers.context.options.at_once());
         all.retain(wanted);
         all
     })

@@ -14,6 +14,8 @@ const INTERLEAVED: u64 = 4;
 const BATCH: usize = 32;
 /// The same where time has to be waited for: what waits side by side costs no more than one that waits alone.
 const WAITING_BATCH: usize = 128;
+/// Batches that are played beside something else.
+const BESIDE: usize = 2;
 /// Requests that a sequence may need at most, looks and clean-up included: what is left of the budget is divided by it.
 const COST: u64 = 60;
 
@@ -32,27 +34,35 @@ impl Sequences {
 
     /// Plays sequences until the budget of requests or time is spent.
     pub async fn play_on(&mut self, workers: &Workers) {
-        while self.play_batch(workers, 1).await {}
+        while self.play_batch(workers, 0).await {}
     }
 
-    /// Plays one batch, on at most a part of the budget of requests that is left. False if there is nothing to play any
-    /// more.
-    pub async fn play_batch(&mut self, workers: &Workers, parts: u64) -> bool {
+    /// Plays some batches while something else is waited for, and leaves so many scenarios' requests for that. How many
+    /// there are must not depend on how long the waiting takes.
+    pub async fn play_beside(&mut self, workers: &Workers, scenarios: usize) {
+        for _ in 0..BESIDE {
+            let left = workers.context.requests_left();
+            self.play_batch(workers, (scenarios as u64 * COST).min(left / 2)).await;
+        }
+    }
+
+    /// Plays one batch, and leaves so many requests of the budget. False if there is nothing to play any more.
+    async fn play_batch(&mut self, workers: &Workers, reserve: u64) -> bool {
         let context = &workers.context;
         // Whoever asked for certain rules wants those, and nothing by chance.
         if context.options.only.is_some() || context.is_over() {
             return false;
         }
-        let left = context.options.max_requests.saturating_sub(context.requests());
+        let left = context.requests_left().saturating_sub(reserve);
         let batch = if context.options.waits_for().is_some() { WAITING_BATCH } else { BATCH };
-        let batch = batch.min(usize::try_from(left / COST / parts).unwrap_or(batch));
+        let batch = batch.min(usize::try_from(left / COST).unwrap_or(batch));
         if batch == 0 {
             return false;
         }
         let scenarios = (self.played..)
             .take(batch)
             .map(|number| {
-                let clients = if number % INTERLEAVED == INTERLEAVED - 1 { context.options.clients } else { 1 };
+                let clients = if number % INTERLEAVED == INTERLEAVED - 1 { context.options.at_once() } else { 1 };
                 Scenario::Random { strategies: self.strategies.clone(), number, length: LENGTH, clients }
             })
             .collect();

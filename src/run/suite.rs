@@ -102,10 +102,10 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
             return;
         }
         // Only what the systematic search finds: most of what is left stands behind something broken, and to look for it
-        // with all means would take longer than the suite. One batch of the random sequences goes on beside the search; how many there are must not depend
-        // on how long it takes.
+        // with all means would take longer than the suite.
+        let reserved = open.len();
         let search = start_planning(context, available, open, broken.clone(), false);
-        random.play_batch(workers, 2).await;
+        random.play_beside(workers, reserved).await;
         let plans = finished(search).await;
         let before = progress(context);
         play(workers, plans.into_iter().collect(), broken).await;

@@ -49,18 +49,11 @@ impl Proxy {
                 let (server, bend) = (server.clone(), bend.clone());
                 thread::spawn(move || {
                     let mut reader = BufReader::new(stream);
-                    while let Some((head, passing)) = read(&mut reader) {
-                        let fate = bend.lock().unwrap()(&passing, &mut || ask(&server, &head, &passing.body));
-                        match fate {
-                            Fate::Answer(answer) => {
-                                if reader.get_mut().write_all(answer.as_bytes()).is_err() {
-                                    return;
-                                }
-                                // The server's answers say that the connection ends, and so it does.
-                                return;
-                            }
-                            Fate::Silence => return,
-                        }
+                    let Some((head, passing)) = read(&mut reader) else { return };
+                    let fate = bend.lock().unwrap()(&passing, &mut || ask(&server, &head, &passing.body));
+                    if let Fate::Answer(answer) = fate {
+                        // A client that has heard enough hangs up. The answer says that the connection ends, and so it does.
+                        let _ = reader.get_mut().write_all(answer.as_bytes());
                     }
                 });
             }

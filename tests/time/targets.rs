@@ -128,7 +128,7 @@ fn forgetful(server: &Served, when: fn(usize) -> bool) -> Proxy {
 fn a_change_that_does_not_last_is_found_under_the_rule_of_the_change() {
     let server = serve(&["--cloud", "ec2", "--seed", "1"]);
     // Seen once and gone again, seen twice, and seen every other time.
-    for when in [|n| n > 1, |n| n > 2, |n: usize| n % 2 == 0] {
+    for when in [|n| n > 1, |n| n > 2, |n: usize| n.is_multiple_of(2)] {
         let proxy = forgetful(&server, when);
         let ran = run_driven(&proxy.url, BY_THE_END, &[]).ends(1);
         let finding = &ran.report()["findings"][0];
@@ -178,7 +178,7 @@ fn throttling_is_waited_for_everywhere_and_never_a_violation() {
         let body = "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Slow down.</Message></Error>\
             </Errors><RequestID>r</RequestID></Response>";
         // Every third request, that of the clean-up included.
-        if passing.path == "/" && seen.fetch_add(1, Ordering::SeqCst) % 3 == 0 {
+        if passing.path == "/" && seen.fetch_add(1, Ordering::SeqCst).is_multiple_of(3) {
             return Fate::Answer(answer("503 Service Unavailable", "Retry-After: 0\r\n", body));
         }
         Fate::Answer(ask())
@@ -232,10 +232,10 @@ fn what_an_unanswered_request_has_made_is_removed_where_it_can_be_told_apart() {
 #[test]
 fn a_clock_that_does_not_move_is_an_error_before_anything_is_sent() {
     let server = serve(&["--cloud", "ec2", "--seed", "1"]);
-    let clocks: [(&str, fn(&Passing) -> Option<String>); 3] = [
-        ("HTTP 404", |_| Some(answer("404 Not Found", "", "nothing here"))),
-        ("HTTP 500", |_| Some(answer("500 Internal Server Error", "", ""))),
-        ("nothing shows that there is a clock", |_| Some(answer("200 OK", "", ""))),
+    let clocks = [
+        ("HTTP 404", answer("404 Not Found", "", "nothing here")),
+        ("HTTP 500", answer("500 Internal Server Error", "", "")),
+        ("nothing shows that there is a clock", answer("200 OK", "", "")),
     ];
     for (said, clock) in clocks {
         let others = Arc::new(AtomicUsize::new(0));
@@ -245,7 +245,7 @@ fn a_clock_that_does_not_move_is_an_error_before_anything_is_sent() {
                 count.fetch_add(1, Ordering::SeqCst);
                 return Fate::Answer(ask());
             }
-            Fate::Answer(clock(passing).unwrap())
+            Fate::Answer(clock.clone())
         });
         let ran = run_driven(&proxy.url, BY_THE_END, &[]).ends(3);
         let err = ran.said.err.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
