@@ -119,6 +119,24 @@ fn every_documented_code_of_alibaba_has_its_status() {
 }
 
 #[test]
+fn a_documented_status_is_a_rule_of_its_own_where_a_request_can_be_made_for_the_code() {
+    let law = built_in("alibaba");
+    let operation = &law[law.operation("UnassociateEipAddress").unwrap()];
+    let rule_of = |code: &str| {
+        let row = operation.status.iter().find(|row| &*row.code == code).unwrap();
+        row.rule.map(|rule| &*law[rule].id)
+    };
+    assert_eq!(rule_of("IncorrectEipStatus"), Some("UnassociateEipAddress.status.IncorrectEipStatus"));
+    let not_found = "UnassociateEipAddress.status.InvalidAllocationId.NotFound";
+    assert_eq!(rule_of("InvalidAllocationId.NotFound"), Some(not_found));
+    // No rule demands it, and whether it comes is up to the target.
+    assert_eq!(rule_of("OperationDenied"), Some("UnassociateEipAddress.status"));
+    assert!(law.is_up_to_target(law.rule("UnassociateEipAddress.status").unwrap()));
+    // It says that the account is locked, and so nothing about the law.
+    assert_eq!(rule_of("Forbidden.FinancialLocked"), None);
+}
+
+#[test]
 fn a_reading_is_a_choice_between_two_with_a_reason_for_the_default() {
     for law in laws() {
         for reading in &law.readings {
@@ -239,7 +257,8 @@ fn the_same_law_is_planned_in_the_same_way() {
 #[test]
 fn every_rule_is_reached_by_a_scenario() {
     for (law, plans) in LAWS.iter() {
-        let missed: Vec<&str> = law.rules().filter(|(ix, _)| !plans.contains_key(ix)).map(|(_, r)| &*r.id).collect();
+        let missed = law.rules().filter(|(ix, _)| !plans.contains_key(ix) && !law.is_up_to_target(*ix));
+        let missed: Vec<&str> = missed.map(|(_, r)| &*r.id).collect();
         assert!(missed.is_empty(), "{}: no scenario exercises {}", law.cloud, missed.join(", "));
     }
 }

@@ -46,6 +46,8 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
             (Outcome::Unsupported, Some("unreachable with the operations that the target implements".into()))
         } else if let Some(why) = tally.unclear.get(&ix) {
             (Outcome::Indeterminate, Some(why.clone()))
+        } else if law.is_up_to_target(ix) {
+            (Outcome::NotReached, Some("no answer carried one of the codes that it speaks of".into()))
         } else if !plans.contains_key(&ix) {
             (Outcome::NotReached, Some("no sequence of requests was found that exercises it".into()))
         } else if tally.unshown.contains(ix) {

@@ -6,7 +6,10 @@
 use super::{
     error::{Problem, SpecText},
     file::{self, Convention, Defect, Level, OperationFile, OutputFile, ParameterFile, ScalarType, TokenDemand},
-    law::{Demand, OperationIx, Param, ParamIx, Reference, Refusal, Rule, RuleIx, SourceAt, Token, Undeclared},
+    law::{
+        Demand, Operation, OperationIx, Param, ParamIx, Reference, Refusal, Rule, RuleIx, SourceAt, StatusRow, Token,
+        Undeclared,
+    },
     names::Names,
     rules::{Codes, code_id, codes_apart},
 };
@@ -323,25 +326,37 @@ pub(super) fn token(names: &mut Names<'_>, table: Table<'_>, params: &[Param]) -
     })
 }
 
-/// The rule about the HTTP statuses of an operation's errors, if its file gives any.
-pub(super) fn status(names: &mut Names<'_>, table: Table<'_>) -> Option<RuleIx> {
-    let operation = table.operation;
-    for (code, statuses) in &operation.status {
+/// The rules about the HTTP statuses of an operation's errors, if its file gives any: one for each code that a refusal of
+/// it carries first, which is the code that a request can be made for, and one for all the others.
+pub(super) fn status(names: &mut Names<'_>, table: Table<'_>, operation: &mut Operation) {
+    let file = table.operation;
+    let source = names.source_at(table.file, &file.source, "table of errors".into());
+    let rule = |id: String, says: String| Rule { demand: Demand::Form, ..table.rule(id, file.level, says, source.clone()) };
+    for (code, statuses) in &file.status {
+        let place = table.file.at(statuses.span());
         let all = statuses.all();
         if all.is_empty() || all.iter().any(|s| !(400..600).contains(s)) {
             let problem = Problem::Value(format!("`{code}` does not come with an HTTP status of an error"));
-            names.error_with(problem, table.file.at(statuses.span()), "give a number from 400 to 599, or several");
+            names.error_with(problem, place.clone(), "give a number from 400 to 599, or several");
         }
+        let rule = if names.cloud.codes.says_nothing(code) {
+            None
+        } else if operation.first_codes().any(|first| **first == **code) {
+            let says = format!("An error {code} of {} has the HTTP status that is documented for it.", *file.operation);
+            Some(names.rule(rule(format!("{}.status.{code}", *file.operation), says), place))
+        } else if let Some(others) = operation.other_statuses {
+            Some(others)
+        } else {
+            let says = format!(
+                "An error of {} that no rule demands by its code has the HTTP status that is documented for it.",
+                *file.operation
+            );
+            let place = table.file.at(file.operation.span());
+            operation.other_statuses = Some(names.rule(rule(format!("{}.status", *file.operation), says), place));
+            operation.other_statuses
+        };
+        operation.status.push(StatusRow { code: code.as_str().into(), statuses: all.to_vec(), rule });
     }
-    if operation.status.is_empty() {
-        return None;
-    }
-    let id = format!("{}.status", *operation.operation);
-    let says = format!("An error of {} has the HTTP status that is documented for its code.", *operation.operation);
-    let source = names.source_at(table.file, &operation.source, "table of errors".into());
-    names.note(&id, None, table.file.at(operation.operation.span()));
-    let rule = Rule { demand: Demand::Form, ..table.rule(id, operation.level, says, source) };
-    Some(names.book.add(rule))
 }
 
 /// The rule about a field of an answer.
