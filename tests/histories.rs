@@ -200,7 +200,7 @@ fn an_answer_that_was_lost_makes_nothing_wrong() {
 // --- What is wrong -----------------------------------------------------------------------------------------------------
 
 /// Changes a history somehow. It may be as right as before.
-fn tamper(events: &mut Vec<Event>, dice: &mut Dice) {
+fn tamper(events: &mut [Event], dice: &mut Dice) {
     let (one, other) = (dice.below(events.len()), dice.below(events.len()));
     match dice.below(4) {
         // An answer to another request for the same operation.

@@ -81,7 +81,7 @@ fn what_is_binding_is_said_by_one_of_the_documents() {
     for (cloud, documents) in DOCUMENTS {
         let law = built_in(cloud);
         let musts: Vec<_> = law.rules.iter().filter(|r| r.level == Level::Must).collect();
-        assert!(musts.len() > 30, "only {} rules of {cloud} are binding", musts.len());
+        assert!(musts.len() >= 30, "only {} rules of {cloud} are binding", musts.len());
         for rule in musts {
             let cited = documents.iter().any(|(text, _)| *text == rule.source.text);
             assert!(cited, "{} is binding, but its source is {}", rule.id, rule.source.text);
@@ -283,12 +283,12 @@ fn no_scenario_goes_by_way_of_what_it_can_do_without() {
 /// Rules to which no way is known but through a request about which the law is silent: a server that answers it otherwise
 /// than the reference leaves them undecided.
 const ONLY_UNSAID: [(&str, &str); 7] = [
+    ("eip.VpcId", "whether an address can be bound to an IP address is open"),
     ("eni-delete-frees-address", "whether an interface with an address can be deleted is open"),
     ("eni-delete-unlinks", "whether an interface with an address can be deleted is open"),
-    ("forward-create-foreign-address", "seen only by looking, and the answer is open for an address of nothing"),
+    ("nat-disassociate-keeps-primary", "whether a list with the primary address is refused as a whole is open"),
     ("nat-disassociate-while-draining", "whether two addresses of one gateway can drain at once is open"),
-    ("snat-create-foreign-address", "seen only by looking, and the answer is open for an address of nothing"),
-    ("snat-create-twice", "seen only by looking, and the answer is open for a table that changes"),
+    ("nat-unassign-keeps-primary", "whether a list with the primary address is refused as a whole is open"),
     ("unassociate-from-ip-address", "whether an address can be bound to an IP address is open"),
 ];
 

@@ -417,7 +417,7 @@ impl Indexer for InputVal<'_> {
     }
 }
 
-fn text_of<'t>(value: &'t dyn Val) -> &'t str {
+fn text_of(value: &dyn Val) -> &str {
     value.downcast_ref::<CelString>().map(|s| s.inner()).unwrap_or_default()
 }
 

@@ -74,6 +74,17 @@ pub struct Timer {
 }
 
 impl Timer {
+    /// The rules whose changes it makes, each once.
+    pub fn rules(&self) -> Vec<RuleIx> {
+        let mut rules = Vec::with_capacity(1);
+        for step in self.steps.iter() {
+            if !rules.contains(&step.rule) {
+                rules.push(step.rule);
+            }
+        }
+        rules
+    }
+
     /// True if both make the same changes. Worlds that split before a request was judged have timers of their own.
     fn makes_the_same_as(&self, other: &Timer) -> bool {
         Arc::ptr_eq(&self.steps, &other.steps) || self.steps == other.steps
@@ -99,7 +110,7 @@ impl Timer {
 }
 
 /// A part of a [`Timer`].
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimerStep {
     /// The rule that says so.
     pub rule: RuleIx,
@@ -118,6 +129,17 @@ pub struct Fired {
     pub timer: Timer,
     /// The parts that happened, as the resources were before, in their order.
     pub before: Vec<Was>,
+}
+
+impl Fired {
+    /// What one rule has made of it; none if it has made nothing.
+    pub fn part_of(&self, rule: RuleIx) -> Option<Fired> {
+        let steps: Vec<TimerStep> = self.timer.steps.iter().filter(|step| step.rule == rule).cloned().collect();
+        let own = |was: &&Was| steps.iter().any(|step| step.on == was.on && step.set.is_none() == was.fields.is_none());
+        let before: Vec<Was> = self.before.iter().filter(own).cloned().collect();
+        let timer = Timer { rule, steps: steps.into(), ..self.timer.clone() };
+        (!before.is_empty()).then_some(Fired { timer, before })
+    }
 }
 
 /// A resource before a change.

@@ -252,12 +252,12 @@ pub fn fold(law: &Arc<Law>, worlds: &mut Vec<Arc<World>>, now: Moment) {
 /// which have not happened. None if there are none.
 pub fn without_windows(law: &Law, world: &World, rule: RuleIx) -> Option<World> {
     let mut opened = world.clone();
-    let fired: Vec<_> = world.fired().filter(|f| f.timer.rule == rule).cloned().collect();
+    let fired: Vec<_> = world.fired().filter_map(|f| f.part_of(rule)).collect();
     for fired in &fired {
         unfire(law, &mut opened, fired);
     }
     let mut any = false;
-    for timer in opened.timers.iter_mut().filter(|t| t.rule == rule) {
+    for timer in opened.timers.iter_mut().filter(|t| t.rules().contains(&rule)) {
         (timer.earliest, timer.latest) = (Moment(0), None);
         any = true;
     }

@@ -95,7 +95,7 @@ pub struct Settings {
 impl Settings {
     /// Changes of a rule that is known to be broken may happen at any time after this moment, or never.
     fn open_muted(&self, world: &mut World, from: Moment) {
-        for timer in world.timers.iter_mut().filter(|t| self.muted.contains(t.rule)) {
+        for timer in world.timers.iter_mut().filter(|t| t.rules().into_iter().any(|rule| self.muted.contains(rule))) {
             (timer.earliest, timer.latest) = (timer.earliest.min(from), None);
         }
     }

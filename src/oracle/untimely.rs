@@ -75,28 +75,30 @@ fn faults(world: &World, interval: Interval) -> Vec<(RuleIx, Fault)> {
         }
     };
     for fired in world.fired() {
-        if !was_seen(world, fired) {
-            if let Some(latest) = fired.timer.latest.filter(|latest| *latest < interval.from) {
-                add(fired.timer.rule, Fault::Late(latest));
+        for rule in fired.timer.rules() {
+            if !was_seen(world, fired, rule) {
+                if let Some(latest) = fired.timer.latest.filter(|latest| *latest < interval.from) {
+                    add(rule, Fault::Late(latest));
+                }
+            } else if !is_claimed(world, fired) {
+                add(rule, Fault::Undone);
             }
-        } else if !is_claimed(world, fired) {
-            add(fired.timer.rule, Fault::Undone);
         }
     }
     for timer in world.timers.iter().filter(|t| t.earliest > interval.to) {
-        add(timer.rule, Fault::Early(timer.earliest));
+        timer.rules().into_iter().for_each(|rule| add(rule, Fault::Early(timer.earliest)));
     }
     found
 }
 
-/// True if a look has shown something that a change made.
-fn was_seen(world: &World, fired: &Fired) -> bool {
+/// True if a look has shown something that a rule's part of a change made.
+fn was_seen(world: &World, fired: &Fired, rule: RuleIx) -> bool {
     fired.before.iter().any(|was| {
         world.get(was.on).is_some_and(|resource| match &was.fields {
-            None => resource.life.rule == Some(fired.timer.rule) && resource.life.seen,
+            None => resource.life.rule == Some(rule) && resource.life.seen,
             Some(fields) => fields.iter().any(|(field, _)| {
                 let proof = resource.proofs[*field as usize];
-                proof.rule == Some(fired.timer.rule) && proof.seen
+                proof.rule == Some(rule) && proof.seen
             }),
         })
     })

@@ -19,7 +19,7 @@ use crate::{
         assess::assess,
         effect,
         time::{Interval, Tolerance},
-        value::Value,
+        value::{Handle, Value},
         world::World,
     },
     oracle::handles::seen_text,
@@ -282,7 +282,9 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
                     // Where no code is documented for it, the status of what is not found has to do.
                     let uncoded = named.refusal(Defect::Unknown).is_some_and(|r| r.codes.is_empty());
                     let gone = is_unknown(std::iter::once(named), code) || uncoded && answer.status == 404;
-                    if gone && last {
+                    // Or a look, if it should have gone before.
+                    let deleted = handle.filter(|h| belief.get(*h).is_some_and(|r| !r.live));
+                    if last && (gone || uncoded && is_seen_gone(session, deleted, &created.id).await) {
                         return Attempt::Gone;
                     }
                     outcome =
@@ -295,6 +297,16 @@ async fn remove(session: &mut Session<'_>, belief: &mut Arc<World>, created: &Cr
         }
     }
     outcome
+}
+
+/// True if there is a way to look at something, and it is not shown.
+async fn is_seen_gone(session: &mut Session<'_>, handle: Option<Handle>, id: &str) -> bool {
+    let law = session.context.law.clone();
+    let Some((handle, world)) = handle.zip(session.oracle.worlds().first().cloned()) else { return false };
+    let Some(look) = session.atlas.looks(&law, &world, [handle]).into_iter().next() else { return false };
+    let Some(request) = look.resolve(&law, std::slice::from_ref(&world), &session.tokens) else { return false };
+    let answer = session.exchange_patiently(&request, &look).await;
+    matches!(answer, Ok((_, Answer { body: Body::Success(tree), .. })) if !tree.holds(id))
 }
 
 /// Sends a request, and sends it again as long as an answer that does not find something may lag behind its creation.

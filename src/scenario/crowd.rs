@@ -69,7 +69,7 @@ pub fn history(settings: &Settings, atlas: &Atlas, strategies: &Strategies, seed
         forward: Forward::new(law.clone(), seed),
         oracle: Oracle::new(law.clone(), settings.clone()),
         sent: Moment(0),
-        dice: Dice::new(seed ^ 0x6372_6f77_64),
+        dice: Dice::new(seed ^ 0x0063_726f_7764),
         seen: HashSet::new(),
         todo: BinaryHeap::new(),
         things: Vec::new(),

@@ -83,7 +83,7 @@ pub fn overlaps<'p>(
     plans.sort_by_key(|(rule, steps)| (Reverse(law[*rule].level), steps.len(), *rule));
     let mut states = Vec::new();
     for (rule, steps) in plans {
-        states.extend(search.from_plan(rule, steps));
+        states.extend(search.add_plan(rule, steps));
     }
     for state in &states {
         search.around(state);
@@ -120,7 +120,7 @@ struct Tried {
 
 impl Search<'_> {
     /// The request that a scenario has refused, and the one that it is refused because of.
-    fn from_plan(&mut self, rule: RuleIx, steps: &[Step]) -> Option<State> {
+    fn add_plan(&mut self, rule: RuleIx, steps: &[Step]) -> Option<State> {
         let (Step::Call(refused), before) = steps.split_last()? else { return None };
         if !before.iter().chain(steps.last()).flat_map(Step::calls).all(|call| (self.available)(call.operation)) {
             return None;
@@ -186,7 +186,7 @@ impl Search<'_> {
         let (_, answer, judgement) = simulation.exchange(call)?;
         let explained = matches!(judgement.verdict, Verdict::Explained);
         let accepted = matches!(answer.body, Body::Success(_));
-        explained.then(|| Tried { accepted, passes: judgement.passes, open: judgement.open })
+        explained.then_some(Tried { accepted, passes: judgement.passes, open: judgement.open })
     }
 
     /// The rule that refuses the second request after the first one, if each of them alone is accepted.

@@ -365,6 +365,7 @@ pub struct Path(pub Vec<FieldIx>);
 
 /// Where the value of an answer's field comes from.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and they are never moved")]
 pub enum ShownFrom {
     /// The first of these paths, from the resource, that is not null.
     Paths(Vec<Path>),

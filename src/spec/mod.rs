@@ -17,6 +17,7 @@ pub mod file;
 mod kinds;
 pub mod law;
 pub mod load;
+mod lower;
 mod names;
 mod operation;
 mod reference;
