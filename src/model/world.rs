@@ -226,6 +226,18 @@ impl World {
         self.resources.iter().map(|(h, r)| (*h, &**r))
     }
 
+    /// True if changes of this rule are still to come.
+    pub fn awaits(&self, rule: RuleIx) -> bool {
+        let to_come = |step: &TimerStep| step.rule == rule && self.get(step.on).is_some_and(|r| r.live);
+        self.timers.iter().any(|timer| timer.steps.iter().any(to_come))
+    }
+
+    /// True if looks have confirmed something that this rule has changed.
+    pub fn has_confirmed(&self, rule: RuleIx) -> bool {
+        let is_seen = |proof: &Proof| proof.rule == Some(rule) && proof.seen;
+        self.iter().any(|(_, r)| is_seen(&r.life) || r.proofs.iter().any(is_seen))
+    }
+
     /// Every live resource of a kind, in the order of creation.
     pub fn live(&self, kind: KindIx) -> impl Iterator<Item = (Handle, &Resource)> {
         self.iter().filter(move |(_, r)| r.live && r.kind == kind)

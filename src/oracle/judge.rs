@@ -1,6 +1,6 @@
 //! One answer against every world that is possible so far.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
 use super::{
     MOST_WORLDS, Oracle, RuleSet,
@@ -105,6 +105,7 @@ impl Oracle {
         let mut first: Option<Found> = None;
         let mut death: Option<(Violation, usize)> = None;
         let mut suspects = Vec::new();
+        let mut explained: Vec<Explained> = Vec::new();
         let read = Reading::of(&self.law, request);
         let mut prospects = Vec::with_capacity(worlds.len());
         for world in &worlds {
@@ -112,6 +113,7 @@ impl Oracle {
             prospects.push(Prospect::of(&assessment));
             match self.fate(assessment, interval, answer) {
                 Fate::Lives(after, found) => {
+                    explained.push((after.clone(), found.passes.clone()));
                     merge(&mut living, after);
                     // A fault counts only if every world sees it; the one with the fewest is the most charitable.
                     if first.as_ref().is_none_or(|f| found.faults.len() < f.faults.len()) {
@@ -119,7 +121,10 @@ impl Oracle {
                     }
                 }
                 Fate::Dies(violation, depth) => {
-                    if death.as_ref().is_none_or(|(_, deepest)| *deepest < depth) {
+                    // Of two that followed equally far, the one that blames the less binding rule is the more charitable.
+                    let level = |violation: &Violation| Reverse(self.law[violation.rule].level);
+                    let rank = (depth, level(&violation));
+                    if death.as_ref().is_none_or(|(earlier, deepest)| (*deepest, level(earlier)) < rank) {
                         death = Some((violation, depth));
                     }
                 }
@@ -144,6 +149,7 @@ impl Oracle {
         let mut judgement = self.form(request.operation, answer);
         match (first, death) {
             (Some(mut found), _) => {
+                (found.passes, self.withheld) = agreed(&self.law, &explained, &self.withheld);
                 // Where one world would have had it accepted and another refused, neither answer keeps a rule that it
                 // could have broken.
                 if is_undetermined(&prospects) {
@@ -448,7 +454,7 @@ impl Oracle {
             }
         }
         let mut living: Vec<Arc<World>> = Vec::new();
-        let mut passes: Option<Vec<RuleIx>> = None;
+        let mut explained: Vec<Explained> = Vec::new();
         let mut death = None;
         for (candidate, _) in candidates {
             let mut scope = outcome.scope.clone();
@@ -456,7 +462,6 @@ impl Oracle {
             let mut compare = Compare::new(&scope, assessment, muted);
             match compare.answer(tree) {
                 Ok(()) => {
-                    passes.get_or_insert(compare.passes);
                     let mut world = compare.world;
                     if let (Some(sent), Some(token)) = (&assessment.token, &law[assessment.operation].token) {
                         let until = interval.to.plus_seconds(token.remembered);
@@ -464,21 +469,24 @@ impl Oracle {
                         let first = First::new(law, &world, until, vars, tree.clone());
                         Arc::make_mut(&mut world).tokens.accepted(sent.clone(), first);
                     }
+                    explained.push((vec![world.clone()], compare.passes));
                     merge(&mut living, [world]);
                 }
                 Err(mismatch) => {
-                    if death.as_ref().is_none_or(|d: &Mismatch| d.depth < mismatch.depth) {
+                    let rank = |m: &Mismatch| (m.depth, Reverse(law[m.rule].level));
+                    if death.as_ref().is_none_or(|earlier| rank(earlier) < rank(&mismatch)) {
                         death = Some(mismatch);
                     }
                 }
             }
         }
-        let Some(mut passes) = passes else {
+        if explained.is_empty() {
             return match death {
                 Some(m) => Fate::Dies(Violation { rule: m.rule, allowed: m.allowed, came: m.came }, 1 + m.depth),
                 None => Fate::Unclear("no world was left to compare".into()),
             };
-        };
+        }
+        let (mut passes, _) = agreed(law, &explained, &[]);
         if assessment.open.is_none() {
             passes.push(law[assessment.operation].accepts);
             passes.extend(&assessment.permits);
@@ -706,6 +714,41 @@ fn is_undetermined(prospects: &[Prospect]) -> bool {
     let most = prospects.iter().map(|p| p.to_come).max().unwrap_or(0);
     let early = || prospects.iter().filter(|p| p.to_come == most);
     prospects.len() > 1 && early().any(|p| p.may_accept) && early().any(|p| p.may_refuse)
+}
+
+/// Worlds that explain an answer, and the rules that it confirms in them.
+type Explained = (Vec<Arc<World>>, Vec<RuleIx>);
+
+/// The rules that an answer has confirmed, and those that only some of the worlds say so of.
+///
+/// What an answer shows is confirmed if it shows so whichever world is the real one. A rule that changes something is
+/// not confirmed before all its changes are done, nor while another world still waits for them; as soon as the other
+/// worlds are gone it is. Whether a request is accepted is another matter: nobody ever knows for certain that a change
+/// has not ended between the last look and the request, so there the first world that explains the answer has its say.
+fn agreed(law: &Law, explained: &[Explained], withheld: &[RuleIx]) -> (Vec<RuleIx>, Vec<RuleIx>) {
+    let (mut confirmed, mut open) = (Vec::new(), Vec::new());
+    let mut seen = RuleSet::default();
+    for (number, (_, passes)) in
+        explained.iter().map(|(w, p)| (w.as_slice(), p.as_slice())).chain([(&[][..], withheld)]).enumerate()
+    {
+        for rule in passes.iter().filter(|rule| seen.insert(**rule)) {
+            let everywhere = |sees: &dyn Fn(&World) -> bool| {
+                explained.iter().all(|(worlds, own)| own.contains(rule) || worlds.iter().all(|world| sees(world)))
+            };
+            match law[*rule].demand {
+                Demand::Effect => {
+                    let awaited = explained.iter().flat_map(|(worlds, _)| worlds).any(|world| world.awaits(*rule));
+                    let is_confirmed = !awaited && everywhere(&|world| world.has_confirmed(*rule));
+                    if is_confirmed { confirmed.push(*rule) } else { open.push(*rule) }
+                }
+                Demand::Answer if everywhere(&|_| false) => confirmed.push(*rule),
+                Demand::Answer => {}
+                _ if number == 0 => confirmed.push(*rule),
+                _ => {}
+            }
+        }
+    }
+    (confirmed, open)
 }
 
 /// What became of a world in which an acceptance may mean two things.

@@ -110,13 +110,22 @@ pub struct Oracle {
     /// Worlds in which an earlier acceptance was wrong, and that explain everything else. While another world explains
     /// that acceptance too they are only a suspicion; once no other is left, they say what went wrong, and when.
     suspicions: Vec<(Arc<World>, judge::Violation)>,
+    /// Rules that some of the worlds saw confirmed, and others not yet.
+    withheld: Vec<RuleIx>,
     most_worlds: usize,
 }
 
 impl Oracle {
     /// Starts with one world in which nothing exists.
     pub fn new(law: Arc<Law>, settings: Settings) -> Oracle {
-        Oracle { law, settings, worlds: vec![Arc::new(World::default())], suspicions: Vec::new(), most_worlds: 1 }
+        Oracle {
+            law,
+            settings,
+            worlds: vec![Arc::new(World::default())],
+            suspicions: Vec::new(),
+            withheld: Vec::new(),
+            most_worlds: 1,
+        }
     }
 
     /// The worlds that explain everything observed.

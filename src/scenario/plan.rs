@@ -206,9 +206,12 @@ impl Tried {
     }
 }
 
-/// Looks at everything that nobody has confirmed, until a look goes wrong.
+/// Looks at everything that nobody has confirmed, at once and after what is under way has happened, until a look goes
+/// wrong.
 fn look_around(search: &Search<'_>, mut simulation: Simulation) -> Vec<(Step, RuleSet)> {
     let looks = search.atlas.looks_at_unconfirmed(search.law, simulation.oracle.worlds()).into_iter().map(Step::Call);
+    let settle = simulation.is_changing().then_some(Step::Settle);
+    let looks = looks.chain(settle);
     looks.map_while(|look| simulation.take(search.atlas, &look).map(|passes| (look, passes))).collect()
 }
 
