@@ -368,7 +368,9 @@ impl Oracle {
                 0,
             );
         }
-        if !assessment.may_accept() && !assessment.undecided {
+        // What could not be done anew may still be the answer to an earlier request that counts as the same.
+        let repeat = assessment.again.as_ref().filter(|again| again.like);
+        if !assessment.may_accept() && !assessment.undecided && repeat.is_none() {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
             let shown = self.still_shown(assessment, tree, answer);
             // That it has not gone is known already, and says nothing new.
@@ -391,7 +393,7 @@ impl Oracle {
         }
         let Some(again) = &assessment.again else { return self.accepted_anew(assessment, interval, tree) };
         let replayed = self.replayed(assessment, again, tree);
-        if again.only {
+        if again.only || !assessment.may_accept() && !assessment.undecided {
             return replayed;
         }
         either(replayed, self.accepted_anew(assessment, interval, tree))

@@ -171,7 +171,7 @@ pub struct Session<'a> {
     scenario: &'a Scenario,
     pub(super) oracle: Oracle,
     pub(super) settings: Settings,
-    muted: Arc<RuleSet>,
+    pub(super) muted: Arc<RuleSet>,
     /// Everything that was sent, if some of it overlaps.
     pub(super) sent: Vec<Sent>,
     /// What the tokens of this session begin with.
@@ -333,15 +333,23 @@ impl<'a> Session<'a> {
 
     /// A request that the law has something to say about, and that touches no rule already known to be broken.
     pub(super) fn draw(&self, walk: &mut Walk<'_>) -> Option<Call> {
+        self.draw_beside(walk, &[]).map(|(call, _)| call)
+    }
+
+    /// The same, and its request, for one that is sent at once with others: `after` is what the oracle would know after
+    /// each of them.
+    pub(super) fn draw_beside(&self, walk: &mut Walk<'_>, after: &[Oracle]) -> Option<(Call, Request)> {
         let law = &self.context.law;
         for _ in 0..8 {
             let Some(mut call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
             self.context.shorten(&mut call);
             let Some(request) = call.resolve(law, self.oracle.worlds(), &self.tokens) else { continue };
             let rules = self.oracle.foresee(&request);
-            let harmful = rules.iter().any(|r| self.muted.contains(r) && !law[r].demand.is_about_answers());
+            let is_harmful = |rule: RuleIx| self.muted.contains(rule) && !law[rule].demand.is_about_answers();
+            let harms = |rules: &RuleSet| rules.iter().any(is_harmful);
+            let harmful = harms(&rules) || after.iter().any(|oracle| harms(&oracle.foresee(&request)));
             if !rules.is_empty() && !harmful {
-                return Some(call);
+                return Some((call, request));
             }
         }
         None

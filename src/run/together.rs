@@ -8,6 +8,7 @@ use super::session::{End, Session, record};
 use crate::{
     model::time::Interval,
     oracle::{
+        Oracle,
         history::{self, Budget, Event, Outcome},
         judge::{Verdict, describe},
     },
@@ -119,8 +120,13 @@ impl Session<'_> {
                 continue;
             }
             let mut calls: Vec<Call> = Vec::new();
+            let mut after: Vec<Oracle> = Vec::new();
             for _ in 0..clients.min(left) {
-                if let Some(call) = self.draw(walk) {
+                if let Some((call, request)) = self.draw_beside(walk, &after) {
+                    // Whatever touches a broken rule once one of the others is done would hide what is right.
+                    if !self.muted.is_empty() {
+                        after.extend(self.oracle.supposing(&request, self.clock.before()));
+                    }
                     calls.push(call);
                 }
             }
