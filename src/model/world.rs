@@ -434,6 +434,11 @@ impl World {
         }
     }
 
+    /// Every resource, live or gone, that has this text in some field.
+    pub fn named(&self, text: &str) -> impl Iterator<Item = Handle> {
+        self.texts.get(text).into_iter().flat_map(|places| places.iter().map(|(handle, _)| *handle))
+    }
+
     /// Which live resources have this text in this field.
     pub fn live_with_text(&self, kind: KindIx, field: FieldIx, text: &str) -> Option<Handle> {
         self.texts.get(text).into_iter().flat_map(|p| p.iter()).find_map(|(handle, at)| {

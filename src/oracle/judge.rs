@@ -4,9 +4,12 @@ use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
 use super::{
     MOST_WORLDS, Oracle, RuleSet,
-    advance::{Unclear, advance, fold, merge},
+    advance::{Unclear, Within, advance, fold, merge},
     compare::{Compare, Mismatch},
+    reach::reach,
 };
+use rustc_hash::FxHashSet;
+
 use crate::{
     model::{
         assess::{Again, Assessment, assess, assess_as_read},
@@ -96,7 +99,8 @@ impl Oracle {
         if let Some(why) = self.says_nothing(answer) {
             return Judgement::indeterminate(why);
         }
-        let worlds = match self.possible(interval) {
+        let read = Reading::of(&self.law, request);
+        let worlds = match self.possible(interval, &|world| reach(&self.law, world, request, &read)) {
             Ok(worlds) => worlds,
             Err(unclear) => return Judgement::indeterminate(why(unclear)),
         };
@@ -106,7 +110,6 @@ impl Oracle {
         let mut death: Option<(Violation, usize)> = None;
         let mut suspects = Vec::new();
         let mut explained: Vec<Explained> = Vec::new();
-        let read = Reading::of(&self.law, request);
         let mut prospects = Vec::with_capacity(worlds.len());
         for world in &worlds {
             let assessment = assess_as_read(&self.law, world, request, &read);
@@ -192,7 +195,8 @@ impl Oracle {
     ) -> Vec<(Arc<World>, Violation)> {
         let mut standing: Vec<(Arc<World>, Violation)> = Vec::new();
         for (world, violation) in &self.suspicions {
-            for possible in advance(&self.law, &self.settings, world, interval).unwrap_or_default() {
+            let within = |world: &World| reach(&self.law, world, request, read);
+            for possible in advance(&self.law, &self.settings, world, interval, &within).unwrap_or_default() {
                 let assessment = assess_as_read(&self.law, &possible, request, read);
                 if let Fate::Lives(after, _) = self.fate(assessment, interval, answer) {
                     standing.extend(after.into_iter().map(|w| (w, violation.clone())));
@@ -207,21 +211,21 @@ impl Oracle {
 
     /// Lets time pass without a request: what must have happened by this moment has happened.
     pub fn pass_time(&mut self, now: Moment) {
-        if let Ok(mut worlds) = self.possible(Interval { from: now, to: now }) {
+        if let Ok(mut worlds) = self.possible(Interval { from: now, to: now }, &|_| Some(FxHashSet::default())) {
             self.most_worlds = self.most_worlds.max(worlds.len());
             fold(&self.law, &mut worlds, now);
             self.worlds = worlds;
         }
     }
 
-    /// Every world that is possible in an interval.
-    pub(super) fn possible(&self, interval: Interval) -> Result<Vec<Arc<World>>, Unclear> {
+    /// Every world that is possible in an interval, as far as it matters to the resources `within`.
+    pub(super) fn possible(&self, interval: Interval, within: &Within<'_>) -> Result<Vec<Arc<World>>, Unclear> {
         if let [only] = self.worlds.as_slice() {
-            return advance(&self.law, &self.settings, only, interval);
+            return advance(&self.law, &self.settings, only, interval, within);
         }
         let mut worlds: Vec<Arc<World>> = Vec::with_capacity(self.worlds.len());
         for world in &self.worlds {
-            merge(&mut worlds, advance(&self.law, &self.settings, world, interval)?);
+            merge(&mut worlds, advance(&self.law, &self.settings, world, interval, within)?);
             if worlds.len() > MOST_WORLDS {
                 return Err(Unclear::TooMany);
             }

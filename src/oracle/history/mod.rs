@@ -39,11 +39,13 @@ use std::sync::Arc;
 use super::{
     Oracle, Settings,
     judge::{Judgement, Verdict, Violation},
+    reach::reach,
 };
 use crate::{
     model::{
         effect,
         eval::EvalFailure,
+        input::Reading,
         time::{Interval, Moment},
         token::First,
         world::World,
@@ -302,7 +304,8 @@ impl Oracle {
 
     /// A request takes effect whose answer nobody has seen: only the worlds remain that may have accepted it.
     fn happens(&mut self, request: &Request, interval: Interval, token: Token) -> Step {
-        let worlds = match self.possible(interval) {
+        let read = Reading::of(&self.law, request);
+        let worlds = match self.possible(interval, &|world| reach(&self.law, world, request, &read)) {
             Ok(worlds) => worlds,
             Err(unclear) => return Step::Unclear(super::judge::why(unclear)),
         };
