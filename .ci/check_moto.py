@@ -28,8 +28,14 @@ MISSING = {
     "DisassociateNatGatewayAddress",
     "UnassignPrivateNatGatewayAddress",
 }
-# What moto_by_hand.py shows and a run does not find.
-KNOWN_MISSES = {"associate-gone-instance"}
+# What moto_by_hand.py shows and a run does not find, and why.
+KNOWN_MISSES = {
+    # Of an instance that is terminated moto keeps the interface, which breaks a rule of its own. Whatever goes on from
+    # there is in doubt, and every way to this rule does.
+    "associate-gone-instance",
+    # The law gives it ten minutes, and a run is patient for 15 seconds. It is found with --clock scaled:60.
+    "nat-deleted-frees-addresses",
+}
 # Scenarios in flight, as `eipcheck run` has it.
 JOBS = 8
 LEVELS = ("must", "should", "assumed")
@@ -131,7 +137,7 @@ def check_run(checks, folder, options):
 
 def check_report(checks, name, report, told):
     """The report is whole, and does not contradict itself."""
-    checks.equal(f"{name}: format", report["format"], 1)
+    checks.equal(f"{name}: format", report["format"], 2)
     checks.equal(f"{name}: target", report["target"].rstrip("/"), told["url"])
     checks.equal(f"{name}: seed", int(report["seed"]), told["seed"])
     checks.equal(f"{name}: the law's cloud", report["law"]["cloud"], "ec2")

@@ -9,7 +9,7 @@
 //! 5. [`summary`]: the report.
 //!
 //! [`session`] plays one scenario, `waiting` lets time pass in it, and `again` says what is sent more than once;
-//! [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
+//! `group` plays several side by side, and [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
 //! a scenario created, [`tally`] counts, [`request_ids`] tells which ids have come before, [`event`] tells whoever wants to
 //! watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does
 //! not depend on how fast the
@@ -22,6 +22,7 @@ pub mod cleanup;
 pub mod confirm;
 pub mod event;
 pub mod flight;
+mod group;
 pub mod overlap;
 pub mod probe;
 pub mod random;
@@ -40,7 +41,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -51,9 +52,10 @@ use url::Url;
 use self::{
     event::{Event, Observer},
     flight::Flight,
+    group::{MOST_UNDER_WAY, Room},
     random::Sequences,
     request_ids::RequestIds,
-    session::{Played, Scenario, Session},
+    session::{Scenario, Session},
     suite::Plans,
     tally::Tally,
     turns::Turns,
@@ -219,6 +221,8 @@ pub struct Context {
     started: OnceLock<Instant>,
     /// Requests that count against the budget.
     requests: AtomicU64,
+    /// Those of them that scenarios made which are counted, and that were made before any was played.
+    spent: AtomicU64,
     /// All requests, clean-up included.
     sent: AtomicU64,
     /// When there was a request in flight.
@@ -292,9 +296,15 @@ impl Context {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// What is left of the budget.
+    /// Takes note of requests that a scenario made which is counted now.
+    fn count_spent(&self, requests: u64) {
+        self.spent.fetch_add(requests, Ordering::Relaxed);
+    }
+
+    /// What was left of the budget of requests when scenarios were last counted: unlike what is left at this moment, it
+    /// does not depend on how fast the target answers those that are still waiting.
     pub fn requests_left(&self) -> u64 {
-        self.options.max_requests.saturating_sub(self.requests())
+        self.options.max_requests.saturating_sub(self.spent.load(Ordering::Relaxed))
     }
 
     /// Counts a request against the budget.
@@ -361,6 +371,7 @@ pub async fn begin(
         stop,
         started: OnceLock::new(),
         requests: AtomicU64::new(0),
+        spent: AtomicU64::new(0),
         sent: AtomicU64::new(0),
         flight: Flight::default(),
         groups: AtomicU64::new(0),
@@ -428,6 +439,7 @@ async fn run_suite(
     let available: Available = Arc::new(move |ix| implemented[ix.0 as usize]);
     let atlas = Arc::new(Atlas::new(&law, &*available));
     let workers = Workers::new(context.clone(), endpoints, atlas);
+    context.count_spent(context.requests());
     context.observer.event(&Event::Phase("running the suite"));
     let mut random = Sequences::new(&workers, &*available);
     let overlaps = overlap::start_planning(&workers, &plans, &available);
@@ -436,6 +448,7 @@ async fn run_suite(
     overlap::run(&workers, overlaps).await;
     context.observer.event(&Event::Phase("running random sequences"));
     random.play_on(&workers).await;
+    workers.gather().await;
     let report = summary::report(&context, &target, &operations, &plans);
     context.observer.event(&Event::Finished { report: &report });
     Ok(report)
@@ -499,9 +512,6 @@ fn endpoint(
     Ok(Endpoint { target, clock, _server: server })
 }
 
-/// Scenarios that are under way at a time at most, those that wait included: bounds the memory of a run.
-const MOST_UNDER_WAY: usize = 512;
-
 /// The workers of a run.
 #[derive(Clone)]
 pub struct Workers {
@@ -513,13 +523,15 @@ pub struct Workers {
     pub atlas: Arc<Atlas>,
     /// Who may send requests.
     turns: Arc<Turns>,
+    /// Scenarios that wait for long.
+    room: Room,
 }
 
 impl Workers {
     /// Workers that play scenarios at these targets.
     pub fn new(context: Arc<Context>, endpoints: Vec<Endpoint>, atlas: Arc<Atlas>) -> Workers {
         let turns = Arc::new(Turns::new(context.options.jobs));
-        Workers { context, endpoints: Arc::new(endpoints), atlas, turns }
+        Workers { context, endpoints: Arc::new(endpoints), atlas, turns, room: Room::default() }
     }
 
     /// How many scenarios can be under way. Who moves a clock moves it for all who go by it, so that there is one for each
@@ -540,47 +552,9 @@ impl Workers {
         let tolerance = options.tolerance.lagging(options.consistency);
         let settings = Settings { tolerance, muted: muted.clone() };
         let endpoint = &self.endpoints[worker % self.endpoints.len()];
-        Session::new(&self.context, endpoint, &self.atlas, scenario, settings, tokens)
-    }
-
-    /// Plays scenarios side by side, and tallies them in their order, not in the order in which they end.
-    pub async fn play(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>) {
-        let scenarios = Arc::new(scenarios);
-        let group = self.context.next_group().to_string();
-        let next = Arc::new(AtomicUsize::new(0));
-        let mut tasks = tokio::task::JoinSet::new();
-        for worker in 0..self.most_under_way().min(scenarios.len()) {
-            let (this, scenarios, next, muted) = (self.clone(), scenarios.clone(), next.clone(), muted.clone());
-            let group = group.clone();
-            tasks.spawn(async move {
-                let mut played = Vec::new();
-                loop {
-                    let turn = this.turns.take().await;
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(scenario) = scenarios.get(number) else { return played };
-                    if this.context.is_over() {
-                        return played;
-                    }
-                    let tokens = this.context.tokens(&group, number);
-                    let mut session = this.session(worker, scenario, &muted, tokens);
-                    session.turn = Some(turn);
-                    let result = session.play().await;
-                    this.context.observer.event(&Event::Played { context: &this.context, result: &result });
-                    played.push((number, result));
-                }
-            });
-        }
-        let mut results: Vec<(usize, Played)> = Vec::with_capacity(scenarios.len());
-        while let Some(played) = tasks.join_next().await {
-            // A worker that panicked has lost its scenarios; the others go on.
-            results.extend(played.unwrap_or_default());
-        }
-        results.sort_by_key(|(number, _)| *number);
-        confirm::confirm(self, &group, &scenarios, &mut results, &muted).await;
-        let mut tally = self.context.tally();
-        for (_, result) in results {
-            tally.add(&self.context, result);
-        }
+        let mut session = Session::new(&self.context, endpoint, &self.atlas, scenario, settings, tokens);
+        session.in_vain = self.context.tally().waited_for_in_vain();
+        session
     }
 }
 

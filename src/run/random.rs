@@ -53,7 +53,8 @@ impl Sequences {
         if context.options.only.is_some() || context.is_over() {
             return false;
         }
-        let left = context.requests_left().saturating_sub(reserve);
+        let waiting = workers.room.waiting() as u64 * COST;
+        let left = context.requests_left().saturating_sub(reserve + waiting);
         let batch = if context.options.waits_for().is_some() { WAITING_BATCH } else { BATCH };
         let batch = batch.min(usize::try_from(left / COST).unwrap_or(batch));
         if batch == 0 {

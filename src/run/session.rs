@@ -10,6 +10,7 @@ use super::{
     Context, Endpoint,
     again::{Freshness, Tries, is_throttled, retry_after},
     cleanup,
+    group::Bell,
     together::Sent,
     turns::Turn,
 };
@@ -119,8 +120,12 @@ pub struct Played {
     pub steps: Vec<Step>,
     /// What was sent and received: for each exchange the step that it belongs to.
     pub exchanges: Vec<(usize, Exchange)>,
+    /// Requests that were sent, clean-up not counted.
+    pub requests: u64,
     /// Requests whose answers were judged.
     pub judged: u64,
+    /// Rules of changes that were waited for as long as the patience lasts, and had not been seen to happen then.
+    pub in_vain: RuleSet,
     /// The most states that were possible at once.
     pub most_worlds: usize,
     /// What could not be deleted.
@@ -196,6 +201,10 @@ pub struct Session<'a> {
     pub(super) freshness: Freshness,
     /// The right to send requests, if it has to be shared.
     pub(super) turn: Option<Turn<'a>>,
+    /// Rules of changes that others have waited for in vain: they are not waited for once more.
+    pub(super) in_vain: RuleSet,
+    /// Tells others that this scenario will wait for long, so that they need not wait for it.
+    pub(super) bell: Option<Bell>,
 }
 
 impl<'a> Session<'a> {
@@ -233,6 +242,8 @@ impl<'a> Session<'a> {
             told_to_wait: None,
             freshness: Freshness::new(context.options.consistency),
             turn: None,
+            in_vain: RuleSet::default(),
+            bell: None,
             played: Played { name: scenario.name(&context.law), goal, ..Played::default() },
         }
     }
@@ -307,7 +318,7 @@ impl<'a> Session<'a> {
 
     async fn wander(&mut self, walk: &mut Walk<'_>, length: usize) -> Result<(), End> {
         for _ in 0..length {
-            if !self.is_settled() && (self.is_crowded() || walk.below(4) == 0) {
+            if self.awaits_something() && (self.is_crowded() || walk.below(4) == 0) {
                 self.settle().await?;
                 continue;
             }
@@ -466,7 +477,7 @@ impl<'a> Session<'a> {
     pub(super) async fn exchange(&mut self, request: &Request, call: &Call) -> Result<(Interval, Answer), Lost> {
         let law = &self.context.law;
         if !self.cleaning {
-            self.context.count_request();
+            self.count_request();
         }
         self.context.count_sent();
         let from = self.clock.before();
@@ -493,6 +504,12 @@ impl<'a> Session<'a> {
         };
         self.keep(request, call, interval, outcome.as_ref().ok().map(|(_, answer)| answer));
         outcome
+    }
+
+    /// Counts a request against the budget.
+    pub(super) fn count_request(&mut self) {
+        self.played.requests += 1;
+        self.context.count_request();
     }
 
     /// Keeps what was sent for judging it as a whole, if some of it overlaps.

@@ -97,7 +97,8 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
     }
     for _ in 1..ROUNDS {
         let broken = context.broken();
-        let open = open(context, &broken);
+        let awaited = workers.room.awaited();
+        let open: RuleSet = open(context, &broken).iter().filter(|rule| !awaited.contains(*rule)).collect();
         if context.is_over() || open.is_empty() || broken.is_empty() {
             return;
         }
@@ -107,6 +108,7 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
         let search = start_planning(context, available, open, broken.clone(), false);
         random.play_beside(workers, reserved).await;
         let plans = finished(search).await;
+        workers.gather().await;
         let before = progress(context);
         play(workers, plans.into_iter().collect(), broken).await;
         if progress(context) == before {
@@ -130,7 +132,9 @@ fn open(context: &Context, broken: &RuleSet) -> RuleSet {
         law[rule].demand == Demand::Code && law.refusal(rule).is_some_and(|refusal| broken.contains(refusal.rule))
     };
     // What the target had an occasion to show and did not, as it may, would be looked for in vain once more.
-    let settled = |rule| tally.is_decided(rule) || tally.unshown.contains(rule) || codeless(rule);
+    let in_vain = tally.waited_for_in_vain();
+    let settled =
+        |rule| tally.is_decided(rule) || tally.unshown.contains(rule) || in_vain.contains(rule) || codeless(rule);
     context.wanted().iter().filter(|r| !settled(*r)).collect()
 }
 
@@ -173,12 +177,16 @@ async fn play(workers: &Workers, mut plans: Vec<(RuleIx, Vec<Step>)>, muted: Arc
     let context = &workers.context;
     {
         let tally = context.tally();
-        plans.retain(|(rule, _)| context.wants(*rule) && !tally.is_decided(*rule));
+        let (in_vain, awaited) = (tally.waited_for_in_vain(), workers.room.awaited());
+        let is_settled = |rule| tally.is_decided(rule) || in_vain.contains(rule) || awaited.contains(rule);
+        plans.retain(|(rule, _)| context.wants(*rule) && !is_settled(*rule));
     }
     for (rule, steps) in &mut plans {
         shorten(context, &workers.atlas, *rule, steps);
     }
-    plans.sort_by_key(|(rule, steps)| (steps.len(), *rule));
+    // What has to wait begins first, so that the others work meanwhile.
+    let works = |steps: &[Step]| context.options.waits_for().is_none() || !steps.contains(&Step::Settle);
+    plans.sort_by_key(|(rule, steps)| (works(steps), steps.len(), *rule));
     let scenarios = plans.into_iter().map(|(rule, steps)| Scenario::Planned { rule, steps }).collect();
     workers.play(scenarios, muted).await;
 }

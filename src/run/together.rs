@@ -51,7 +51,7 @@ impl Session<'_> {
         let mut lost = None;
         for (place, ((request, call), (exchange, interval))) in requests.iter().zip(calls).zip(exchanges).enumerate() {
             let client = place as u32 + 1;
-            self.context.count_request();
+            self.count_request();
             self.context.count_sent();
             let record = record(&exchange, interval);
             let step = self.played.steps.len();
@@ -114,7 +114,7 @@ impl Session<'_> {
     ) -> Result<(), End> {
         let mut left = length;
         while left > 0 {
-            if !self.is_settled() && (self.is_crowded() || walk.below(4) == 0) {
+            if self.awaits_something() && (self.is_crowded() || walk.below(4) == 0) {
                 self.settle().await?;
                 left -= 1;
                 continue;

@@ -36,7 +36,7 @@ use crate::{
     oracle::{RuleSet, Settings},
     spec::{
         file::Defect,
-        law::{Change, Law, OperationIx, Refusal, RuleIx, Undeclared},
+        law::{Change, Demand, Law, OperationIx, Refusal, RuleIx, Undeclared},
     },
 };
 
@@ -143,16 +143,20 @@ pub(super) fn still_wanted(search: &Search<'_>, found: &Found, unsaid: Unsaid) -
     search.wanted.iter().filter(|r| !found[r.0 as usize].as_ref().is_some_and(will_do)).collect()
 }
 
-/// Notes the rules that the last of some steps exercised.
+/// Notes the rules that the last of some steps exercised, and whether the law is silent about that one.
 fn note_found(
     search: &Search<'_>,
     found: &mut Found,
-    passes: &RuleSet,
+    (passes, open): (&RuleSet, bool),
     (way, unsaid): (&[Step], bool),
     steps: &[Step],
 ) {
     let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
     for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
+        // That the law is silent about the request takes nothing from what an answer shows. But then nobody can blame a
+        // target for refusing it in a way that is no client error, so that a breach might not be seen.
+        let refuses = matches!(search.law[rule].demand, Demand::Refuse | Demand::Code);
+        let unsaid = unsaid || open && refuses;
         let place = &mut found[rule.0 as usize];
         let better = place.as_ref().is_none_or(|found| found.unsaid && !unsaid);
         if better && forbidden.is_none_or(|f| f == rule) {
@@ -196,12 +200,11 @@ impl Tried {
 
     /// Notes the rules that it exercised after some other steps, and whether the law is silent about one of those.
     pub fn note(&self, search: &Search<'_>, found: &mut Found, (way, unsaid): (&[Step], bool)) {
-        // That the law is silent about the last request takes nothing from what its answer shows.
-        note_found(search, found, &self.passes, (way, unsaid), std::slice::from_ref(&self.step));
+        note_found(search, found, (&self.passes, self.open), (way, unsaid), std::slice::from_ref(&self.step));
         let mut steps = vec![self.step.clone()];
         for (look, passes) in &self.looks {
             steps.push(look.clone());
-            note_found(search, found, passes, (way, unsaid || self.open), &steps);
+            note_found(search, found, (passes, false), (way, unsaid || self.open), &steps);
         }
     }
 }

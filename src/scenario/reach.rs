@@ -124,7 +124,19 @@ pub fn out_of_reach(law: &Law, available: &dyn Fn(OperationIx) -> bool) -> RuleS
     for (ix, kind) in law.kinds() {
         let there = possible.kinds.contains(&ix);
         note(kind.id_rule, there);
-        kind.view.iter().for_each(|shown| note(shown.rule, there));
+        for shown in &kind.view {
+            let Some((operations, elsewhere)) = &shown.elsewhere else {
+                note(shown.rule, there);
+                continue;
+            };
+            // What is said of the answers of some operations needs one of those.
+            let answers = |theirs: bool| {
+                let mut all = law.operations();
+                all.any(|(ix, o)| operations.contains(&ix) == theirs && available(ix) && possible.can_ask(o))
+            };
+            note(shown.rule, there && answers(true));
+            note(Some(*elsewhere), there && answers(false));
+        }
     }
     // The rules that follow from a table alone (answers, tokens, rehearsals, forms) need their operation, and no more.
     let without_operation = |rule: RuleIx| law[rule].operation.is_some_and(|operation| !available(operation));
