@@ -122,7 +122,7 @@ fn a_server_that_departs_from_the_law_of_the_wire_is_found_out() {
             "operations/put_parcel.toml",
             "\"InvalidBox.NotFound\" = 400",
             "\"InvalidBox.NotFound\" = 404",
-            "PutParcel.status",
+            "PutParcel.status.InvalidBox.NotFound",
         ),
         ("cloud.toml", "MissingParameter              = 400", "MissingParameter = 403", "wire-status"),
         ("resources.toml", "Size    = { type = \"integer\"", "Size = { type = \"string\"", "wire-types"),

@@ -343,7 +343,7 @@ pub(super) fn status(names: &mut Names<'_>, table: Table<'_>, operation: &mut Op
             names.note(&id, None, place);
             names.book.add(Rule { demand: Demand::Form, ..table.rule(id, file.level, says, source.clone()) })
         });
-        let demanded = operation.first_codes().any(|first| **first == **code);
+        let demanded = operation.refusals_of(code).next().is_some();
         operation.status.push(StatusRow { code: code.as_str().into(), statuses: all.to_vec(), rule, demanded });
     }
 }

@@ -144,14 +144,7 @@ impl Law {
 
     /// The refusal that a rule demands, or that a rule about codes belongs to.
     pub fn refusal(&self, rule: RuleIx) -> Option<&Refusal> {
-        let refusals = self.operations.iter().flat_map(|operation| {
-            let of_params = operation.params.iter().flat_map(|p| &p.refusals).map(|(_, refusal)| refusal);
-            let of_rules = operation.refusals.iter().map(|r| &r.refusal);
-            let undeclared = operation.undeclared.as_ref().and_then(Undeclared::refusal);
-            let mismatch = operation.token.as_ref().and_then(|token| token.mismatch.as_ref());
-            of_params.chain(of_rules).chain(undeclared).chain(mismatch)
-        });
-        refusals.into_iter().find(|r| r.rule == rule || r.code_rule == Some(rule))
+        self.operations.iter().flat_map(Operation::all_refusals).find(|r| r.rule == rule || r.code_rule == Some(rule))
     }
 
     /// Every open question with the operation that it is about.
@@ -480,13 +473,18 @@ impl Operation {
         }
     }
 
-    /// Of each refusal the code that the reference gives it: the first of those that are right.
-    pub fn first_codes(&self) -> impl Iterator<Item = &Arc<str>> {
+    /// Every refusal: of its parameters, of its rules, of what it does not declare, and of a token that was used.
+    pub fn all_refusals(&self) -> impl Iterator<Item = &Refusal> {
         let of_params = self.params.iter().flat_map(|p| &p.refusals).map(|(_, refusal)| refusal);
         let of_rules = self.refusals.iter().map(|r| &r.refusal);
         let undeclared = self.undeclared.as_ref().and_then(Undeclared::refusal);
         let mismatch = self.token.as_ref().and_then(|t| t.mismatch.as_ref());
-        of_params.chain(of_rules).chain(undeclared).chain(mismatch).filter_map(|refusal| refusal.codes.first())
+        of_params.chain(of_rules).chain(undeclared).chain(mismatch)
+    }
+
+    /// The refusals that demand this code before any other: the reference gives it, so a request can be made for it.
+    pub fn refusals_of(&self, code: &str) -> impl Iterator<Item = &Refusal> {
+        self.all_refusals().filter(move |refusal| refusal.codes.first().is_some_and(|first| **first == *code))
     }
 
     /// The variable of this name.
