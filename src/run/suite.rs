@@ -32,8 +32,9 @@ pub fn plan_everything(law: &Arc<Law>) -> Plans {
 /// alone, nearly always by the same steps, so that what a whole run has found is found again. `go_on` is told how many
 /// rules have none yet, and of how many, and ends the search by saying no.
 pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &(dyn Fn(usize, usize) -> bool + Sync)) -> Plans {
-    let all: RuleSet = law.rules().map(|(ix, _)| ix).collect();
+    let all: RuleSet = law.rules().map(|(ix, _)| ix).filter(|rule| !law.is_up_to_target(*rule)).collect();
     let plan = |wanted: &RuleSet, thorough| plan_around(law, &|_| true, wanted, &RuleSet::default(), thorough, go_on);
+    let wanted: &RuleSet = &wanted.iter().filter(|rule| all.contains(*rule)).collect();
     if *wanted != all {
         let plans = plan(wanted, false);
         if plans.len() == wanted.len() {
@@ -65,7 +66,7 @@ fn plan_around(
     let atlas = Atlas::new(law, available);
     // Looking for what cannot be reached without the operations that are not there would take the longest.
     let beyond = out_of_reach(law, available);
-    let wanted: &RuleSet = &wanted.iter().filter(|r| !beyond.contains(*r)).collect();
+    let wanted: &RuleSet = &wanted.iter().filter(|r| !beyond.contains(*r) && !law.is_up_to_target(*r)).collect();
     let of = wanted.len();
     plan(&Search { law, atlas: &atlas, available, wanted, avoid, thorough, go_on: &|left| go_on(left, of) })
         .into_iter()

@@ -140,10 +140,15 @@ pub fn out_of_reach(law: &Law, available: &dyn Fn(OperationIx) -> bool) -> RuleS
     }
     // The rules that follow from a table alone (answers, tokens, rehearsals, forms) need their operation, and no more.
     let without_operation = |rule: RuleIx| law[rule].operation.is_some_and(|operation| !available(operation));
-    law.rules()
-        .map(|(ix, _)| ix)
-        .filter(|rule| !within.contains(*rule) && (known.contains(*rule) || without_operation(*rule)))
-        .collect()
+    // A documented status needs a refusal that demands its code.
+    let without_refusal = |rule: RuleIx| {
+        let Some(operation) = law[rule].operation.map(|operation| &law[operation]) else { return false };
+        let Some(row) = operation.status.iter().find(|row| row.rule == Some(rule)) else { return false };
+        let can_be_due = |refusal: &Refusal| within.contains(refusal.rule) || !known.contains(refusal.rule);
+        row.demanded && !operation.refusals_of(&row.code).any(can_be_due)
+    };
+    let is_out = |rule: RuleIx| known.contains(rule) || without_operation(rule) || without_refusal(rule);
+    law.rules().map(|(ix, _)| ix).filter(|rule| !within.contains(*rule) && is_out(*rule)).collect()
 }
 
 fn each_of(refusal: &Refusal, mut note: impl FnMut(RuleIx)) {
