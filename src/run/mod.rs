@@ -443,12 +443,12 @@ async fn run_suite(
     context.observer.event(&Event::Phase("running the suite"));
     let mut random = Sequences::new(&workers, &*available);
     let overlaps = overlap::start_planning(&workers, &plans, &available);
-    suite::run(&workers, &plans, &available, &mut random).await;
+    let put_off = suite::run(&workers, &plans, &available, &mut random).await;
     context.observer.event(&Event::Phase("running requests that overlap"));
     overlap::run(&workers, overlaps).await;
     context.observer.event(&Event::Phase("running random sequences"));
-    random.play_on(&workers).await;
-    workers.gather().await;
+    random.play_on(&workers, put_off.len()).await;
+    suite::run_put_off(&workers, put_off).await;
     let report = summary::report(&context, &target, &operations, &plans);
     context.observer.event(&Event::Finished { report: &report });
     Ok(report)

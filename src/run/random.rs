@@ -32,9 +32,10 @@ impl Sequences {
         Sequences { strategies: Arc::new(Strategies::new(&workers.context.law, available)), played: 0 }
     }
 
-    /// Plays sequences until the budget of requests or time is spent.
-    pub async fn play_on(&mut self, workers: &Workers) {
-        while self.play_batch(workers, 0).await {}
+    /// Plays sequences until the budget of requests or time is spent, but for what so many scenarios may need.
+    pub async fn play_on(&mut self, workers: &Workers, scenarios: usize) {
+        let reserve = (scenarios as u64 * COST).min(workers.context.requests_left() / 2);
+        while self.play_batch(workers, reserve).await {}
     }
 
     /// Plays some batches while something else is waited for, and leaves so many scenarios' requests for that. How many

@@ -79,8 +79,9 @@ pub fn operations_of(steps: &[Step]) -> impl Iterator<Item = OperationIx> + '_ {
 }
 
 /// Plays the suite. Rules that a broken one stands in the way of are planned for again, around it, until nothing more
-/// is reached. While plans are searched for, the target has something else to do.
-pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random: &mut Sequences) {
+/// is reached. While plans are searched for, the target has something else to do. Returns plans of rules that a scenario
+/// may still decide which waits for long: they are to be played if it does not.
+pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random: &mut Sequences) -> Plans {
     let context = &workers.context;
     let wanted = context.wanted();
     // A plan that uses only what is there stays as it is.
@@ -92,7 +93,7 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
     let unplanned: RuleSet = wanted.iter().filter(|r| !usable.contains_key(r)).collect();
     let everything = context.law.operations().all(|(ix, _)| available(ix));
     let search = (!everything).then(|| start_planning(context, available, unplanned, Arc::default(), true));
-    play_covering(workers, usable).await;
+    play_covering(workers, usable.clone()).await;
     if let Some(search) = search {
         play_covering(workers, finished(search).await).await;
     }
@@ -101,7 +102,7 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
         let awaited = workers.room.awaited();
         let open: RuleSet = open(context, &broken).iter().filter(|rule| !awaited.contains(*rule)).collect();
         if context.is_over() || open.is_empty() || broken.is_empty() {
-            return;
+            break;
         }
         // Only what the systematic search finds: most of what is left stands behind something broken, and to look for it
         // with all means would take longer than the suite.
@@ -109,13 +110,21 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
         let search = start_planning(context, available, open, broken.clone(), false);
         random.play_beside(workers, reserved).await;
         let plans = finished(search).await;
-        workers.gather().await;
         let before = progress(context);
         play(workers, plans.into_iter().collect(), broken).await;
         if progress(context) == before {
-            return;
+            break;
         }
     }
+    let awaited = workers.room.awaited();
+    usable.into_iter().filter(|(rule, _)| awaited.contains(*rule)).collect()
+}
+
+/// Plays the plans of rules that were left to a scenario which waits for long, and that it has not decided.
+pub async fn run_put_off(workers: &Workers, plans: Plans) {
+    workers.gather().await;
+    play(workers, plans.into_iter().collect(), Arc::default()).await;
+    workers.gather().await;
 }
 
 /// How many of the rules that are wanted have a result, and how many are known to stand in the way.

@@ -82,6 +82,16 @@ pub(super) struct Way {
     pub steps: Vec<Step>,
     /// The law is silent about one of them: on another server they may not exercise the rule.
     pub unsaid: bool,
+    /// It ends in a refusal of a request about which the law is silent. Nobody can blame a target for refusing that in a way
+    /// that is no client error, so that a breach might not be seen.
+    pub lenient: bool,
+}
+
+impl Way {
+    /// True if another way would be better.
+    fn is_doubtful(&self) -> bool {
+        self.unsaid || self.lenient
+    }
 }
 
 /// For each rule the steps that exercise it, as far as they are found.
@@ -153,14 +163,12 @@ fn note_found(
 ) {
     let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
     for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
-        // That the law is silent about the request takes nothing from what an answer shows. But then nobody can blame a
-        // target for refusing it in a way that is no client error, so that a breach might not be seen.
-        let refuses = matches!(search.law[rule].demand, Demand::Refuse | Demand::Code);
-        let unsaid = unsaid || open && refuses;
+        // That the law is silent about the last request takes nothing else from what its answer shows.
+        let lenient = open && matches!(search.law[rule].demand, Demand::Refuse | Demand::Code);
         let place = &mut found[rule.0 as usize];
-        let better = place.as_ref().is_none_or(|found| found.unsaid && !unsaid);
+        let better = place.as_ref().is_none_or(|found| (unsaid, lenient) < (found.unsaid, found.lenient));
         if better && forbidden.is_none_or(|f| f == rule) {
-            *place = Some(Way { steps: way.iter().chain(steps).cloned().collect(), unsaid });
+            *place = Some(Way { steps: way.iter().chain(steps).cloned().collect(), unsaid, lenient });
         }
     }
 }
@@ -264,7 +272,10 @@ fn explore(
     while let Some((place, state)) = queue.pop_first() {
         let left = still_wanted(search, found, unsaid);
         let sought = |rule: &RuleIx| aim.is_none_or(|aim| search.law[*rule].operation == Some(aim.operation()));
-        if done.len() >= most_states || !left.iter().any(sought) || !(search.go_on)(left.len()) {
+        // The search for everything comes by better ways on its way to the others: so it does where only few are wanted.
+        let better =
+            || aim.is_none() && search.wanted.iter().any(|r| found[r.0 as usize].as_ref().is_none_or(|w| w.lenient));
+        if done.len() >= most_states || !left.iter().any(sought) && !better() || !(search.go_on)(left.len()) {
             queue.insert(place, state);
             break;
         }
@@ -321,7 +332,7 @@ pub(super) fn steps_from(
     let mut dice = Dice::new(7);
     let mut steps = Vec::new();
     let wanted =
-        |rule: RuleIx| search.wanted.contains(rule) && found[rule.0 as usize].as_ref().is_none_or(|w| w.unsaid);
+        |rule: RuleIx| search.wanted.contains(rule) && found[rule.0 as usize].as_ref().is_none_or(Way::is_doubtful);
     if simulation.is_changing() {
         steps.push(Step::Settle);
         // What should have happened by now is looked at before anything else: every change that may or may not have
