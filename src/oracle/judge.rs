@@ -154,13 +154,13 @@ impl Oracle {
             (Some(mut found), _) => {
                 (found.passes, self.withheld) = agreed(&self.law, &explained, &self.withheld);
                 // Where one world would have had it accepted and another refused, neither answer keeps a rule that it
-                // could have broken.
+                // could have broken; but the code of a refusal could have been wrong in all of them that are left.
                 if is_undetermined(&prospects) {
                     let about_acceptance = |rule: &RuleIx| {
                         *rule != self.law[request.operation].accepts
                             && !matches!(
                                 self.law[*rule].demand,
-                                Demand::Refuse | Demand::Code | Demand::Permit | Demand::DryRun
+                                Demand::Refuse | Demand::Permit | Demand::DryRun
                             )
                     };
                     found.passes.retain(about_acceptance);
