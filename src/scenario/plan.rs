@@ -196,8 +196,9 @@ impl Tried {
 
     /// Notes the rules that it exercised after some other steps, and whether the law is silent about one of those.
     pub fn note(&self, search: &Search<'_>, found: &mut Found, (way, unsaid): (&[Step], bool)) {
-        // That the law is silent about the last request takes nothing from what its answer shows.
-        note_found(search, found, &self.passes, (way, unsaid), std::slice::from_ref(&self.step));
+        // Where the law is silent about the last request, another server may refuse it for a reason of its own, which shows
+        // nothing of the rule.
+        note_found(search, found, &self.passes, (way, unsaid || self.open), std::slice::from_ref(&self.step));
         let mut steps = vec![self.step.clone()];
         for (look, passes) in &self.looks {
             steps.push(look.clone());

@@ -815,10 +815,11 @@ impl Cloud {
             }
         }
         self.instances.remove(id);
+        // An address stays InUse for a while after its instance.
         for eip in self.eips.values_mut().filter(|e| e.instance.as_deref() == Some(id)) {
-            eip.instance = None;
-            if eip.status.now != "Releasing" {
-                eip.status = Status::is("Available");
+            match eip.status.now {
+                "Releasing" => eip.instance = None,
+                _ => eip.status = Status::passing("InUse", &["Available"]),
             }
         }
         Ok(Map::new())
