@@ -19,7 +19,7 @@ use crate::{
         time::{Interval, Moment},
         token::First,
         value::{Handle, Value},
-        world::World,
+        world::{Claim, World},
     },
     spec::{
         file::{AfterFailure, WireFault},
@@ -158,10 +158,7 @@ impl Oracle {
                 if is_undetermined(&prospects) {
                     let about_acceptance = |rule: &RuleIx| {
                         *rule != self.law[request.operation].accepts
-                            && !matches!(
-                                self.law[*rule].demand,
-                                Demand::Refuse | Demand::Permit | Demand::DryRun
-                            )
+                            && !matches!(self.law[*rule].demand, Demand::Refuse | Demand::Permit | Demand::DryRun)
                     };
                     found.passes.retain(about_acceptance);
                 }
@@ -409,7 +406,7 @@ impl Oracle {
         let rule = again.rule.filter(|_| again.only);
         if let Some(rule) = rule {
             for handle in neighbourhood(&world, again.first.about().collect()) {
-                claim(&mut world, handle, rule);
+                claim(&mut world, handle, Claim { rule, kept: true });
             }
         }
         let mut scope = assessment.scope.clone();
@@ -573,8 +570,10 @@ impl Oracle {
         let mut after = world.clone();
         let rule = assessment.refusals.first().map(|r| r.rule).or(assessment.dry_run);
         if let Some(rule) = rule {
+            // A refusal that may have had another reason keeps no rule, whatever a look shows afterwards.
+            let kept = assessment.refusals.is_empty() || found.passes.contains(&rule);
             for handle in neighbourhood(&after, assessment.named()) {
-                claim(&mut after, handle, rule);
+                claim(&mut after, handle, Claim { rule, kept });
             }
         }
         if let (Some(sent), Some(token)) = (&assessment.token, &law[assessment.operation].token)
@@ -607,7 +606,7 @@ impl Oracle {
         if law[assessment.operation].reads {
             for handle in assessment.named() {
                 let Some(resource) = world.get(handle) else { continue };
-                if let Some(rule) = resource.claims.last().copied().or(resource.life.open()) {
+                if let Some(rule) = resource.claims.last().map(|claim| claim.rule).or(resource.life.open()) {
                     return rule;
                 }
             }

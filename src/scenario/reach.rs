@@ -11,9 +11,9 @@ use rustc_hash::FxHashSet;
 use crate::{
     oracle::RuleSet,
     spec::{
-        expr::Expr,
+        expr::{ANYTHING, Expr},
         file::{Defect, FieldKind},
-        law::{Change, Effect, FieldIx, Guard, KindIx, Law, Operation, OperationIx, Refusal, RuleIx},
+        law::{Change, Effect, FieldIx, Guard, KindIx, Law, Operation, OperationIx, Refusal, RuleIx, Shown, ShownFrom},
     },
 };
 
@@ -125,6 +125,7 @@ pub fn out_of_reach(law: &Law, available: &dyn Fn(OperationIx) -> bool) -> RuleS
         let there = possible.kinds.contains(&ix);
         note(kind.id_rule, there);
         for shown in &kind.view {
+            let there = there && possible.may_be_judged(ix, shown);
             let Some((operations, elsewhere)) = &shown.elsewhere else {
                 note(shown.rule, there);
                 continue;
@@ -233,6 +234,19 @@ impl Possible<'_> {
 
     fn may_hold(&self, operation: &Operation, condition: &Expr) -> bool {
         self.eval(condition.program().expression(), &mut self.vars(operation)).truth().0
+    }
+
+    /// True if a view of a resource might be asked to show this: not where it is nothing but anything.
+    fn may_be_judged(&self, kind: KindIx, shown: &Shown) -> bool {
+        let eval = |expr: &Expr| {
+            let mut vars = vec![(SELF, Might::Resource(kind)), (ANYTHING, Might::Never)];
+            self.eval(expr.program().expression(), &mut vars)
+        };
+        shown.judged_while.as_ref().is_none_or(|condition| eval(condition).truth().0)
+            && match &shown.from {
+                ShownFrom::Value(value) => eval(value) != Might::Never,
+                _ => true,
+            }
     }
 
     fn value_of(&self, operation: &Operation, guard: &Guard) -> Might {
@@ -372,6 +386,8 @@ impl Possible<'_> {
     }
 }
 
+/// The variable of a view: what it shows.
+const SELF: &str = "self";
 /// The variable of an effect that happens once for each of some things.
 const EACH: &str = "it";
 

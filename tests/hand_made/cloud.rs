@@ -3,7 +3,7 @@
 //!
 //! It shares nothing with eipcheck but the wire. Where its mistakes come in, `self.errs(…)` says so.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use serde_json::{Map, Value, json};
 
@@ -19,14 +19,12 @@ const WHILE: u32 = 2;
 pub enum Mistake {
     /// A second unassociation of an address that is Unassociating is accepted.
     UnassociatesTwice,
-    /// An address is released while it is Unassociating.
-    ReleasesWhileUnassociating,
     /// An address is released while it is InUse.
     ReleasesWhileInUse,
-    /// An address is associated while it is Unassociating.
-    AssociatesWhileUnassociating,
     /// An address that is not there is answered with 400.
     NotFoundIs400,
+    /// A second unassociation is refused with 409.
+    ConflictIs409,
     /// A wrong InstanceType has the code of any wrong parameter.
     GeneralCodeForType,
     /// A wrong InstanceType is taken for the default.
@@ -124,8 +122,10 @@ impl Status {
 struct Eip {
     ip: String,
     status: Status,
-    /// The instance that it is bound to.
+    /// The instance that it is bound to, or the IP address.
     instance: Option<String>,
+    /// The VPC of the IP address that it is bound to.
+    within: Option<String>,
     bandwidth: String,
     charge: String,
     name: String,
@@ -372,6 +372,7 @@ impl Cloud {
             ip: format!("47.{}.{}.{}", number >> 16 & 255, number >> 8 & 255, number & 255),
             status: Status::is("Available"),
             instance: None,
+            within: None,
             bandwidth: bandwidth.into(),
             charge: charge.into(),
             name: asked.get("Name").unwrap_or_default().into(),
@@ -404,7 +405,7 @@ impl Cloud {
             return;
         }
         match eip.status.now {
-            "Available" if !keeps => eip.instance = None,
+            "Available" if !keeps => (eip.instance, eip.within) = (None, None),
             "Gone" if self.wrong != Some(Mistake::ListsTheDead) => {
                 self.eips.remove(id);
             }
@@ -426,24 +427,29 @@ impl Cloud {
         let id = self.eip(asked)?;
         let status = self.eips[&id].status.now;
         self.goes_on(&id);
-        if *kind == "IpAddress" {
-            let message = "The VPC has no IPv4 gateway.";
-            return refuse(400, "OperationFailed.Ipv4GatewayNotOpenedInVpc", message);
-        }
-        if *kind != "EcsInstance" || !self.instances.contains_key(&named) {
+        let within = asked.get("VpcId").filter(|_| *kind == "IpAddress").map(str::to_owned);
+        let known = match *kind {
+            "IpAddress" => {
+                named.parse::<Ipv4Addr>().is_ok() && within.as_ref().is_some_and(|v| self.vpcs.contains_key(v))
+            }
+            "EcsInstance" => self.instances.contains_key(&named),
+            _ => false,
+        };
+        if !known {
             return refuse(404, "InvalidInstanId.NotFound", "Specified instance does not exist.");
         }
-        if status != "Available" && !(status == "Unassociating" && self.errs(Mistake::AssociatesWhileUnassociating)) {
+        if status != "Available" {
             return refuse(400, "IncorrectEipStatus", "Current elastic IP status does not support this operation");
         }
         if self.eips.values().any(|e| e.instance.as_ref() == Some(&named) && e.status.now != "Available") {
             return refuse(400, "InvalidAssociation.Duplicated", "Specified instance already is associated.");
         }
-        if self.instances[&named].status.now != "Running" {
+        if self.instances.get(&named).is_some_and(|instance| instance.status.now != "Running") {
             return refuse(400, "IncorrectInstanceStatus", "Current instance status does not support this operation.");
         }
         let eip = self.eips.get_mut(&id).unwrap();
         eip.instance = Some(named);
+        eip.within = within;
         eip.status = Status::passing("Associating", &["InUse"]);
         Ok(Map::new())
     }
@@ -470,6 +476,7 @@ impl Cloud {
         let bound = self.eips.get(&id).and_then(|e| e.instance.clone());
         match asked.get("InstanceId") {
             None if self.errs(Mistake::InstanceIdRequired) => return asked.need("InstanceId").map(|_| Map::new()),
+            Some(_) if kind == "IpAddress" => {}
             Some(named) if !self.instances.contains_key(named) && !self.errs(Mistake::UnknownInstance) => {
                 return not_there();
             }
@@ -479,6 +486,9 @@ impl Cloud {
         match status {
             "InUse" => {}
             "Unassociating" if self.errs(Mistake::UnassociatesTwice) => return Ok(Map::new()),
+            "Unassociating" if self.errs(Mistake::ConflictIs409) => {
+                return refuse(409, "TaskConflict", "TaskConflict.");
+            }
             "Unassociating" => return refuse(400, "TaskConflict", "The eip operate too frequent, TaskConflict."),
             _ => {
                 return refuse(400, "IncorrectEipStatus", "Current elastic IP status does not support this operation.");
@@ -519,8 +529,7 @@ impl Cloud {
         let id = self.eip(asked)?;
         let status = self.eips[&id].status.now;
         self.goes_on(&id);
-        let wrongly = status == "Unassociating" && self.errs(Mistake::ReleasesWhileUnassociating)
-            || status == "InUse" && self.errs(Mistake::ReleasesWhileInUse);
+        let wrongly = status == "InUse" && self.errs(Mistake::ReleasesWhileInUse);
         if status != "Available" && !wrongly {
             return refuse(400, "IncorrectEipStatus", "Current elastic IP status does not support this operation.");
         }
@@ -556,7 +565,11 @@ impl Cloud {
             .filter(|(_, e)| ips.as_ref().is_none_or(|ips| ips.contains(&e.ip)))
             .filter(|(_, e)| status.is_none_or(|s| s == e.status.now))
             .filter(|(_, e)| instance.is_none_or(|i| e.instance.as_deref() == Some(i)))
-            .filter(|(_, e)| kind.is_none_or(|k| e.instance.is_some() && k == "EcsInstance"))
+            .filter(|(_, e)| {
+                kind.is_none_or(|k| {
+                    e.instance.is_some() && k == if e.within.is_some() { "IpAddress" } else { "EcsInstance" }
+                })
+            })
             .map(|(id, _)| id.clone())
             .collect();
         let all = chosen.iter().map(|id| self.show_eip(id)).collect();
@@ -574,11 +587,13 @@ impl Cloud {
     fn show_eip(&self, id: &str) -> Value {
         let eip = &self.eips[id];
         let instance = eip.instance.clone().unwrap_or_default();
+        let kind = if eip.within.is_some() { "IpAddress" } else { "EcsInstance" };
         json!({
             "AllocationId": id,
             "IpAddress": eip.ip,
             "Status": if eip.status.now == "Gone" { "Available" } else { eip.status.now },
-            "InstanceType": if instance.is_empty() { "" } else { "EcsInstance" },
+            "InstanceType": if instance.is_empty() { "" } else { kind },
+            "VpcId": eip.within.as_deref().unwrap_or_default(),
             "InstanceRegionId": if instance.is_empty() { "" } else { REGION },
             "InstanceId": instance,
             "PrivateIpAddress": "",
@@ -815,10 +830,11 @@ impl Cloud {
             }
         }
         self.instances.remove(id);
+        // An address stays InUse for a while after its instance.
         for eip in self.eips.values_mut().filter(|e| e.instance.as_deref() == Some(id)) {
-            eip.instance = None;
-            if eip.status.now != "Releasing" {
-                eip.status = Status::is("Available");
+            match eip.status.now {
+                "Releasing" => eip.instance = None,
+                _ => eip.status = Status::passing("InUse", &["Available"]),
             }
         }
         Ok(Map::new())
