@@ -6,10 +6,8 @@ use super::{
     MOST_WORLDS, Oracle, RuleSet,
     advance::{Unclear, Within, advance, fold, merge},
     compare::{Compare, Mismatch},
-    reach::reach,
+    reach::{connected, reach},
 };
-use rustc_hash::FxHashSet;
-
 use crate::{
     model::{
         assess::{Again, Assessment, assess, assess_as_read},
@@ -100,7 +98,7 @@ impl Oracle {
             return Judgement::indeterminate(why);
         }
         let read = Reading::of(&self.law, request);
-        let worlds = match self.possible(interval, &|world| reach(&self.law, world, request, &read)) {
+        let worlds = match self.possible(interval, &|world| reach(&self.law, world, request, &read, interval.from)) {
             Ok(worlds) => worlds,
             Err(unclear) => return Judgement::indeterminate(why(unclear)),
         };
@@ -192,7 +190,7 @@ impl Oracle {
     ) -> Vec<(Arc<World>, Violation)> {
         let mut standing: Vec<(Arc<World>, Violation)> = Vec::new();
         for (world, violation) in &self.suspicions {
-            let within = |world: &World| reach(&self.law, world, request, read);
+            let within = |world: &World| reach(&self.law, world, request, read, interval.from);
             for possible in advance(&self.law, &self.settings, world, interval, &within).unwrap_or_default() {
                 let assessment = assess_as_read(&self.law, &possible, request, read);
                 if let Fate::Lives(after, _) = self.fate(assessment, interval, answer) {
@@ -208,7 +206,9 @@ impl Oracle {
 
     /// Lets time pass without a request: what must have happened by this moment has happened.
     pub fn pass_time(&mut self, now: Moment) {
-        if let Ok(mut worlds) = self.possible(Interval { from: now, to: now }, &|_| Some(FxHashSet::default())) {
+        if let Ok(mut worlds) =
+            self.possible(Interval { from: now, to: now }, &|world| Some(connected(world, Vec::new(), now)))
+        {
             self.most_worlds = self.most_worlds.max(worlds.len());
             fold(&self.law, &mut worlds, now);
             self.worlds = worlds;

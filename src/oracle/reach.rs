@@ -13,6 +13,7 @@ use rustc_hash::FxHashSet;
 use crate::{
     model::{
         input::{self, Reading},
+        time::Moment,
         token::Use,
         value::{Handle, Value},
         world::{Lookup, Timer, World},
@@ -21,8 +22,9 @@ use crate::{
     wire::{Request, Tree},
 };
 
-/// The resources that a request can tell anything about; none for all of them, or if it cannot be told.
-pub fn reach(law: &Law, world: &World, request: &Request, read: &Reading) -> Option<FxHashSet<Handle>> {
+/// The resources that a request can tell anything about that is sent at this moment; none for all of them, or if it
+/// cannot be told.
+pub fn reach(law: &Law, world: &World, request: &Request, read: &Reading, now: Moment) -> Option<FxHashSet<Handle>> {
     if shows_unnamed(law, request) || world.has_foundlings || !world.lost.is_empty() {
         return None;
     }
@@ -42,6 +44,14 @@ pub fn reach(law: &Law, world: &World, request: &Request, read: &Reading) -> Opt
         let is_sent = |used: &&Use| texts.iter().any(|text| **text == used.sent.token);
         open.extend(world.tokens.iter().filter(is_sent).flat_map(|used| used.about()));
     }
+    Some(connected(world, open, now))
+}
+
+/// The resources that are connected with these, or with a change that must have happened by this moment: another change
+/// that may have come before that one may have kept it from happening.
+pub fn connected(world: &World, mut open: Vec<Handle>, now: Moment) -> FxHashSet<Handle> {
+    let is_due = |timer: &&Timer| timer.latest.is_some_and(|latest| latest < now);
+    open.extend(world.timers.iter().filter(is_due).flat_map(ends));
     let mut reached = FxHashSet::default();
     loop {
         while let Some(handle) = open.pop() {
@@ -57,7 +67,7 @@ pub fn reach(law: &Law, world: &World, request: &Request, read: &Reading) -> Opt
             }
         }
         if open.is_empty() {
-            return Some(reached);
+            return reached;
         }
     }
 }

@@ -53,7 +53,7 @@ impl Oracle {
         for world in worlds.iter().take(MOST_LOOKED_AT) {
             for (rule, fault) in faults(world, interval) {
                 let Some(opened) = without_windows(&self.law, world, rule) else { continue };
-                let within = |world: &World| reach(&self.law, world, request, read);
+                let within = |world: &World| reach(&self.law, world, request, read, interval.from);
                 let possible = advance(&self.law, &self.settings, &Arc::new(opened), interval, &within);
                 let possible = possible.unwrap_or_default();
                 let lives = |w: &Arc<World>| {

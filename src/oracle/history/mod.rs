@@ -305,7 +305,7 @@ impl Oracle {
     /// A request takes effect whose answer nobody has seen: only the worlds remain that may have accepted it.
     fn happens(&mut self, request: &Request, interval: Interval, token: Token) -> Step {
         let read = Reading::of(&self.law, request);
-        let worlds = match self.possible(interval, &|world| reach(&self.law, world, request, &read)) {
+        let worlds = match self.possible(interval, &|world| reach(&self.law, world, request, &read, interval.from)) {
             Ok(worlds) => worlds,
             Err(unclear) => return Step::Unclear(super::judge::why(unclear)),
         };
