@@ -497,16 +497,16 @@ fn what_is_said_of_the_answers_of_an_operation_that_is_missing_is_out_of_reach()
 #[test]
 fn a_refusal_is_tried_with_a_request_about_which_the_law_is_not_silent() {
     let silent = "[input.Size]\ntype    = \"integer\"";
-    let near = "[input.Near]\ntype  = \"string\"\nnames = \"locker\"\n\n[[open]]\nid      = \"open-anywhere\"\n\
-                says    = \"Is there room?\"\nbecause = \"Nobody says so.\"\neither  = \"!has(input.Near)\"\n\
-                accepted = \"as-usual\"\n\n";
-    let law = changed(&lockers(), &[("operations/open_locker.toml", silent, &format!("{near}{silent}"))]);
+    let insured = "[input.Insured]\ntype = \"boolean\"\n\n[[open]]\nid      = \"open-uninsured\"\n\
+                   says    = \"Is there such a locker?\"\nbecause = \"Nobody says so.\"\n\
+                   either  = \"!has(input.Insured)\"\naccepted = \"as-usual\"\n\n";
+    let law = changed(&lockers(), &[("operations/open_locker.toml", silent, &format!("{insured}{silent}"))]);
     let ran = run(&["--specs", &text(law.path()), "--only", "OpenLocker.Size.type"]).ends(0);
     let trace = ran.trace();
     let wrong = trace.iter().filter(|line| line["scenario"] == "OpenLocker.Size.type" && line["cleanup"] == false);
     let wrong: Vec<String> =
         wrong.map(|line| line["call"].to_string()).filter(|call| call.contains("nonsense")).collect();
-    assert!(!wrong.is_empty() && wrong.iter().all(|call| call.contains("Near")), "{wrong:?}");
+    assert!(!wrong.is_empty() && wrong.iter().all(|call| call.contains("Insured")), "{wrong:?}");
 }
 
 /// A locker that closes within ten minutes by the law, and after eight at this server: longer than anybody waits here.
@@ -520,14 +520,12 @@ fn closing_slowly() -> (TempDir, Served) {
     (law("0"), server)
 }
 
-/// How often each scenario looked during one and the same step, by the scenario's name.
+/// How often each scenario looked at the same during one and the same step, by the scenario's name.
 fn most_looks(trace: &[Value]) -> BTreeMap<String, usize> {
     let mut most = BTreeMap::new();
     let mine = |line: &&Value| line["cleanup"] == false && line["scenario"] != "probe";
     for line in trace.iter().filter(mine) {
-        let same = |other: &&Value| {
-            other["tokens"] == line["tokens"] && other["step"] == line["step"] && other["cleanup"] == false
-        };
+        let same = |other: &&Value| ["tokens", "step", "cleanup", "call"].iter().all(|key| other[*key] == line[*key]);
         let looks = most.entry(line["scenario"].as_str().unwrap().to_owned()).or_insert(0);
         *looks = trace.iter().filter(same).count().max(*looks);
     }

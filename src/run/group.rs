@@ -129,10 +129,19 @@ impl Workers {
     /// Plays scenarios side by side, and counts what came of them, but for those that wait for long: see
     /// [`Workers::gather`].
     pub async fn play(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>) {
+        self.play_but_wait(scenarios, muted, RuleSet::default()).await;
+    }
+
+    /// The same beside those that wait for long already: what they wait for is not waited for by anybody else.
+    pub(super) async fn play_beside(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>) {
+        self.play_but_wait(scenarios, muted, self.room.awaited()).await;
+    }
+
+    async fn play_but_wait(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>, but: RuleSet) {
         if self.room.waiting() + scenarios.len().min(MOST_UNDER_WAY) > MOST_UNDER_WAY {
             self.gather().await;
         }
-        let mut group = self.begin(scenarios, muted);
+        let mut group = self.begin(scenarios, muted, Arc::new(but));
         group.listen(false).await;
         let prompt = group.take_prompt();
         self.count(&group, prompt).await;
@@ -151,7 +160,8 @@ impl Workers {
         }
     }
 
-    fn begin(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>) -> Group {
+    /// Begins to play scenarios that wait for anything but these rules' changes.
+    fn begin(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>, but: Arc<RuleSet>) -> Group {
         let scenarios = Arc::new(scenarios);
         let name = self.context.next_group().to_string();
         let next = Arc::new(AtomicUsize::new(0));
@@ -159,7 +169,7 @@ impl Workers {
         let mut tasks = JoinSet::new();
         for worker in 0..self.most_under_way().min(scenarios.len()) {
             let (this, scenarios, next, muted) = (self.clone(), scenarios.clone(), next.clone(), muted.clone());
-            let (name, news) = (name.clone(), sender.clone());
+            let (name, news, but) = (name.clone(), sender.clone(), but.clone());
             tasks.spawn(async move {
                 loop {
                     let turn = this.turns.take().await;
@@ -170,6 +180,7 @@ impl Workers {
                     }
                     let tokens = this.context.tokens(&name, number);
                     let mut session = this.session(worker, scenario, &muted, tokens);
+                    but.iter().for_each(|rule| _ = session.in_vain.insert(rule));
                     session.turn = Some(turn);
                     session.bell = Some(Bell { number, news: news.clone() });
                     let played = session.play().await;

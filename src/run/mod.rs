@@ -447,6 +447,11 @@ async fn run_suite(
     context.observer.event(&Event::Phase("running requests that overlap"));
     overlap::run(&workers, overlaps).await;
     context.observer.event(&Event::Phase("running random sequences"));
+    // What has been waited for in vain is known once it is gathered; until then there is something else to do.
+    if workers.room.waiting() > 0 {
+        random.play_beside(&workers, put_off.len()).await;
+        workers.gather().await;
+    }
     random.play_on(&workers, put_off.len()).await;
     suite::run_put_off(&workers, put_off).await;
     let report = summary::report(&context, &target, &operations, &plans);

@@ -43,7 +43,8 @@ impl Session<'_> {
     pub(super) async fn settle(&mut self) -> Result<(), End> {
         self.played.steps.push(Step::Settle);
         let looks = self.atlas.looks_at_changing(&self.context.law, self.oracle.worlds());
-        let begun = Instant::now();
+        // Only the pauses count against the patience: how often it looks must not depend on how long the answers take.
+        let mut waited = Duration::ZERO;
         let step = self.clock.least_step();
         let (mut pause, mut polled, mut polls) = (step, Duration::ZERO, 0);
         loop {
@@ -53,7 +54,7 @@ impl Session<'_> {
                 break;
             }
             if let Some(to) = self.next_moment() {
-                self.let_pass(to, begun).await?;
+                self.let_pass(to, &mut waited).await?;
                 continue;
             }
             // It usually has happened by now. Where time costs nothing the moment by which it must have is the next.
@@ -69,18 +70,18 @@ impl Session<'_> {
             }
             polled += pause;
             polls += 1;
-            if polls == LONG {
-                self.tell_of_waiting();
-            }
             pause *= 2;
             if !self.clock.is_moved() {
                 pause = pause.min(self.clock.there(LONGEST_PAUSE));
             }
-            let passed = self.let_pass(To::Past(next), begun).await;
+            let passed = self.let_pass(To::Past(next), &mut waited).await;
             if let Err(End::Indeterminate(_)) = &passed {
                 self.played.in_vain = self.awaited();
             }
             passed?;
+            if polls == LONG {
+                self.tell_of_waiting();
+            }
         }
         // That all is over may have been seen at one resource before another had its turn; and what was seen once may be
         // gone again.
@@ -160,11 +161,12 @@ impl Session<'_> {
         }
     }
 
-    /// Waits on the target's clock, or moves it.
-    async fn let_pass(&mut self, to: To, begun: Instant) -> Result<(), End> {
+    /// Waits on the target's clock, or moves it. `waited` is for how long it has been waited so far.
+    async fn let_pass(&mut self, to: To, waited: &mut Duration) -> Result<(), End> {
         let (To::Before(moment) | To::Past(moment)) = to;
         let (patience, takes) = (self.context.options.patience, self.clock.takes(moment));
-        if begun.elapsed() + takes > patience {
+        *waited += takes;
+        if *waited > patience {
             let why = format!("a change that may take longer than the patience of {patience:?} was not waited for");
             return Err(End::Indeterminate(why));
         }
