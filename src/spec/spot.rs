@@ -31,6 +31,18 @@ pub enum Spot {
     Example(u32),
 }
 
+impl Spot {
+    /// The place of a member of what stands here.
+    pub fn member(&self, name: &str) -> Spot {
+        let join = |path: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        match self {
+            Spot::Parameter(path) => Spot::Parameter(join(path)),
+            Spot::Response(path) => Spot::Response(join(path)),
+            other => other.clone(),
+        }
+    }
+}
+
 /// The kinds of place: in the singular, in the plural, and how one is made.
 const KINDS: &[(&str, &str, fn(&str) -> Option<Spot>)] = &[
     ("paragraph", "paragraphs", |name| number(name).map(Spot::Paragraph)),
