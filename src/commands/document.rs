@@ -192,22 +192,22 @@ fn show_diff(result: &Diff) {
     };
     anstream::println!("{}: {} of {}, {verdict}", result.document.bold(), of, result.cloud);
     for difference in &result.differences {
-        show_difference(difference, &result.document);
+        show_difference(difference);
     }
     if let Some((left, why)) = &result.left_out {
         anstream::println!("  {left} passages of its prose were not looked at: {why}");
     }
 }
 
-fn show_difference(difference: &Difference, document: &str) {
+fn show_difference(difference: &Difference) {
     let Difference { operation, spot, aspect, says, document: at, law } = difference;
     let aspect = if aspect.is_empty() { String::new() } else { format!(", {aspect}") };
     anstream::println!("  {} {}{aspect}: {says}", operation.bold(), spot);
     if let Some(at) = at {
-        anstream::println!("      {document}: {at}");
+        anstream::println!("      in the document: {at}");
     }
     if let Some(law) = law {
-        anstream::println!("      {law}");
+        anstream::println!("      in the law:      {law}");
     }
 }
 

@@ -86,6 +86,9 @@ static VALUES_INLINE: LazyLock<Regex> =
 static RANGE: LazyLock<Regex> =
     LazyLock::new(|| known(r"(?i)\bvalid (?:values?|range)(?: is|:| are)? (-?\d+) ?(?:to|-|–) ?(-?\d+)\b"));
 
+/// A range of numbers that ends with something which the text does not know.
+static LEAST: LazyLock<Regex> = LazyLock::new(|| known(r"(?i)\bbetween (-?\d+) and (?:the|your) "));
+
 /// How many characters there may be.
 static LONGEST: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let ways = [
@@ -128,6 +131,8 @@ pub(super) fn read(member: &mut Member, paragraphs: &[(bool, String)]) {
     if scalar == Kind::Integer && member.min.is_none() && member.max.is_none() {
         if let Some(found) = texts().find_map(|text| RANGE.captures(text)) {
             (member.min, member.max) = (found[1].parse().ok(), found[2].parse().ok());
+        } else if let Some(found) = texts().find_map(|text| LEAST.captures(text)) {
+            member.min = found[1].parse().ok();
         }
     }
     if scalar == Kind::String && member.longest.is_none() && member.values.is_empty() {
@@ -235,6 +240,8 @@ mod tests {
     fn ranges_and_lengths_are_numbers_in_known_sentences() {
         let member = read_of(Kind::Integer, &[(false, "Valid values: 1 to 100. Default value: 10.")]);
         assert_eq!((member.min, member.max, member.default), (Some(1), Some(100), Some("10".into())));
+        let member = read_of(Kind::Integer, &[(false, "Between 1 and the quota of the account.")]);
+        assert_eq!((member.min, member.max), (Some(1), None));
         for text in ["Maximum 64 ASCII characters.", "It can be up to 64 characters.", "It is 1 to 64 characters long.",
             "It cannot be longer than 64 characters."] {
             assert_eq!(read_of(Kind::String, &[(false, text)]).longest, Some(64), "{text}");
