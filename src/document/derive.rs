@@ -165,7 +165,8 @@ fn values(all: &[String]) -> String {
 
 /// A text as TOML has it.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    // JSON's texts are TOML's basic strings, but for one character that only TOML refuses to have as it is.
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 /// A key as TOML has it.

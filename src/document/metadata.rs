@@ -91,6 +91,9 @@ fn member(
     }
     let mut members = Vec::new();
     for (i, inner) in parameter.sub_parameters.iter().enumerate() {
+        if members.iter().any(|m: &Member| m.name == inner.name) {
+            return Err(format!("{} stands there twice", inner.name));
+        }
         let path = format!("{path}/sub_parameters/{i}");
         members.push(member(inner, &path, passages, &format!("{spot}.{}", inner.name), depth + 1)?);
     }

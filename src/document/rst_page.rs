@@ -384,7 +384,7 @@ impl<'t> Page<'t> {
             Some(line) => return Err(self.wrong(line.number, "a section that is not known")),
         }
         let rest = &self.lines[self.next..];
-        let unknown = rest.iter().find(|l| l.indent <= 2 && (l.text.starts_with("**") || l.text.starts_with(':')));
+        let unknown = rest.iter().find(|l| l.indent <= 2 && (l.text.starts_with("**") || l.text.starts_with(":type") || l.text.starts_with(":r")));
         if let Some(line) = unknown {
             return Err(self.wrong(line.number, "a section that is not known"));
         }
@@ -394,7 +394,9 @@ impl<'t> Page<'t> {
     /// The last thing that is described ends with a sentence, or the page has been cut off in it.
     fn ends_with_a_sentence(&self, passages: &[Passage], examples: u32) -> Result<(), DocumentError> {
         let last = passages.last().map_or("", |p| p.text.trim_end());
-        match examples > 0 || last.ends_with(['.', ')', ':', '!', '?', '"', '>']) {
+        // A head without a text, where the others have one, is where a page was cut off.
+        let bare = self.lines.iter().rev().find(|l| !l.text.is_empty()).is_some_and(|l| MEMBER.is_match(l.text));
+        match examples > 0 || !bare && last.ends_with(['.', ')', ':', '!', '?', '"', '>']) {
             true => Ok(()),
             false => Err(self.cut_off("its last sentence does")),
         }

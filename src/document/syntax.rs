@@ -34,6 +34,9 @@ pub(super) fn request(block: &Block<'_>, name: &str) -> Result<Vec<Member>, Docu
     while !parser.take(")") {
         let at = parser.at();
         let name = parser.name()?;
+        if members.iter().any(|m: &Member| m.name == name) {
+            return Err(parser.wrong(format!("there are two parameters `{name}`")));
+        }
         parser.expect("=")?;
         members.push(parser.member(name, at, 0)?);
         if !parser.take(",") {

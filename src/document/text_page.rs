@@ -259,7 +259,12 @@ impl Page<'_> {
             let status = found[1].parse().unwrap_or_default();
             let code = found[2].to_owned();
             let text = plain(found.get(3).map_or("", |m| m.as_str()));
-            passages.push(Passage::new(Spot::ErrorCode(code.clone()), text, At::Line(cell.line)));
+            let spot = Spot::ErrorCode(code.clone());
+            // A code may have two rows; what they say is one passage.
+            match passages.iter_mut().find(|p| p.spot == spot) {
+                Some(known) => *known = Passage::new(spot, format!("{}\n{text}", known.text), known.at.clone()),
+                None => passages.push(Passage::new(spot, text, At::Line(cell.line))),
+            }
             rows.push(ErrorRow { code, status: Some(status), at: At::Line(cell.line) });
         }
         match rows.is_empty() {
