@@ -27,7 +27,8 @@ const DOCUMENTS: &[(&str, &str)] =
 
 fn law(folder: &Path) -> Statute {
     let cloud = clouds(&SpecSource::Folder(folder.to_owned())).unwrap().remove(0);
-    Statute::load(&SpecSource::Folder(folder.to_owned()), &cloud).unwrap_or_else(|e| panic!("{e}: {:?}", e.iter().next()))
+    Statute::load(&SpecSource::Folder(folder.to_owned()), &cloud)
+        .unwrap_or_else(|e| panic!("{e}: {:?}", e.iter().next()))
 }
 
 fn our(name: &str) -> String {
@@ -72,12 +73,32 @@ fn a_change_of_a_page_in_restructuredtext_is_caught() {
     let is_caught = |from, to, expected| is_caught(page, from, to, &[expected]);
     is_caught("'soft'|'firm'", "'soft'", "parameter Mode, values: the document lacks `firm`");
     is_caught("'soft'|'firm'", "'soft'|'firm'|'wide'", "parameter Mode, values: the law lacks `wide`");
-    is_caught("30 seconds", "40 seconds", "parameter Seconds, default: the law has the default `30`, the document the default `40`");
+    is_caught(
+        "30 seconds",
+        "40 seconds",
+        "parameter Seconds, default: the law has the default `30`, the document the default `40`",
+    );
     is_caught("1 to 60", "1 to 90", "parameter Seconds, range: the law has 1..60, the document 1..90");
-    is_caught("**[REQUIRED]**", "", "parameter DoorName, required: the law has it as required, the document as optional");
-    is_caught("How it is held.", "How it is held. It cannot be held at night.", "parameter Mode, rule: no rule rests on it, and no note excuses it (\"cannot\"): How it is held. It cannot …");
-    is_caught("  See also", "  Nobody must stand in the door.\n\n  See also", "paragraph 5, rule: no rule rests on it, and no note excuses it (\"must\"): Nobody must stand in the door.");
-    is_caught("doors-2026-01-01", "doors-2027-01-01", "paragraph 1, version: the law is about the version 2026-01-01, the document about 2027-01-01");
+    is_caught(
+        "**[REQUIRED]**",
+        "",
+        "parameter DoorName, required: the law has it as required, the document as optional",
+    );
+    is_caught(
+        "How it is held.",
+        "How it is held. It cannot be held at night.",
+        "parameter Mode, rule: no rule rests on it, and no note excuses it (\"cannot\"): How it is held. It cannot …",
+    );
+    is_caught(
+        "  See also",
+        "  Nobody must stand in the door.\n\n  See also",
+        "paragraph 5, rule: no rule rests on it, and no note excuses it (\"must\"): Nobody must stand in the door.",
+    );
+    is_caught(
+        "doors-2026-01-01",
+        "doors-2027-01-01",
+        "paragraph 1, version: the law is about the version 2026-01-01, the document about 2027-01-01",
+    );
     is_caught("'held'|'stuck'", "'held'", "response State, values: the document lacks `stuck`");
 }
 
@@ -86,15 +107,23 @@ fn a_parameter_or_field_more_or_less_on_a_page_is_caught() {
     let text = our("hold_door.txt");
     let doors = law(&ours("doors"));
     let more = text.replace("        Seconds=123,\n", "        Seconds=123,\n        Wide=True|False,\n");
-    let more = more.replace("  :type Mode:", "  :type Wide: boolean\n  :param Wide: \n\n    How wide.\n\n  :type Mode:");
+    let more =
+        more.replace("  :type Mode:", "  :type Wide: boolean\n  :param Wide: \n\n    How wide.\n\n  :type Mode:");
     assert_eq!(differences(&doors, &more), ["parameter Wide, : the law lacks it; the document has it as boolean"]);
 
-    let other = text.replace("Seconds=123", "Seconds='string'").replace(":type Seconds: integer", ":type Seconds: string");
+    let other =
+        text.replace("Seconds=123", "Seconds='string'").replace(":type Seconds: integer", ":type Seconds: string");
     let found = differences(&doors, &other);
-    assert!(found.contains(&"parameter Seconds, type: the law has integer, the document string".to_owned()), "{found:?}");
+    assert!(
+        found.contains(&"parameter Seconds, type: the law has integer, the document string".to_owned()),
+        "{found:?}"
+    );
 
     let start = text.find("      - **State**").unwrap();
-    let less = text[..start].replace("          'DoorName': 'string',\n          'State': 'held'|'stuck'\n", "          'DoorName': 'string'\n");
+    let less = text[..start].replace(
+        "          'DoorName': 'string',\n          'State': 'held'|'stuck'\n",
+        "          'DoorName': 'string'\n",
+    );
     assert_eq!(differences(&doors, &less), ["response State, : the document does not have it"]);
 }
 
@@ -103,20 +132,49 @@ fn a_change_of_a_page_of_plain_text_is_caught() {
     let page = "RingBell.txt";
     let is_caught = |from, to, expected: &[&str]| is_caught(page, from, to, expected);
     is_caught("  • High: the high one.\n\n", "", &["parameter Tone, values: the document lacks `High`"]);
-    is_caught("  • Low (default)", "  • Low", &["parameter Tone, default: the law has the default `Low`, the document no default"]);
-    is_caught("400 BellBusy", "503 BellBusy", &["error code BellBusy, status: the law has the status 400, the document 503"]);
-    is_caught("404 NoSuchBell", "403 BellAsleep Nobody may wake it.\n404 NoSuchBell", &[
-        "error code BellAsleep, : the law's table of statuses lacks it; the document has it with 403",
-        "error code BellAsleep, rule: no rule rests on it, and no note excuses it: Nobody may wake it.",
-    ]);
-    is_caught("400 BellCracked The bell has a crack.\n", "", &["error code BellCracked, : the document's table of errors does not have it"]);
-    is_caught("Quiet\n\nboolean\n\nNo\n\nWhether", "Slow\n\nboolean\n\nNo\n\nHow slowly.\n\ntrue\n\nQuiet\n\nboolean\n\nNo\n\nWhether", &["parameter Slow, : the law lacks it; the document has it as boolean"]);
-    is_caught("\n\nboolean\n\nNo\n\nWhether", "\n\nboolean\n\nYes\n\nWhether", &["parameter Quiet, required: the law has it as optional, the document as required"]);
-    is_caught("Try it now", "  • A bell must not be rung at night.\n\nTry it now", &["paragraph 4, rule: no rule rests on it, and no note excuses it (\"must\"): A bell must not be rung …"]);
-    is_caught("Strokes\n\ninteger", "Peals\n\ninteger", &[
-        "response Peals, : the law lacks it",
-        "response Strokes, : the document does not have it",
-    ]);
+    is_caught(
+        "  • Low (default)",
+        "  • Low",
+        &["parameter Tone, default: the law has the default `Low`, the document no default"],
+    );
+    is_caught(
+        "400 BellBusy",
+        "503 BellBusy",
+        &["error code BellBusy, status: the law has the status 400, the document 503"],
+    );
+    is_caught(
+        "404 NoSuchBell",
+        "403 BellAsleep Nobody may wake it.\n404 NoSuchBell",
+        &[
+            "error code BellAsleep, : the law's table of statuses lacks it; the document has it with 403",
+            "error code BellAsleep, rule: no rule rests on it, and no note excuses it: Nobody may wake it.",
+        ],
+    );
+    is_caught(
+        "400 BellCracked The bell has a crack.\n",
+        "",
+        &["error code BellCracked, : the document's table of errors does not have it"],
+    );
+    is_caught(
+        "Quiet\n\nboolean\n\nNo\n\nWhether",
+        "Slow\n\nboolean\n\nNo\n\nHow slowly.\n\ntrue\n\nQuiet\n\nboolean\n\nNo\n\nWhether",
+        &["parameter Slow, : the law lacks it; the document has it as boolean"],
+    );
+    is_caught(
+        "\n\nboolean\n\nNo\n\nWhether",
+        "\n\nboolean\n\nYes\n\nWhether",
+        &["parameter Quiet, required: the law has it as optional, the document as required"],
+    );
+    is_caught(
+        "Try it now",
+        "  • A bell must not be rung at night.\n\nTry it now",
+        &["paragraph 4, rule: no rule rests on it, and no note excuses it (\"must\"): A bell must not be rung …"],
+    );
+    is_caught(
+        "Strokes\n\ninteger",
+        "Peals\n\ninteger",
+        &["response Peals, : the law lacks it", "response Strokes, : the document does not have it"],
+    );
 }
 
 #[test]
@@ -124,18 +182,42 @@ fn a_change_of_a_model_is_caught() {
     let is_caught = |from, to, expected| is_caught("doors.json", from, to, &[expected]);
     is_caught("\"max\": 60", "\"max\": 90", "parameter Seconds, range: the law has 1..60, the document 1..90");
     is_caught("[\"soft\", \"firm\"]", "[\"firm\"]", "parameter Mode, values: the document lacks `soft`");
-    is_caught("30 seconds", "20 seconds", "parameter Seconds, default: the law has the default `30`, the document the default `20`");
-    is_caught("\"Seconds\": {", "\"Wide\": { \"shape\": \"String\" }, \"Seconds\": {", "parameter Wide, : the law lacks it; the document has it as string");
-    is_caught("\"Guests\": { \"shape\": \"GuestList\", \"locationName\": \"Guests\" }", "\"Guests\": { \"shape\": \"GuestList\", \"locationName\": \"Guest\" }", "parameter Guests, wire: on the wire it is `Guests` in the law, and `Guest` in the document");
-    is_caught("\"Warden\": { \"shape\": \"String\", \"locationName\": \"warden\" }", "\"Porter\": { \"shape\": \"String\" }, \"Warden\": { \"shape\": \"String\" }", "response Porter, : the law lacks it; the document has it as string");
-    is_caught(",\n        \"Warden\": { \"shape\": \"String\", \"locationName\": \"warden\" }", "", "response Warden, departure: the law says that it departs here (`response Warden`), and it does not");
+    is_caught(
+        "30 seconds",
+        "20 seconds",
+        "parameter Seconds, default: the law has the default `30`, the document the default `20`",
+    );
+    is_caught(
+        "\"Seconds\": {",
+        "\"Wide\": { \"shape\": \"String\" }, \"Seconds\": {",
+        "parameter Wide, : the law lacks it; the document has it as string",
+    );
+    is_caught(
+        "\"Guests\": { \"shape\": \"GuestList\", \"locationName\": \"Guests\" }",
+        "\"Guests\": { \"shape\": \"GuestList\", \"locationName\": \"Guest\" }",
+        "parameter Guests, wire: on the wire it is `Guests` in the law, and `Guest` in the document",
+    );
+    is_caught(
+        "\"Warden\": { \"shape\": \"String\", \"locationName\": \"warden\" }",
+        "\"Porter\": { \"shape\": \"String\" }, \"Warden\": { \"shape\": \"String\" }",
+        "response Porter, : the law lacks it; the document has it as string",
+    );
+    is_caught(
+        ",\n        \"Warden\": { \"shape\": \"String\", \"locationName\": \"warden\" }",
+        "",
+        "response Warden, departure: the law says that it departs here (`response Warden`), and it does not",
+    );
 }
 
 #[test]
 fn a_change_of_metadata_is_caught() {
     let is_caught = |from, to, expected| is_caught("RingBell.json", from, to, &[expected]);
     is_caught("\"Boolean\"", "\"String\"", "parameter Quiet, type: the law has boolean, the document string");
-    is_caught("\"name\": \"Tone\"", "\"name\": \"BellTone\"", "parameter BellTone, : the law lacks it; the document has it as string");
+    is_caught(
+        "\"name\": \"Tone\"",
+        "\"name\": \"BellTone\"",
+        "parameter BellTone, : the law lacks it; the document has it as string",
+    );
 }
 
 #[test]
@@ -181,7 +263,12 @@ fn a_layout_that_is_not_known_is_pointed_at() {
     let cases = [
         ("hold_door.txt", "**Request Syntax**", "**Request Form**", "`**Request Syntax**` should stand here"),
         ("hold_door.txt", "  :type Mode: string\n", "  :type Mood: string\n", "`:param Mood:` should follow"),
-        ("hold_door.txt", ":type Seconds: integer", ":type Seconds: list", "is a list here, and a integer in the syntax"),
+        (
+            "hold_door.txt",
+            ":type Seconds: integer",
+            ":type Seconds: list",
+            "is a list here, and a integer in the syntax",
+        ),
         ("hold_door.txt", "      - **State**", "      - **Stand**", "the syntax has no `Stand` here"),
         ("hold_door.txt", "/HoldDoor>", "/ShutDoor>", "the link leads to ShutDoor"),
         ("hold_door.txt", "  :rtype: dict", "  **Surprise**\n\n  :rtype: dict", "should stand here"),
@@ -191,7 +278,12 @@ fn a_layout_that_is_not_known_is_pointed_at() {
         ("RingBell.txt", "Error codes\n", "Errors\n", "the page ends before `Error codes`"),
         ("doors.json", "\"HoldMode\": {", "\"Mode\": {", "it is referred to, but it is not there"),
         ("doors.json", "\"ec2\"", "\"rest-json\"", "a service that speaks `rest-json`"),
-        ("RingBell.json", "\"type\": \"String\", \"required\": true", "\"type\": \"String\"", "missing field `required`"),
+        (
+            "RingBell.json",
+            "\"type\": \"String\", \"required\": true",
+            "\"type\": \"String\"",
+            "missing field `required`",
+        ),
     ];
     for (name, from, to, why) in cases {
         let text = our(name);
@@ -204,7 +296,13 @@ fn a_layout_that_is_not_known_is_pointed_at() {
 #[test]
 fn what_is_no_document_is_refused_with_the_formats_that_there_are() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, bytes) in [("empty", &b""[..]), ("poem", b"Roses are red."), ("list", b"[1, 2]"), ("object", b"{\"a\": 1}"), ("binary", &[0, 159, 146, 150])] {
+    for (name, bytes) in [
+        ("empty", &b""[..]),
+        ("poem", b"Roses are red."),
+        ("list", b"[1, 2]"),
+        ("object", b"{\"a\": 1}"),
+        ("binary", &[0, 159, 146, 150]),
+    ] {
         let path = folder.path().join(name);
         fs::write(&path, bytes).unwrap();
         let said = ask(&["spec", "derive", &text(&path)]).ends(2);
@@ -272,7 +370,13 @@ fn what_is_derived_is_a_file_of_the_grammar_and_a_list_of_things_to_do() {
 #[test]
 fn a_reviewer_sees_who_rests_on_each_paragraph() {
     let said = ask(&["spec", "cover", &text(&ours("RingBell.txt")), "--specs", &text(&ours("bells"))]).ends(0);
-    for part in ["paragraph 2", "left out: late: No request hears it.", "rests on it: ring-not-the-cracked", "`busy` in cloud.toml", "0 that nothing knows of"] {
+    for part in [
+        "paragraph 2",
+        "left out: late: No request hears it.",
+        "rests on it: ring-not-the-cracked",
+        "`busy` in cloud.toml",
+        "0 that nothing knows of",
+    ] {
         assert!(said.out.contains(part), "no {part:?} in {}", said.out);
     }
     let said = ask(&["spec", "cover", "--specs", &text(&ours("bells")), "--json"]).ends(0);

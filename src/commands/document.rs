@@ -16,8 +16,9 @@ use eipcheck::{
     document::{
         Document, DocumentError, LARGEST, Operation,
         compare::Difference,
+        cover,
         cover::{Covered, Standing},
-        cover, derive as text,
+        derive as text,
         diff::{self, Diff},
         statute::Statute,
     },
@@ -299,7 +300,8 @@ fn places(laws: &[Statute], as_json: bool) -> Result<Exit> {
                 .iter()
                 .map(|(spot, by)| json!({ "spot": spot, "by": by.iter().map(|c| &c.by).collect::<Vec<_>>() }))
                 .collect();
-            let excused: Vec<_> = excused.iter().map(|(spot, _, why)| json!({ "spot": spot, "because": why })).collect();
+            let excused: Vec<_> =
+                excused.iter().map(|(spot, _, why)| json!({ "spot": spot, "because": why })).collect();
             all.push(json!({ "text": key, "cloud": law.law.cloud, "law": resting, "excused": excused }));
         }
     }

@@ -124,7 +124,10 @@ impl<'a> Comparison<'a> {
         }
         if top && law.required != document.required {
             let word = |required| if required { "required" } else { "optional" };
-            differs("required", format!("the law has it as {}, the document as {}", word(law.required), word(document.required)));
+            differs(
+                "required",
+                format!("the law has it as {}, the document as {}", word(law.required), word(document.required)),
+            );
         }
         if let Some(wire) = &document.wire
             && *wire != expected_wire
@@ -141,9 +144,7 @@ impl<'a> Comparison<'a> {
         let elsewhere = law.limits.as_ref().is_some_and(|limits| **limits.source.text != *self.text);
         let silent = !told || elsewhere;
         let range = |min: Option<i64>, max: Option<i64>| (min, max) != (None, None);
-        if (law.min, law.max) != (member.min, member.max)
-            && (range(member.min, member.max) || !silent)
-        {
+        if (law.min, law.max) != (member.min, member.max) && (range(member.min, member.max) || !silent) {
             let words = |min: Option<i64>, max: Option<i64>| match (min, max) {
                 (None, None) => "no range".to_owned(),
                 (min, max) => {
@@ -348,7 +349,8 @@ impl<'a> Comparison<'a> {
                     }
                 }
                 None => {
-                    let says = format!("the law's table of statuses lacks it; the document has it with {}", list(statuses));
+                    let says =
+                        format!("the law's table of statuses lacks it; the document has it with {}", list(statuses));
                     self.differs(&spot, "", says, Some(at), None);
                 }
             }

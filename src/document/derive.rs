@@ -60,7 +60,9 @@ pub fn skeleton(document: &Document, operation: &Operation) -> String {
         line("\n# The document does not tell what an answer holds.");
     }
     let rules: Vec<_> = operation.passages.iter().flatten().filter(|p| p.rule_word.is_some()).collect();
-    line("\n# --- To do: what looks like a rule ------------------------------------------------------------------------------------");
+    line(
+        "\n# --- To do: what looks like a rule ------------------------------------------------------------------------------------",
+    );
     if operation.passages.is_none() {
         line("# The document has no prose.");
     } else if rules.is_empty() {
@@ -143,9 +145,15 @@ fn inline(members: &[Member]) -> String {
 /// The fields in a field, as comments: a view shows them, and that belongs to resources.toml.
 fn fields(line: &mut impl FnMut(&str), field: &Member, depth: usize) {
     for member in field.kind.members() {
-        let values = if member.values.is_empty() { String::new() } else { format!(", enum = {}", values(&member.values)) };
+        let values =
+            if member.values.is_empty() { String::new() } else { format!(", enum = {}", values(&member.values)) };
         let name = key(&member.name);
-        line(&format!("#{:indent$}{name} = {{ type = {}{values} }}", "", quoted(&kind(&member.kind)), indent = 2 * depth));
+        line(&format!(
+            "#{:indent$}{name} = {{ type = {}{values} }}",
+            "",
+            quoted(&kind(&member.kind)),
+            indent = 2 * depth
+        ));
         fields(line, member, depth + 1);
     }
 }

@@ -65,15 +65,8 @@ pub fn diff(statute: &Statute, document: &Document) -> Result<Diff, DocumentErro
         result.differences.extend(version(statute, file, operation, document));
         let tables = statute.tables(operation, document.format);
         let text = tables.map_or(&**operation.source, |(key, _)| key);
-        let comparison = Comparison {
-            statute,
-            file,
-            operation,
-            document: &said,
-            format: document.format,
-            text,
-            found: Vec::new(),
-        };
+        let comparison =
+            Comparison { statute, file, operation, document: &said, format: document.format, text, found: Vec::new() };
         let stated = tables.map_or_else(Vec::new, |(_, entry)| departures(&entry.departs, operation, document));
         for (index, _) in &stated {
             used.entry((text.to_owned(), *index)).or_insert(false);
@@ -130,7 +123,8 @@ fn departures<'s>(
 fn covers(departure: &DepartureFile, difference: &Difference) -> bool {
     let Ok(stated) = spot::parse_remarked(&departure.at) else { return false };
     stated.iter().any(|(spot, aspect)| {
-        let same = Glob::new(&spot.to_string()).is_ok_and(|glob| glob.compile_matcher().is_match(difference.spot.to_string()));
+        let same =
+            Glob::new(&spot.to_string()).is_ok_and(|glob| glob.compile_matcher().is_match(difference.spot.to_string()));
         same && aspect == difference.aspect
     })
 }
@@ -155,13 +149,7 @@ fn stale(statute: &Statute, document: &Document, used: &BTreeMap<(String, usize)
 }
 
 /// What is said in prose, and nothing in the law knows of; and what the law rests on, and is not said.
-fn prose(
-    statute: &Statute,
-    operation: &OperationFile,
-    said: &Operation,
-    document: &Document,
-    result: &mut Diff,
-) {
+fn prose(statute: &Statute, operation: &OperationFile, said: &Operation, document: &Document, result: &mut Diff) {
     let page = statute.page(operation);
     let model = statute.tables(operation, document.format).filter(|_| page.is_none());
     let covered = cover(statute, operation, said, page.or(model));
@@ -173,7 +161,14 @@ fn prose(
         return;
     }
     let mut differs = |spot: &Spot, aspect, says: String, document: Option<String>, law: Option<String>| {
-        result.differences.push(Difference { operation: said.name.clone(), spot: spot.clone(), aspect, says, document, law });
+        result.differences.push(Difference {
+            operation: said.name.clone(),
+            spot: spot.clone(),
+            aspect,
+            says,
+            document,
+            law,
+        });
     };
     let noted = page.is_some_and(|(_, entry)| !entry.read.is_empty());
     for passage in covered.iter().filter(|c| c.is_statement()) {

@@ -16,7 +16,6 @@
 //! The readers make one neutral [`Operation`] of whatever they read, or say where they do not understand it: never a part
 //! of it. A document comes from outside, so every size and depth is bounded. Imports only `spec`.
 
-pub mod statute;
 pub mod compare;
 pub mod cover;
 pub mod derive;
@@ -26,6 +25,7 @@ mod metadata;
 mod prose;
 mod rst_page;
 mod service_model;
+pub mod statute;
 mod syntax;
 mod text_page;
 

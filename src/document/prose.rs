@@ -73,14 +73,14 @@ static DEFAULTS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// An item of a list of values.
-static VALUE: LazyLock<Regex> = LazyLock::new(|| known(r"^([A-Za-z0-9][\w.-]*)(?: ?\(default\))?(?: ?[:.;,].*| - .*)?$"));
+static VALUE: LazyLock<Regex> =
+    LazyLock::new(|| known(r"^([A-Za-z0-9][\w.-]*)(?: ?\(default\))?(?: ?[:.;,].*| - .*)?$"));
 
 /// The end of a sentence that introduces such a list.
 static VALUES_FOLLOW: LazyLock<Regex> = LazyLock::new(|| known(r"(?i)\bvalid values?:$"));
 
 /// Valid values that stand in the sentence itself, with bars.
-static VALUES_INLINE: LazyLock<Regex> =
-    LazyLock::new(|| known(r"(?i)\bvalid values?: ([\w.-]+(?: ?\| ?[\w.-]+)+)"));
+static VALUES_INLINE: LazyLock<Regex> = LazyLock::new(|| known(r"(?i)\bvalid values?: ([\w.-]+(?: ?\| ?[\w.-]+)+)"));
 
 /// A range of numbers.
 static RANGE: LazyLock<Regex> =
@@ -109,7 +109,8 @@ fn known(pattern: &str) -> Regex {
 /// The word by which a text looks like a rule, if it does.
 pub fn rule_word(text: &str) -> Option<&'static str> {
     let text = text.to_lowercase().replace('\u{2019}', "'");
-    let words: Vec<&str> = text.split(|c: char| !(c.is_alphanumeric() || c == '\'')).filter(|w| !w.is_empty()).collect();
+    let words: Vec<&str> =
+        text.split(|c: char| !(c.is_alphanumeric() || c == '\'')).filter(|w| !w.is_empty()).collect();
     let stands = |wanted: &str| {
         let wanted: Vec<&str> = wanted.split(' ').collect();
         words.windows(wanted.len()).any(|w| w == wanted)
@@ -164,13 +165,13 @@ fn values(paragraphs: &[(bool, String)]) -> Vec<String> {
 
 /// A text without the marks of Markdown and reStructuredText, and with single spaces.
 ///
-/// Marks that stand between letters are kept: `eip_id` and `2*3` are no marks.
+/// Marks that stand between letters are kept: `door_id` and `2*3` are no marks.
 pub(super) fn plain(text: &str) -> String {
     static LINKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         vec![
-            (known(r"`([^`<]*?)\s*<[^`>]*>`_{1,2}"), "$1"),     // `text <url>`__
+            (known(r"`([^`<]*?)\s*<[^`>]*>`_{1,2}"), "$1"),         // `text <url>`__
             (known(r":[a-z:]+:`([^`<]*?)\s*(?:<[^`>]*>)?`"), "$1"), // :doc:`text <place>`
-            (known(r"\[([^\]]*)\]\(~~[^)]*~~\)"), "$1"),          // [text](~~36063~~)
+            (known(r"\[([^\]]*)\]\(~~[^)]*~~\)"), "$1"),            // [text](~~36063~~)
             (known(r"\[([^\]]*)\]\(https?:[^)]*\)"), "$1"),
             (known(r"\*\*([^*]+)\*\*"), "$1"),
             (known(r"``([^`]+)``"), "$1"),
@@ -229,7 +230,8 @@ mod tests {
     #[test]
     fn values_are_the_items_of_a_list_that_is_announced() {
         let intro = (false, "The kind. Valid values:");
-        let member = read_of(Kind::String, &[intro, (true, "Small (default): a small one."), (true, "Large"), (false, "No.")]);
+        let member =
+            read_of(Kind::String, &[intro, (true, "Small (default): a small one."), (true, "Large"), (false, "No.")]);
         assert_eq!(member.values, ["Small", "Large"]);
         assert_eq!(member.default, Some("Small".into()));
         assert_eq!(read_of(Kind::String, &[(false, "Valid values: a | b")]).values, ["a", "b"]);
@@ -242,8 +244,12 @@ mod tests {
         assert_eq!((member.min, member.max, member.default), (Some(1), Some(100), Some("10".into())));
         let member = read_of(Kind::Integer, &[(false, "Between 1 and the quota of the account.")]);
         assert_eq!((member.min, member.max), (Some(1), None));
-        for text in ["Maximum 64 ASCII characters.", "It can be up to 64 characters.", "It is 1 to 64 characters long.",
-            "It cannot be longer than 64 characters."] {
+        for text in [
+            "Maximum 64 ASCII characters.",
+            "It can be up to 64 characters.",
+            "It is 1 to 64 characters long.",
+            "It cannot be longer than 64 characters.",
+        ] {
             assert_eq!(read_of(Kind::String, &[(false, text)]).longest, Some(64), "{text}");
         }
     }

@@ -34,12 +34,14 @@ const METHOD: &str = ".. py:method:: ";
 
 /// The link to the provider's own page, which tells the version and the name of the operation there.
 static SEE_ALSO: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^See also: `[^`<]*<https?://\S+/[\w-]*?(\d{4}-\d\d-\d\d)/(\w+)>`_{1,2}$").expect("a pattern of this file")
+    Regex::new(r"^See also: `[^`<]*<https?://\S+/[\w-]*?(\d{4}-\d\d-\d\d)/(\w+)>`_{1,2}$")
+        .expect("a pattern of this file")
 });
 
 /// The description of a member: `- **Name** *(string) --* **[REQUIRED]**`, or of an element: `- *(dict) --*`.
 static MEMBER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^- (?:\*\*([\w.:-]+)\*\* )?\*\(([\w ]+)\) --\* ?(\*\*\[REQUIRED\]\*\*)?(.*)$").expect("a pattern of this file")
+    Regex::new(r"^- (?:\*\*([\w.:-]+)\*\* )?\*\(([\w ]+)\) --\* ?(\*\*\[REQUIRED\]\*\*)?(.*)$")
+        .expect("a pattern of this file")
 });
 
 /// True if a text looks like such a page.
@@ -223,7 +225,9 @@ impl<'t> Page<'t> {
     fn parameters(&mut self, of: &mut [Member], passages: &mut Vec<Passage>) -> Result<(), DocumentError> {
         let mut described: Vec<String> = Vec::new();
         while let Some(line) = self.peek() {
-            let Some((name, kind)) = line.text.strip_prefix(":type ").and_then(|rest| rest.split_once(": ")) else { break };
+            let Some((name, kind)) = line.text.strip_prefix(":type ").and_then(|rest| rest.split_once(": ")) else {
+                break;
+            };
             self.next += 1;
             let head = format!(":param {name}:");
             let Some(param) = self.peek().filter(|l| l.text.starts_with(&head)) else {
@@ -384,7 +388,9 @@ impl<'t> Page<'t> {
             Some(line) => return Err(self.wrong(line.number, "a section that is not known")),
         }
         let rest = &self.lines[self.next..];
-        let unknown = rest.iter().find(|l| l.indent <= 2 && (l.text.starts_with("**") || l.text.starts_with(":type") || l.text.starts_with(":r")));
+        let unknown = rest.iter().find(|l| {
+            l.indent <= 2 && (l.text.starts_with("**") || l.text.starts_with(":type") || l.text.starts_with(":r"))
+        });
         if let Some(line) = unknown {
             return Err(self.wrong(line.number, "a section that is not known"));
         }

@@ -170,7 +170,9 @@ impl<'m> Walk<'m> {
             members.push(self.member(member, reference, &path, spot, side, shape.required.contains(member))?);
         }
         if let Some(unknown) = shape.required.iter().find(|r| !shape.members.contains_key(*r)) {
-            return Err(self.wrong(&format!("shapes/{name}"), &format!("it requires `{unknown}`, which it does not have")));
+            return Err(
+                self.wrong(&format!("shapes/{name}"), &format!("it requires `{unknown}`, which it does not have"))
+            );
         }
         Ok(members)
     }
@@ -305,7 +307,13 @@ mod tests {
     fn paragraphs_and_items_are_told_apart() {
         let html = "<p>Opens a <code>locker</code>.</p> <p>Valid values:</p> <ul> <li> <p> <code>a</code> - one &amp; all</p> </li> <li>b</li> </ul> <p>End<br>";
         let found = paragraphs(html).unwrap();
-        let expected = [(false, "Opens a locker."), (false, "Valid values:"), (true, "a - one & all"), (true, "b"), (false, "End")];
+        let expected = [
+            (false, "Opens a locker."),
+            (false, "Valid values:"),
+            (true, "a - one & all"),
+            (true, "b"),
+            (false, "End"),
+        ];
         assert_eq!(found, expected.map(|(item, text)| (item, text.to_owned())));
     }
 }

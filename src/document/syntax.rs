@@ -216,7 +216,8 @@ impl<'t> Parser<'t> {
             self.quoted()?;
             return Ok(Kind::Bytes);
         }
-        let length = self.rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(self.rest.len());
+        let length =
+            self.rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(length);
         let kind = match word {
             "True" | "False" => Kind::Boolean,

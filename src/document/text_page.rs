@@ -28,8 +28,10 @@ use super::{
 };
 use crate::spec::spot::Spot;
 
-static TITLE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^[^:]{1,200}: ?(\w{1,200})$").expect("a pattern of this file"));
-static ROW: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^(\d{3}) (\S+)(?: (.*))?$").expect("a pattern of this file"));
+static TITLE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^[^:]{1,200}: ?(\w{1,200})$").expect("a pattern of this file"));
+static ROW: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^(\d{3}) (\S+)(?: (.*))?$").expect("a pattern of this file"));
 
 const REQUEST: &str = "Request parameters";
 const ERRORS: &str = "Error codes";
@@ -104,7 +106,8 @@ impl Page<'_> {
         let updated = self.pieces.iter().position(|p| p.text.starts_with("Last Updated:"));
         let updated = updated.ok_or_else(|| self.cut_off("`Last Updated:`"))?;
         let title = self.pieces[..updated].iter().rev().find_map(|p| TITLE.captures(&p.text));
-        let name = title.ok_or_else(|| self.wrong(self.pieces[updated].line, "no title `Product:Operation` stands above"))?;
+        let name =
+            title.ok_or_else(|| self.wrong(self.pieces[updated].line, "no title `Product:Operation` stands above"))?;
         let request = self.heading(updated, &[REQUEST])?;
         let response = self.heading(request, &RESPONSE)?;
         let errors = self.heading(response, &[ERRORS])?;
@@ -133,9 +136,8 @@ impl Page<'_> {
         let pieces = &self.pieces[from..to];
         let ends = pieces.iter().position(|p| AFTER_DESCRIPTION.contains(&&*p.text)).unwrap_or(pieces.len());
         let said = pieces[..ends].iter().filter(|p| p.text != DESCRIPTION);
-        let passage = |(i, p): (usize, &Piece)| {
-            Passage::new(Spot::Paragraph(i as u32 + 1), plain(&p.text), At::Line(p.line))
-        };
+        let passage =
+            |(i, p): (usize, &Piece)| Passage::new(Spot::Paragraph(i as u32 + 1), plain(&p.text), At::Line(p.line));
         let passages: Vec<Passage> = said.enumerate().map(passage).collect();
         match passages.is_empty() {
             true => Err(self.wrong(self.pieces[from - 1].line, "the operation has no description")),
@@ -149,7 +151,9 @@ impl Page<'_> {
             match self.pieces[..to].get(from + i) {
                 Some(found) if found.text == *wanted => {}
                 Some(found) => return Err(self.wrong(found.line, format!("the column `{wanted}` should stand here"))),
-                None => return Err(self.wrong(self.pieces[from - 1].line, format!("the table has no column `{wanted}`"))),
+                None => {
+                    return Err(self.wrong(self.pieces[from - 1].line, format!("the table has no column `{wanted}`")));
+                }
             }
         }
         Ok(&self.pieces[from + head.len()..to])
@@ -174,8 +178,9 @@ impl Page<'_> {
     }
 
     fn fields(&self, from: usize, to: usize, passages: &mut Vec<Passage>) -> Result<Vec<Member>, DocumentError> {
-        let cells = self.table(from, to, &["Element", "Type", "Description", "Example"])
-            .or_else(|wrong| self.table(from, to, &["Parameter", "Type", "Description", "Example"]).map_err(|_| wrong))?;
+        let cells = self.table(from, to, &["Element", "Type", "Description", "Example"]).or_else(|wrong| {
+            self.table(from, to, &["Parameter", "Type", "Description", "Example"]).map_err(|_| wrong)
+        })?;
         // The answer as a whole has a row without a name.
         let whole = cells.first().filter(|p| p.text == "object").map(|_| 1);
         let whole = whole.unwrap_or(0);
@@ -209,14 +214,18 @@ impl Page<'_> {
     ) -> Result<Vec<&'p [Piece]>, DocumentError> {
         let starts: Vec<usize> = (0..cells.len()).filter(|i| begins(*i)).collect();
         if let Some(stray) = cells.first().filter(|_| starts.first() != Some(&0)) {
-            return Err(self.wrong(stray.line, "a row should begin here: its name, its type, and whether it is required"));
+            return Err(
+                self.wrong(stray.line, "a row should begin here: its name, its type, and whether it is required")
+            );
         }
         let mut rows = Vec::new();
         for (n, start) in starts.iter().enumerate() {
             let end = starts.get(n + 1).copied().unwrap_or(cells.len());
             let row = &cells[*start..end];
             // A type in the middle of a row belongs to a row whose beginning is not understood.
-            if let Some(stray) = row[least..].iter().find(|p| !p.item && matches!(&*p.text, "Yes" | "No" | "string" | "boolean" | "integer" | "array" | "object")) {
+            if let Some(stray) = row[least..].iter().find(|p| {
+                !p.item && matches!(&*p.text, "Yes" | "No" | "string" | "boolean" | "integer" | "array" | "object")
+            }) {
                 return Err(self.wrong(stray.line, "this belongs to no row of the table"));
             }
             if row.len() == least {
@@ -275,7 +284,8 @@ impl Page<'_> {
 }
 
 fn is_name(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 /// The type that a word stands for.

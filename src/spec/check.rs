@@ -9,9 +9,7 @@ use super::{
     cite::{Citation, citations},
     compile::Files,
     error::{Problem, SpecError, SpecText},
-    file::{
-        At, DepartureFile, DocumentFile, DocumentPart, DocumentScope, FactFile, FactsFile, OperationFile,
-    },
+    file::{At, DepartureFile, DocumentFile, DocumentPart, DocumentScope, FactFile, FactsFile, OperationFile},
     law::Fact,
     names::Names,
     rules::excludes,
@@ -169,7 +167,11 @@ fn cited(names: &mut Names<'_>, citation: &Citation, excused: &[Spot]) {
         Ok(spots) => {
             if let Some(both) = spots.iter().find(|spot| excused.contains(spot)) {
                 let problem = format!("{both} is excused, and `{}` rests on it", citation.by);
-                names.error_with(Problem::Document(problem), citation.place.clone(), "drop the excuse in documents.toml");
+                names.error_with(
+                    Problem::Document(problem),
+                    citation.place.clone(),
+                    "drop the excuse in documents.toml",
+                );
             }
         }
         Err(wrong) => names.error_with(Problem::Document(wrong.to_string()), citation.place.clone(), spot::HOW),
@@ -177,16 +179,11 @@ fn cited(names: &mut Names<'_>, citation: &Citation, excused: &[Spot]) {
 }
 
 /// A departure is about operations that there are, and names one place and what differs there.
-fn departs(
-    names: &mut Names<'_>,
-    file: &SpecText,
-    document: &DocumentFile,
-    departure: &DepartureFile,
-    files: &Files,
-) {
+fn departs(names: &mut Names<'_>, file: &SpecText, document: &DocumentFile, departure: &DepartureFile, files: &Files) {
     let place = file.at(departure.at.span());
     if (document.scope == DocumentScope::Model) == departure.operations.is_empty() {
-        let problem = Problem::Document("a departure from a model names its operations, one from a page does not".into());
+        let problem =
+            Problem::Document("a departure from a model names its operations, one from a page does not".into());
         names.error_with(problem, place.clone(), "add `operations`, or leave it out");
     }
     for operation in &departure.operations {
