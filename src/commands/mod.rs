@@ -4,10 +4,12 @@
 
 pub mod progress;
 pub mod recheck;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod serve;
 pub mod spec;
+pub mod target;
 
 use std::{
     path::{Path, PathBuf},
@@ -57,6 +59,8 @@ pub enum Command {
     Spec(spec::SpecArgs),
     /// Show the report of an earlier run.
     Report(report::ReportArgs),
+    /// Play a scenario that was written down, and say whether the rule is broken again.
+    Replay(Box<replay::ReplayArgs>),
     /// Judge the trace of an earlier run again, by the law as it is now.
     Recheck(recheck::RecheckArgs),
 }
@@ -73,6 +77,7 @@ impl Command {
             Command::Serve(args) => serve::execute(args),
             Command::Spec(args) => spec::execute(args),
             Command::Report(args) => report::execute(&args),
+            Command::Replay(args) => replay::execute(*args),
             Command::Recheck(args) => recheck::execute(&args),
         }
     }

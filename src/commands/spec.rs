@@ -2,16 +2,19 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use miette::{Diagnostic, Result, miette};
 use owo_colors::OwoColorize;
+use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
 use super::{LawArgs, complain, print_json, progress::Progress};
 use eipcheck::{
     exit::Exit,
     oracle::RuleSet,
+    report::{data::Report, trace},
     run::suite::{Plans, plan_wanted},
+    scenario::written::ScenarioFile,
     spec::{
         SpecError, SpecErrors,
         file::Accepted,
@@ -69,14 +72,47 @@ enum SpecCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Print the JSON Schema of a kind of spec file, for editors.
+    /// Print the JSON Schema of a kind of file: of the law, for editors, or of what a run writes, for programs.
     #[command(after_help = "Examples:\n  \
         eipcheck spec schema operation > operation.schema.json")]
     Schema {
         /// Which kind of file.
         #[arg(value_enum)]
-        file: schema::FileKind,
+        file: FileKind,
     },
+}
+
+/// A kind of file that has a schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FileKind {
+    /// `cloud.toml`.
+    Cloud,
+    /// `resources.toml`.
+    Resources,
+    /// `operations/NAME.toml`.
+    Operation,
+    /// `facts.toml`.
+    Facts,
+    /// `scenario.json`, of a finding.
+    Scenario,
+    /// `report.json`, of a run.
+    Report,
+    /// A line of `trace.jsonl`, of a run.
+    Trace,
+}
+
+impl FileKind {
+    fn schema(self) -> Schema {
+        match self {
+            FileKind::Cloud => schema::schema(schema::FileKind::Cloud),
+            FileKind::Resources => schema::schema(schema::FileKind::Resources),
+            FileKind::Operation => schema::schema(schema::FileKind::Operation),
+            FileKind::Facts => schema::schema(schema::FileKind::Facts),
+            FileKind::Scenario => schema_for!(ScenarioFile),
+            FileKind::Report => schema_for!(Report),
+            FileKind::Trace => schema_for!(trace::Line),
+        }
+    }
 }
 
 /// Does it.
@@ -90,7 +126,7 @@ pub fn execute(args: SpecArgs) -> Result<Exit> {
         SpecCommand::List { law, json } => list(&law.load()?, json),
         SpecCommand::Show { rule, law, json } => show(law.load()?, &rule, json),
         SpecCommand::Schema { file } => {
-            print_json(&schema::schema(file))?;
+            print_json(&file.schema())?;
             Ok(Exit::Conforms)
         }
     }

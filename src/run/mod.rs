@@ -11,7 +11,7 @@
 //! [`session`] plays one scenario, `waiting` lets time pass in it, and `again` says what is sent more than once;
 //! [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
 //! a scenario created, [`tally`] counts, [`request_ids`] tells which ids have come before, [`event`] tells whoever wants to
-//! watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does
+//! watch; [`recheck`] judges a trace again, and [`replay`] plays a scenario again. The randomness of a run comes from its seed alone, and its order of work does
 //! not depend on how fast the
 //! target answers, so that the same seed sends the same requests.
 //!
@@ -26,6 +26,7 @@ pub mod overlap;
 pub mod probe;
 pub mod random;
 pub mod recheck;
+pub mod replay;
 pub mod request_ids;
 pub mod session;
 pub mod suite;

@@ -15,7 +15,7 @@
 //! - [`crowd`]: several clients that talk to the reference at once, in simulated time.
 //! - [`reach`]: what can be reached at all without some operations, worked out from the law.
 //! - [`windows`]: asking for less time where it has to be waited for.
-//! - [`file`](mod@file): the form in which a scenario is written to disk.
+//! - [`file`](mod@file): the form in which steps are written to disk; [`written`]: a scenario as a file of its own.
 //!
 //! Imports `oracle`, `model`, `wire` and `spec`.
 
@@ -34,3 +34,4 @@ pub mod step;
 pub mod strategy;
 pub mod strip;
 pub mod windows;
+pub mod written;
