@@ -60,6 +60,9 @@ pub struct RunArgs {
     /// The most requests, clean-up not counted.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     max_requests: u64,
+    /// The most requests that are spent on each finding to make it short and to see it again; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    shrink: u64,
     /// The longest time, clean-up not counted: 90s, 5m, or a number of seconds.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
     max_time: Duration,
@@ -159,6 +162,7 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
             clients: usize::from(args.clients),
             only: only.clone(),
             skip: skip.clone(),
+            shrink: args.shrink,
             out: Some(out.clone()),
             ..args.target.options(args.url.clone(), &mut law)?
         };

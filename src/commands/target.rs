@@ -125,6 +125,7 @@ impl TargetArgs {
             clients: 1,
             only: None,
             skip: None,
+            shrink: 0,
             timeout: self.timeout,
             patience: self.patience,
             pace,

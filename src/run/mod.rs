@@ -1,12 +1,13 @@
 //! A run: scenarios against a target, judged by the oracle, cleaned up, and summed up in a report.
 //!
-//! A run goes through five rooms, each a module:
+//! A run goes through six rooms, each a module:
 //!
 //! 1. [`probe`]: which operations does the target implement?
 //! 2. [`suite`]: one short scenario for each rule, the same every time.
 //! 3. [`overlap`]: requests that stand in each other's way, at once.
 //! 4. [`random`]: seeded sequences.
-//! 5. [`summary`]: the report.
+//! 5. [`shrink`]: what was found, made short and seen to come again.
+//! 6. [`summary`]: the report.
 //!
 //! [`session`] plays one scenario, `waiting` lets time pass in it, and `again` says what is sent more than once;
 //! [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
@@ -29,6 +30,7 @@ pub mod recheck;
 pub mod replay;
 pub mod request_ids;
 pub mod session;
+pub mod shrink;
 pub mod suite;
 pub mod summary;
 pub mod tally;
@@ -100,6 +102,8 @@ pub struct RunOptions {
     pub only: Option<GlobSet>,
     /// Rules not to test.
     pub skip: Option<GlobSet>,
+    /// How many requests may be spent on each finding to make it short and to see it again; 0 for none.
+    pub shrink: u64,
     /// How long an answer may take.
     pub timeout: Duration,
     /// How long a change is waited for.
@@ -222,6 +226,10 @@ pub struct Context {
     requests: AtomicU64,
     /// All requests, clean-up included.
     sent: AtomicU64,
+    /// True once findings are being made short, which the budget of requests does not count for.
+    shrinking: AtomicBool,
+    /// True once something was found: then a part of the time is kept for that.
+    found: AtomicBool,
     /// When there was a request in flight.
     pub flight: Flight,
     tally: Mutex<Tally>,
@@ -268,9 +276,21 @@ impl Context {
 
     /// True when no further request should be sent but those that clean up.
     pub fn is_over(&self) -> bool {
-        self.stop.is_stopped()
-            || self.requests.load(Ordering::Relaxed) >= self.options.max_requests
-            || self.elapsed() >= self.options.max_time
+        let most = self.options.max_time;
+        let over = if self.shrinking.load(Ordering::Relaxed) {
+            false
+        } else {
+            // What was found is of little use if nobody has seen it again.
+            let kept = self.found.load(Ordering::Relaxed) && self.options.shrink > 0;
+            self.requests.load(Ordering::Relaxed) >= self.options.max_requests
+                || kept && self.elapsed() >= most - most / KEPT_FOR_SHRINKING
+        };
+        over || self.stop.is_stopped() || self.elapsed() >= most
+    }
+
+    /// From now on the budget of requests does not count.
+    fn begin_shrinking(&self) {
+        self.shrinking.store(true, Ordering::Relaxed);
     }
 
     /// True if somebody asked the run to stop.
@@ -363,6 +383,8 @@ pub async fn begin(
         started: OnceLock::new(),
         requests: AtomicU64::new(0),
         sent: AtomicU64::new(0),
+        shrinking: AtomicBool::new(false),
+        found: AtomicBool::new(false),
         flight: Flight::default(),
         groups: AtomicU64::new(0),
         windows,
@@ -437,6 +459,7 @@ async fn run_suite(
     overlap::run(&workers, overlaps).await;
     context.observer.event(&Event::Phase("running random sequences"));
     random.play_on(&workers).await;
+    shrink::shrink(&workers, &plans, context.options.shrink).await;
     let report = summary::report(&context, &target, &operations, &plans);
     context.observer.event(&Event::Finished { report: &report });
     Ok(report)
@@ -499,6 +522,9 @@ fn endpoint(
     let target = HttpTarget::new(url, TargetOptions { signer, timeout: options.timeout, endpoints: more })?;
     Ok(Endpoint { target, clock, _server: server })
 }
+
+/// Of the longest time, the part that is kept for making findings short, if there are any: one of so many.
+const KEPT_FOR_SHRINKING: u32 = 4;
 
 /// Scenarios that are under way at a time at most, those that wait included: bounds the memory of a run.
 const MOST_UNDER_WAY: usize = 512;
@@ -582,6 +608,7 @@ impl Workers {
         for (_, result) in results {
             tally.add(&self.context, result);
         }
+        self.context.found.store(!tally.broken.is_empty(), Ordering::Relaxed);
     }
 }
 

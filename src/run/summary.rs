@@ -28,12 +28,20 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         ..Totals::default()
     };
     let beyond = out_of_reach(law, &|operation| operations[operation.0 as usize].implemented);
+    let is_flaky = |ix: RuleIx| {
+        let broken = tally.broken.get(&ix);
+        broken.and_then(|broken| broken.shortest.again.as_ref()).is_some_and(|again| again.flaky)
+    };
     let mut rules = Vec::new();
     for (ix, rule) in law.rules().filter(|(ix, _)| context.wants(*ix)) {
         let exercised = tally.passes[ix.0 as usize];
         let broken = tally.broken.get(&ix).map_or(0, |broken| broken.answers);
+        let flaky = is_flaky(ix);
+        let broken = if flaky { 0 } else { broken };
         let (result, reason) = if broken > 0 {
             (Outcome::Violation, None)
+        } else if flaky {
+            (Outcome::Indeterminate, Some("it was broken once, and not when the same was done again".into()))
         } else if exercised > 0 {
             (Outcome::Pass, None)
         } else if let Some(missing) = missing(law, operations, plans, ix) {
@@ -75,12 +83,9 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
             reason,
         });
     }
-    let mut findings: Vec<Finding> = tally
-        .broken
-        .iter()
-        .map(|(ix, broken)| {
+    let findings = tally.broken.iter().map(|(ix, broken)| {
             let (rule, evidence) = (&law[*ix], &broken.shortest);
-            Finding {
+            let finding = Finding {
                 rule: rule.id.to_string(),
                 level: rule.level,
                 says: statement(law, *ix),
@@ -95,9 +100,16 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
                 exchanges: evidence.exchanges.clone(),
                 overlap: evidence.overlap.clone(),
                 times: broken.scenarios,
-            }
-        })
-        .collect();
+                passed_over: evidence.muted.iter().map(|rule| law[rule].id.to_string()).collect(),
+                reproduced: evidence.again.as_ref().and_then(|again| again.reproduced),
+                needed: evidence.again.as_ref().map(|again| again.needed.clone()).unwrap_or_default(),
+                shrinking: evidence.again.as_ref().map_or(0, |again| again.requests),
+                folder: None,
+            };
+            (is_flaky(*ix), finding)
+        });
+    let (flaky, findings): (Vec<_>, Vec<_>) = findings.partition(|(flaky, _)| *flaky);
+    let mut findings: Vec<Finding> = findings.into_iter().map(|(_, finding)| finding).collect();
     findings.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.rule.cmp(&b.rule)));
     // Whoever asked for some rules is told of the operations that those rules need, and of no others.
     let needed: BTreeSet<OperationIx> = context.wanted().iter().flat_map(|rule| needs(law, plans, rule)).collect();
@@ -122,6 +134,7 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
             .collect(),
         rules,
         findings,
+        flaky: flaky.into_iter().map(|(_, finding)| finding).collect(),
         indeterminate: tally.indeterminate.clone(),
         leftovers,
         totals,
