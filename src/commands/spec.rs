@@ -190,7 +190,7 @@ fn check(dir: Option<PathBuf>, as_json: bool) -> Result<Exit> {
 }
 
 /// Searches for sequences, and shows how far it is unless it is for programs.
-fn search(law: &Arc<Law>, wanted: &RuleSet, quiet: bool) -> Plans {
+pub fn search(law: &Arc<Law>, wanted: &RuleSet, quiet: bool) -> Plans {
     let progress = (!quiet).then(Progress::new);
     plan_wanted(law, wanted, &|left, of| {
         if let Some(progress) = &progress {
@@ -217,7 +217,8 @@ fn broken(cloud: Option<&str>, errors: &SpecErrors) -> Value {
     json!({ "cloud": cloud, "sound": false, "errors": errors.iter().map(error).collect::<Vec<_>>() })
 }
 
-fn rule_json(law: &Law, ix: RuleIx) -> Value {
+/// A rule, for programs.
+pub fn rule_json(law: &Law, ix: RuleIx) -> Value {
     let rule = &law[ix];
     json!({
         "id": rule.id,
@@ -339,6 +340,18 @@ fn show_open(operation: &Operation, open: &Open, as_json: bool) -> Result<Exit> 
     };
     anstream::println!("  once it is accepted: {afterwards}");
     Ok(Exit::Conforms)
+}
+
+/// The law that has a rule, and the rule: of all clouds, unless the user names one.
+///
+/// # Errors
+///
+/// The law is broken, or none has such a rule.
+pub fn find_rule(args: &LawArgs, id: &str) -> Result<(Law, RuleIx)> {
+    let laws = args.load_all()?;
+    let hint = laws.first().map(|law| nearest(law, id)).unwrap_or_default();
+    let mut found = laws.into_iter().filter_map(|law| law.rule(id).map(|ix| (law, ix)));
+    found.next().ok_or_else(|| miette!(help = hint, "no law has a rule {id}"))
 }
 
 /// A hint at the id that was probably meant, if one comes near.

@@ -44,10 +44,25 @@ pub struct Report {
     pub flaky: Vec<Finding>,
     /// Answers that could not be judged, each reason with how often.
     pub indeterminate: BTreeMap<String, u64>,
+    /// What the target chose where the law lets it choose: the fingerprint of its behaviour. None of it is judged.
+    pub choices: Vec<Choice>,
     /// What the run created and could not delete.
     pub leftovers: Vec<Leftover>,
     /// The figures.
     pub totals: Totals,
+}
+
+/// What a target chose where the law lets it choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// What there was to choose: the `code` of a refusal that has several, the error that came where several rules
+    /// `refused together`, the answer to an `open question`, or when a `change` was seen.
+    pub what: String,
+    /// The rules that it is about, or the open question.
+    pub about: String,
+    /// What was chosen, each with how often.
+    pub chose: BTreeMap<String, u64>,
 }
 
 /// Which law a report is about.
@@ -86,6 +101,19 @@ pub enum Outcome {
     Unsupported,
     /// No request exercised it.
     NotReached,
+}
+
+impl Outcome {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Violation => "violation",
+            Outcome::Pass => "pass",
+            Outcome::Indeterminate => "indeterminate",
+            Outcome::Unsupported => "unsupported",
+            Outcome::NotReached => "not reached",
+        }
+    }
 }
 
 /// A rule and what became of it.

@@ -94,6 +94,9 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
     if let Some(observed) = &finding.observed {
         writeln!(out, "  {} {}", "the real service:".dimmed(), plain(observed))?;
     }
+    if let Some(folder) = &finding.folder {
+        writeln!(out, "  {} {}, in the run's folder", "scripts:".dimmed(), plain(folder))?;
+    }
     let times = if finding.times == 1 { "once".to_owned() } else { format!("in {} scenarios", finding.times) };
     let (rule, scenario) = (plain(&finding.rule), plain(&finding.scenario));
     if let Some(reproduced) = finding.reproduced {

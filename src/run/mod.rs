@@ -12,17 +12,20 @@
 //! [`session`] plays one scenario, `waiting` lets time pass in it, and `again` says what is sent more than once;
 //! [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
 //! a scenario created, [`tally`] counts, [`request_ids`] tells which ids have come before, [`event`] tells whoever wants to
-//! watch; [`recheck`] judges a trace again, and [`replay`] plays a scenario again. The randomness of a run comes from its seed alone, and its order of work does
+//! watch; [`choices`] keeps what a target chose where it may, and [`folders`] writes what is left of each finding; [`recheck`] judges
+//! a trace again, and [`replay`] plays a scenario again. The randomness of a run comes from its seed alone, and its order of work does
 //! not depend on how fast the
 //! target answers, so that the same seed sends the same requests.
 //!
 //! Imports every floor below: `report`'s data, `reference` for the embedded target, `scenario`, `oracle`, `target`.
 
 mod again;
+pub mod choices;
 pub mod cleanup;
 pub mod confirm;
 pub mod event;
 pub mod flight;
+pub mod folders;
 pub mod overlap;
 pub mod probe;
 pub mod random;
@@ -172,6 +175,14 @@ pub enum RunError {
     /// The embedded server cannot listen.
     #[error("the embedded server cannot listen on the loopback interface")]
     Listen(#[source] std::io::Error),
+    /// What is left of the findings cannot be written.
+    #[error("cannot write {path}")]
+    Findings {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The trace cannot be written.
     #[error("cannot write the trace to {path}")]
     Trace {
@@ -460,7 +471,10 @@ async fn run_suite(
     context.observer.event(&Event::Phase("running random sequences"));
     random.play_on(&workers).await;
     shrink::shrink(&workers, &plans, context.options.shrink).await;
-    let report = summary::report(&context, &target, &operations, &plans);
+    let mut report = summary::report(&context, &target, &operations, &plans);
+    if let Some(out) = &context.options.out {
+        folders::write(&context, out, &mut report).map_err(|(path, source)| RunError::Findings { path, source })?;
+    }
     context.observer.event(&Event::Finished { report: &report });
     Ok(report)
 }

@@ -9,6 +9,7 @@ use std::{
 use super::{
     Context, Endpoint,
     again::{Freshness, Tries, is_throttled, retry_after},
+    choices::Choices,
     cleanup,
     together::Sent,
     turns::Turn,
@@ -139,6 +140,8 @@ pub struct Played {
     pub unanswered: BTreeMap<String, u64>,
     /// The rules that demanded nothing.
     pub muted: Arc<RuleSet>,
+    /// What the target chose where it may.
+    pub choices: Choices,
     /// A state that was possible when it ended.
     pub world: Option<Arc<World>>,
     /// Requests sent, clean-up included.
@@ -450,6 +453,9 @@ impl<'a> Session<'a> {
                 let pause = tries.once_more();
                 self.pause(pause).await?;
                 continue;
+            }
+            if matches!(judgement.verdict, Verdict::Explained) {
+                self.note_choice(before.worlds(), &request, &answer, judgement.open);
             }
             self.freshness.note(&law, &request, &answer, interval, before.worlds(), self.oracle.worlds());
             // The step itself does not say by which of several looks it was seen.

@@ -8,7 +8,7 @@ use super::{
     suite::{Plans, operations_of},
 };
 use crate::{
-    report::data::{FORMAT, Finding, LawName, OperationResult, Outcome, Report, RuleResult, Totals},
+    report::data::{Choice, FORMAT, Finding, LawName, OperationResult, Outcome, Report, RuleResult, Totals},
     scenario::{file::StepFile, reach::out_of_reach},
     spec::law::{Law, OperationIx, RuleIx},
 };
@@ -136,6 +136,11 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         findings,
         flaky: flaky.into_iter().map(|(_, finding)| finding).collect(),
         indeterminate: tally.indeterminate.clone(),
+        choices: tally
+            .choices
+            .iter()
+            .map(|((what, about), chose)| Choice { what: what.clone(), about: about.clone(), chose: chose.clone() })
+            .collect(),
         leftovers,
         totals,
     }

@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Context, session::Played};
+use super::{
+    Context,
+    choices::{self, Choices},
+    session::Played,
+};
 use crate::{
     model::world::World,
     oracle::{RuleSet, judge::Violation},
@@ -94,6 +98,8 @@ pub struct Tally {
     pub indeterminate: BTreeMap<String, u64>,
     /// What could not be deleted.
     pub leftovers: Vec<Leftover>,
+    /// What the target chose where it may.
+    pub choices: Choices,
     /// Requests whose answers were judged.
     pub judged: u64,
     /// Scenarios played.
@@ -113,6 +119,7 @@ impl Tally {
             unshown: RuleSet::default(),
             indeterminate: BTreeMap::new(),
             leftovers: Vec::new(),
+            choices: Choices::new(),
             judged: 0,
             scenarios: 0,
             most_worlds: 1,
@@ -187,5 +194,6 @@ impl Tally {
             *self.indeterminate.entry(why).or_default() += times;
         }
         self.leftovers.extend(played.leftovers);
+        choices::add(&mut self.choices, played.choices);
     }
 }

@@ -41,8 +41,12 @@ impl Session<'_> {
         let begun = Instant::now();
         let step = self.clock.least_step();
         let (mut pause, mut polled) = (step, Duration::ZERO);
+        let mut changes = Some(self.under_way());
         loop {
             self.look_at(&looks).await?;
+            if let Some(changes) = changes.take() {
+                self.note_changes(changes);
+            }
             self.oracle.pass_time(self.clock.before());
             if self.is_settled() {
                 break;
