@@ -52,6 +52,9 @@ pub struct Report {
     pub totals: Totals,
 }
 
+/// What there is to choose where a change may be seen early or late.
+pub const CHANGE: &str = "change";
+
 /// What a target chose where the law lets it choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

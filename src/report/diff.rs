@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::data::{Outcome, Report};
+use super::data::{CHANGE, Outcome, Report};
 
 /// What changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -69,7 +69,12 @@ pub fn diff(before: &Report, after: &Report) -> Difference {
             let other = after.choices.iter().find(|c| c.what == choice.what && c.about == choice.about)?;
             let (before, after) = (choice.chose.keys().cloned().collect(), other.chose.keys().cloned().collect());
             let change = ChoiceChange { what: choice.what.clone(), about: choice.about.clone(), before, after };
-            (change.before != change.after).then_some(change)
+            // When a change is seen depends on the moment as well: only what never came about alike is another choice.
+            let alike = match choice.what.as_str() {
+                CHANGE => change.before.intersection(&change.after).next().is_some(),
+                _ => change.before == change.after,
+            };
+            (!alike).then_some(change)
         })
         .collect();
     Difference {

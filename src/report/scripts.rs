@@ -412,7 +412,7 @@ fn python(out: &mut String, law: &Law, recipe: &Recipe, about: About<'_>, tool: 
                 for check in &ask.checks {
                     let text = python_check(check, tool);
                     match last {
-                        true => writeln!(out, "    assert {text}, f\"{{{}}}; came {{answer}}\"", quoted_python(&words(check)))?,
+                        true => writeln!(out, "    assert {text}, {} + f\"; came {{answer}}\"", quoted_python(&words(check)))?,
                         false => writeln!(out, "    require({text}, answer)")?,
                     }
                 }

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::session::Session;
 use crate::{
+    report::data::CHANGE,
     model::{assess::assess, world::World},
     spec::law::RuleIx,
     wire::{Answer, Body, Request},
@@ -21,9 +22,6 @@ const CODE: &str = "code";
 const FIRST: &str = "refused together";
 /// Acceptance or refusal where the law is silent.
 const OPEN: &str = "open question";
-/// Whether a change is seen by the first look.
-const CHANGE: &str = "change";
-
 /// Adds up what was chosen.
 pub fn add(all: &mut Choices, more: Choices) {
     for (key, chosen) in more {

@@ -431,8 +431,8 @@ if __name__ == "__main__":
         check(connect(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("EIPCHECK_ENDPOINT", ENDPOINT)))
     except AssertionError as broken:
         sys.exit(f"broken: {broken}")
-    except Unclear as why:
-        print(f"cannot tell: {why}", file=sys.stderr)
+    except Exception as why:
+        print(f"cannot tell: {why!r}", file=sys.stderr)
         sys.exit(2)
     print("as the law wants it")
 "##;
