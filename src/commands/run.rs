@@ -27,6 +27,7 @@ use eipcheck::{
     run::{
         RunOptions, Stop,
         event::{Observer, Silent},
+        folders::FOLDER,
         run,
     },
     spec::{file::Level, law::Law},
@@ -191,7 +192,13 @@ fn remove_earlier(out: &Path) -> Result<()> {
             _ => {}
         }
     }
-    Ok(())
+    let findings = out.join(FOLDER);
+    match std::fs::remove_dir_all(&findings) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).into_diagnostic().wrap_err_with(|| format!("cannot remove {}", findings.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One run, with one law: its report, written to a file. None if the target cannot be used, which has been said.

@@ -24,7 +24,7 @@ use super::{
     tally::{Again, Evidence},
 };
 use crate::{
-    report::data::{Needed, Reproduced, ShownBy},
+    report::data::{Leftover, Needed, Reproduced, ShownBy},
     scenario::{
         shrink::{AtStake, one_by_one},
         step::Step,
@@ -70,9 +70,11 @@ pub async fn shrink(workers: &Workers, plans: &Plans, most: u64) {
     }
     while let Some(done) = tasks.join_next().await {
         // A worker that panicked leaves its findings as they were found.
-        for (rule, (evidence, leftovers)) in done.unwrap_or_default() {
+        for (rule, (evidence, spent)) in done.unwrap_or_default() {
             let mut tally = context.tally();
-            tally.leftovers.extend(leftovers);
+            tally.leftovers.extend(spent.leftovers);
+            tally.scenarios += spent.scenarios;
+            tally.judged += spent.judged;
             if let Some(broken) = tally.broken.get_mut(&rule) {
                 broken.shortest = evidence;
             }
@@ -98,7 +100,18 @@ struct Hunt<'a> {
     dearest: u64,
     /// What came of each sequence.
     tried: FxHashMap<Vec<Step>, Tried>,
-    leftovers: Vec<crate::report::data::Leftover>,
+    spent: Spent,
+}
+
+/// What it took.
+#[derive(Default)]
+struct Spent {
+    /// Scenarios played.
+    scenarios: u64,
+    /// Requests whose answers were judged.
+    judged: u64,
+    /// What could not be deleted.
+    leftovers: Vec<Leftover>,
 }
 
 /// What came of one sequence.
@@ -126,16 +139,12 @@ impl<'a> Hunt<'a> {
             sent: 0,
             dearest: 0,
             tried: FxHashMap::default(),
-            leftovers: Vec::new(),
+            spent: Spent::default(),
         }
     }
 
     /// The finding as short as it gets, and whether it came again.
-    async fn shrink(
-        mut self,
-        found: Evidence,
-        plan: Option<&Vec<Step>>,
-    ) -> (Evidence, Vec<crate::report::data::Leftover>) {
+    async fn shrink(mut self, found: Evidence, plan: Option<&Vec<Step>>) -> (Evidence, Spent) {
         let races = |steps: &[Step]| steps.iter().any(|step| matches!(step, Step::Together(_)));
         let mut steps = found.steps.clone();
         // Enough is kept to play what is left the wanted number of times.
@@ -168,7 +177,7 @@ impl<'a> Hunt<'a> {
             }
         }
         evidence.again = Some(again);
-        (evidence, self.leftovers)
+        (evidence, self.spent)
     }
 
     /// What is worth a try, the shortest first. What was found comes last.
@@ -278,7 +287,9 @@ impl<'a> Hunt<'a> {
         let mut played = self.workers.play_given(self.worker, "again", self.rule, sent_as, &self.evidence.muted).await;
         self.sent += played.sent;
         self.dearest = self.dearest.max(played.sent);
-        self.leftovers.append(&mut played.leftovers);
+        self.spent.scenarios += 1;
+        self.spent.judged += played.judged;
+        self.spent.leftovers.append(&mut played.leftovers);
         if played.violations.is_empty() && self.workers.context.is_over() {
             return None;
         }
