@@ -264,6 +264,7 @@ fn hold(mistake: Option<Mistake>, only: &[&str], max_requests: u64) -> Report {
     let t = std::time::Instant::now();
     let (law, plans) = &*SUITE;
     let options = RunOptions {
+        shrink: 0,
         url: Some(server::start(mistake).parse().unwrap()),
         endpoints: Vec::new(),
         manner: Manner::choose(law.wire.protocol, None, None).unwrap(),
