@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use super::http::{self, ServerRequest};
 use crate::{
-    model::forward::Forward,
+    model::{fault::Fault, forward::Forward},
     spec::law::{Law, OperationIx},
     target::clock::{ADVANCE, Clock},
     wire::{
@@ -25,6 +25,9 @@ use crate::{
 
 /// The longest step of the clock, in seconds: a hundred years.
 const LONGEST_STEP: f64 = 3.2e9;
+
+/// How long a server that lets others get in between deciding and doing leaves them for that.
+const GAP: Duration = Duration::from_millis(1);
 
 /// A law that answers HTTP requests. Clones share one world.
 #[derive(Clone)]
@@ -51,6 +54,12 @@ impl Reference {
     /// A server with an empty world. `seed` decides the names that it makes up, `clock` is its time.
     pub fn new(law: Arc<Law>, seed: u64, clock: Clock) -> Reference {
         Reference { forward: Arc::new(Mutex::new(Forward::new(law.clone(), seed))), law, clock, verifier: None }
+    }
+
+    /// The same server, but it departs from the law in one way.
+    pub fn with_fault(self, fault: Arc<dyn Fault>) -> Reference {
+        let broken = self.forward().clone().with_fault(fault);
+        Reference { forward: Arc::new(Mutex::new(broken)), ..self }
     }
 
     /// The same server, but requests must be signed with this key. The time of signing is held against the real time,
@@ -86,8 +95,20 @@ impl Reference {
         }
         match wire::decode_request(&self.law, http) {
             Ok(decoded) => {
-                let answer = self.forward().answer(&decoded, self.clock.now());
-                self.encode(&style, decoded.operation, &answer)
+                let fault = self.forward().fault().cloned();
+                let answer = match &fault {
+                    Some(fault) if fault.dawdles(decoded.operation) => {
+                        let decision = self.forward().decide(&decoded, self.clock.now());
+                        std::thread::sleep(GAP);
+                        self.forward().carry_out(decision, self.clock.now())
+                    }
+                    _ => self.forward().answer(&decoded, self.clock.now()),
+                };
+                let mut response = self.encode(&style, decoded.operation, &answer);
+                if let Some(fault) = &fault {
+                    fault.written(&self.law, decoded.operation, &answer, &mut response);
+                }
+                response
             }
             Err(fault) => self.refuse(&style, self.request_code(&fault), &fault.to_string()),
         }

@@ -239,6 +239,18 @@ impl<'a> Session<'a> {
 
     /// Plays the scenario to its end, looks at everything that nobody has looked at yet, and cleans up.
     pub async fn play(mut self) -> Played {
+        self.perform().await;
+        cleanup::clean_up(&mut self).await;
+        self.played
+    }
+
+    /// The same on a server that is thrown away afterwards.
+    pub async fn play_without_cleaning_up(mut self) -> Played {
+        self.perform().await;
+        self.played
+    }
+
+    async fn perform(&mut self) {
         let end = match self.scenario {
             Scenario::Planned { rule, steps } => self.follow(Some(*rule), steps).await,
             Scenario::Overlapping { overlap, turn, .. } => self.follow(None, &overlap.steps(*turn)).await,
@@ -261,8 +273,6 @@ impl<'a> Session<'a> {
             Ok(()) => {}
         }
         self.played.most_worlds = self.oracle.most_worlds();
-        cleanup::clean_up(&mut self).await;
-        self.played
     }
 
     async fn follow(&mut self, goal: Option<RuleIx>, steps: &[Step]) -> Result<(), End> {
@@ -554,6 +564,11 @@ pub fn record(exchange: &target::Exchange, interval: Interval) -> Exchange {
         }),
         no_answer: exchange.outcome.as_ref().err().map(ToString::to_string),
     }
+}
+
+/// How many requests a scenario made up to a step, that one included.
+pub fn requests_until(played: &Played, step: usize) -> u64 {
+    played.exchanges.iter().filter(|(of, _)| *of <= step).count() as u64
 }
 
 /// The ids in a successful answer of an operation that creates: of the kinds that it creates.
