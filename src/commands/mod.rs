@@ -2,6 +2,7 @@
 //!
 //! Imports everything below; nothing imports this but `main.rs`.
 
+pub mod mutants;
 pub mod progress;
 pub mod recheck;
 pub mod report;
@@ -55,6 +56,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Check, list and show the law.
     Spec(spec::SpecArgs),
+    /// Break the reference server rule by rule, and see whether that is noticed.
+    Mutants(mutants::MutantsArgs),
     /// Show the report of an earlier run.
     Report(report::ReportArgs),
     /// Judge the trace of an earlier run again, by the law as it is now.
@@ -72,6 +75,7 @@ impl Command {
             Command::Run(args) => run::execute(*args),
             Command::Serve(args) => serve::execute(args),
             Command::Spec(args) => spec::execute(args),
+            Command::Mutants(args) => mutants::execute(&args),
             Command::Report(args) => report::execute(&args),
             Command::Recheck(args) => recheck::execute(&args),
         }

@@ -1,0 +1,237 @@
+//! Plays scenarios against a mutant until something is found.
+//!
+//! First come the scenarios that exercise the broken rule, then those of the same operation, then the rest of the suite,
+//! and last random sequences. What comes of a scenario is the judge's business, who knows nothing of the mutant.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Mutant, When, broken::Broken};
+use crate::{
+    oracle::{RuleSet, Settings},
+    reference::server::Reference,
+    report::mutants::{Blame, MutantResult, Outcome},
+    run::{
+        RunError, RunOptions, Stop, TOLERANCE,
+        session::{Played, Scenario},
+        solo::Solo,
+        suite::Plans,
+    },
+    scenario::{atlas::Atlas, simulation::Simulation, step::Step, strategy::Strategies},
+    spec::law::{Law, OperationIx, RuleIx},
+    target::clock::{Clock, Pace},
+    wire::sign::{Manner, SignError},
+};
+
+/// Requests that a random sequence makes by itself.
+const LENGTH: usize = 16;
+/// The longest time for one mutant.
+const MOST_TIME: Duration = Duration::from_secs(30);
+
+/// A scenario of the suite.
+struct Planned {
+    scenario: Scenario,
+    /// The operation of its rule.
+    operation: Option<OperationIx>,
+    length: usize,
+    /// The rules that it exercises where none is broken.
+    passes: RuleSet,
+}
+
+/// What all hunts of one law share.
+pub struct Grounds {
+    law: Arc<Law>,
+    atlas: Atlas,
+    suite: Vec<Planned>,
+    strategies: Arc<Strategies>,
+    options: RunOptions,
+}
+
+impl Grounds {
+    /// A law with its suite. `seed` decides the random sequences, and `max_requests` is the most that are made for one
+    /// mutant.
+    ///
+    /// # Errors
+    ///
+    /// Requests of this cloud cannot be signed.
+    pub fn new(law: Arc<Law>, plans: &Plans, seed: u64, max_requests: u64) -> Result<Grounds, SignError> {
+        let atlas = Atlas::new(&law, |_| true);
+        let mut suite: Vec<Planned> = Vec::with_capacity(plans.len());
+        for (rule, steps) in plans {
+            suite.push(Planned {
+                passes: passes(&law, &atlas, steps),
+                scenario: Scenario::Planned { rule: *rule, steps: steps.clone() },
+                operation: law[*rule].operation,
+                length: steps.len(),
+            });
+        }
+        let strategies = Arc::new(Strategies::new(&law, |_| true));
+        let options = RunOptions {
+            url: None,
+            endpoints: Vec::new(),
+            region: law.region.clone(),
+            manner: Manner::choose(law.wire.protocol, None, None)?,
+            seed,
+            max_requests,
+            max_time: MOST_TIME,
+            jobs: 1,
+            clients: 1,
+            only: None,
+            skip: None,
+            timeout: Duration::from_secs(30),
+            patience: Duration::from_secs(15),
+            pace: Pace::Driven,
+            tolerance: TOLERANCE,
+            consistency: None,
+            out: None,
+        };
+        Ok(Grounds { law, atlas, suite, strategies, options })
+    }
+
+    /// The law.
+    pub fn law(&self) -> &Arc<Law> {
+        &self.law
+    }
+
+    /// The scenarios of the suite in the order in which they are played for a rule.
+    fn order(&self, rule: RuleIx) -> Vec<&Planned> {
+        let operation = self.law[rule].operation;
+        let mut order: Vec<&Planned> = self.suite.iter().collect();
+        let rank = |planned: &Planned| {
+            let own = matches!(&planned.scenario, Scenario::Planned { rule: of, .. } if *of == rule);
+            match () {
+                () if own => 0,
+                () if planned.passes.contains(rule) => 1,
+                () if operation.is_some() && planned.operation == operation => 2,
+                () => 3,
+            }
+        };
+        order.sort_by_key(|planned| (rank(planned), planned.length));
+        order
+    }
+
+    /// Hunts a server that keeps the law, or has a fault.
+    ///
+    /// # Errors
+    ///
+    /// There are no credentials.
+    pub async fn hunt(&self, fault: Option<&Broken>, rule: RuleIx, stop: &Stop) -> Result<Hunt, RunError> {
+        let solo = Solo::new(&self.law, self.options.clone(), &self.atlas, stop.clone())?;
+        let mut hunt = Hunt { requests: 0, found: None, timeout: false, unclear: None };
+        let planned = self.order(rule).into_iter().map(|planned| planned.scenario.clone());
+        let random = (0..).map(|number| Scenario::Random {
+            strategies: self.strategies.clone(),
+            number,
+            length: LENGTH,
+            clients: 1,
+        });
+        for (number, scenario) in planned.chain(random).enumerate() {
+            if solo.is_over() {
+                hunt.timeout = solo.requests() < self.options.max_requests;
+                break;
+            }
+            let clock = Clock::driven();
+            let reference = Reference::new(self.law.clone(), self.options.seed.wrapping_add(number as u64), clock.clone());
+            let reference = match fault {
+                Some(fault) => reference.with_fault(Arc::new(fault.elsewhere())),
+                None => reference,
+            };
+            let before = solo.requests();
+            let heard = solo.play(reference, clock, &scenario, number).await?;
+            if !heard.played.violations.is_empty() {
+                hunt.requests = before + heard.requests;
+                hunt.found = Some(heard.played);
+                return Ok(hunt);
+            }
+            if let Some(why) = heard.played.indeterminate.filter(|_| !solo.is_over()) {
+                hunt.unclear.get_or_insert(why);
+            }
+        }
+        hunt.requests = solo.requests();
+        Ok(hunt)
+    }
+
+    /// Hunts a mutant.
+    ///
+    /// # Errors
+    ///
+    /// There are no credentials.
+    pub async fn result(&self, mutant: &Arc<Mutant>, stop: &Stop) -> Result<MutantResult, RunError> {
+        let law = &self.law;
+        let equivalent = mutant.equivalent.as_deref();
+        let mut result = MutantResult::unhunted(&law[mutant.rule].id, &mutant.name, mutant.fault, equivalent);
+        let broken = Broken::new(mutant.clone());
+        let hunt = self.hunt(Some(&broken), mutant.rule, stop).await?;
+        result.requests = hunt.requests;
+        result.occasions = broken.occasions();
+        let Some(played) = hunt.found else {
+            if mutant.equivalent.is_none() {
+                result.outcome = if hunt.timeout { Outcome::Timeout } else { Outcome::Missed };
+                result.because = match (result.occasions, hunt.unclear) {
+                    (0, _) => Some("no scenario gave it an occasion".to_owned()),
+                    (_, Some(why)) => Some(format!("among what could not be judged: {why}")),
+                    (_, None) => None,
+                };
+            }
+            return Ok(result);
+        };
+        // One that was said to be equivalent and is caught was not: the reason is wrong.
+        result.outcome = Outcome::Caught;
+        let first = played.violations.iter().min_by_key(|(_, step)| *step);
+        if let Some((violation, step)) = first {
+            result.blame = Some(blame(law, mutant.rule, violation.rule));
+            result.finding = Some(format!("allowed: {}; came: {}", violation.allowed, violation.came));
+            result.steps = Some(*step);
+            let others = played.violations.iter().map(|(v, _)| v.rule).filter(|rule| *rule != violation.rule);
+            for rule in std::iter::once(violation.rule).chain(others) {
+                let id = law[rule].id.to_string();
+                if !result.blamed.contains(&id) {
+                    result.blamed.push(id);
+                }
+            }
+        }
+        Ok(result)
+    }
+}
+
+/// What came of a hunt.
+pub struct Hunt {
+    /// Requests up to the first finding, or in all.
+    pub requests: u64,
+    /// The scenario in which something was found.
+    pub found: Option<Played>,
+    /// The time was over before the requests were.
+    timeout: bool,
+    /// The first of the reasons why something could not be judged.
+    pub unclear: Option<String>,
+}
+
+impl Mutant {
+    /// True if it can show only where requests overlap.
+    pub fn overlaps(&self) -> bool {
+        self.when == When::Overlap
+    }
+}
+
+/// Whose name a finding gives to a broken rule.
+fn blame(law: &Law, broken: RuleIx, blamed: RuleIx) -> Blame {
+    let refusal = |rule| law.refusal(rule).map(|refusal| refusal.rule);
+    if blamed == broken || refusal(blamed).is_some_and(|rule| Some(rule) == refusal(broken)) {
+        return Blame::Own;
+    }
+    match law[broken].operation {
+        Some(operation) if law[blamed].operation == Some(operation) => Blame::SameOperation,
+        _ => Blame::Other,
+    }
+}
+
+/// The rules that steps exercise where none is broken.
+fn passes(law: &Arc<Law>, atlas: &Atlas, steps: &[Step]) -> RuleSet {
+    let mut passes = RuleSet::default();
+    let mut simulation = Simulation::new(law, Settings::default());
+    for taken in steps.iter().map_while(|step| simulation.take(atlas, step)) {
+        for rule in taken.iter() {
+            passes.insert(rule);
+        }
+    }
+    passes
+}
