@@ -75,13 +75,16 @@ impl Wrong<'_> {
             (Shows::OneLess | Shows::Twice | Shows::Foreign, Some(kind)) => self.list(kind, &handles, now.as_ref()),
             (Shows::OfAnother, Some(kind)) => {
                 let other = handles.first().and_then(|h| self.another(kind, *h));
-                other.and_then(|h| self.rendered(&output.name, h, kind))
+                other.map_or_else(|| now.clone(), |h| Some(self.rendered(h, kind)))
             }
-            (Shows::Stale, None) => {
-                let scope = self.previous.as_ref().map(|world| Scope { world: world.clone(), ..self.scope.clone() });
-                scope.and_then(|scope| written(show::output_value(&scope, self.assessment, output).value, output.kind))
-            }
-            (Shows::OfAnother, None) => self.value_of_another(output),
+            (Shows::Stale, None) => match &self.previous {
+                Some(world) if self.knew(world, output) => {
+                    let scope = Scope { world: world.clone(), ..self.scope.clone() };
+                    written(show::output_value(&scope, self.assessment, output).value, output.kind)
+                }
+                _ => now.clone(),
+            },
+            (Shows::OfAnother, None) => self.value_of_another(output).unwrap_or_else(|| now.clone()),
             _ => self.scalar(now.as_ref(), output.kind),
         };
         self.replace(tree, &output.name, now, wrong);
@@ -148,8 +151,16 @@ impl Wrong<'_> {
         self.scope.world.live(kind).map(|(h, _)| h).find(|h| *h != than)
     }
 
-    /// What an output that shows a value of a resource would show of another one.
-    fn value_of_another(&self, output: &Output) -> Option<Tree> {
+    /// True if what an output shows a value of was there in a world.
+    fn knew(&self, world: &World, output: &Output) -> bool {
+        let OutputFrom::Paths(paths) = &output.from else { return false };
+        let vars = &self.law()[self.assessment.operation].vars;
+        let of = |var: u32| self.scope.vars.iter().find(|(name, _)| *name == vars[var as usize].name);
+        paths.iter().any(|(var, _)| matches!(of(*var), Some((_, Value::Ref(h))) if world.get(*h).is_some()))
+    }
+
+    /// What an output that shows a value of a resource would show of another one, if there is another one.
+    fn value_of_another(&self, output: &Output) -> Option<Option<Tree>> {
         let OutputFrom::Paths(paths) = &output.from else { return None };
         let vars = &self.law()[self.assessment.operation].vars;
         paths.iter().find_map(|(var, path)| {
@@ -157,18 +168,18 @@ impl Wrong<'_> {
             let own = self.scope.vars.iter().find(|(name, _)| *name == var.name);
             let Some((_, Value::Ref(own))) = own else { return None };
             let other = self.another(var.kind, *own)?;
-            written(self.scope.world.follow(self.law(), other, path).1, output.kind)
+            Some(written(self.scope.world.follow(self.law(), other, path).1, output.kind))
         })
     }
 
-    /// A resource as the first one of this output would be shown, if it were that one.
-    fn rendered(&self, _output: &Arc<str>, handle: Handle, kind: KindIx) -> Option<Tree> {
+    /// A resource with what is its own, its parts left out.
+    fn rendered(&self, handle: Handle, kind: KindIx) -> Tree {
         let view = &self.law()[kind].view;
         let members = view.iter().filter_map(|shown| {
             let value = show::view_value(self.scope, handle, shown).value;
             Some((shown.name.clone(), written(value, shown.kind)?))
         });
-        Some(Tree::Struct(members.collect()))
+        Tree::Struct(members.collect())
     }
 
     fn list(&self, kind: KindIx, handles: &[Handle], now: Option<&Tree>) -> Option<Tree> {
@@ -178,7 +189,7 @@ impl Wrong<'_> {
             Shows::Twice => items.extend(items.first().cloned()),
             _ => {
                 let foreign = self.scope.world.live(kind).map(|(h, _)| h).find(|h| !handles.contains(h));
-                items.extend(foreign.and_then(|h| self.rendered(&"".into(), h, kind)));
+                items.extend(foreign.map(|h| self.rendered(h, kind)));
             }
         }
         Some(Tree::List(items))

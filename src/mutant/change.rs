@@ -17,7 +17,7 @@ use crate::{
     },
     spec::{
         file::FieldKind,
-        law::{Change, FieldIx, KindIx, Law, RuleIx},
+        law::{Change, FieldIx, KindIx, Law, RuleIx, ShownFrom},
     },
 };
 
@@ -389,6 +389,12 @@ pub(super) fn fields_set(law: &Law, rule: RuleIx) -> Vec<(KindIx, FieldIx)> {
     fields
 }
 
+/// True if answers show a field as it is.
+fn is_shown(law: &Law, kind: KindIx, field: FieldIx) -> bool {
+    let shows = |from: &ShownFrom| matches!(from, ShownFrom::Paths(paths) if paths.iter().any(|path| path.0 == [field]));
+    law[kind].view.iter().any(|shown| shown.rule.is_some() && shows(&shown.from))
+}
+
 /// What should stay as it is does not.
 fn keep_not(broken: &Broken, goes: bool, doing: &Doing<'_>, after: &mut Scope) {
     let law = doing.law;
@@ -401,7 +407,7 @@ fn keep_not(broken: &Broken, goes: bool, doing: &Doing<'_>, after: &mut Scope) {
             let kind = resource.kind;
             let other = (0..resource.fields.len()).find_map(|ix| {
                 let spec = &law[kind].fields[ix];
-                let judged = matches!(spec.kind, FieldKind::State | FieldKind::Flag);
+                let judged = matches!(spec.kind, FieldKind::State | FieldKind::Flag) && is_shown(law, kind, ix as FieldIx);
                 let value = other_than(law, kind, ix as FieldIx, &resource.fields[ix]).filter(|_| judged);
                 let freed = matches!(resource.fields[ix], Value::Ref(_)).then_some(Value::Null);
                 value.or(freed).map(|value| (ix as FieldIx, value))

@@ -233,7 +233,8 @@ impl<'l> Family<'l> {
         }
         let timed: Vec<_> = effects.iter().filter_map(|effect| effect.after.as_ref()).collect();
         if !timed.is_empty() {
-            let any_time = timed.iter().all(|after| after.earliest.is_none() && after.at_once);
+            let at_any_time = |after: &&crate::spec::law::After| after.earliest.as_ref().is_none_or(|e| e.source() == "0");
+            let any_time = timed.iter().all(|after| at_any_time(after) && after.at_once);
             let reason = any_time.then_some("the law lets it happen at any time");
             self.add_part(rule, "early", None, change(Changes::Early), reason);
             let never_late = timed.iter().all(|after| after.latest.is_none());

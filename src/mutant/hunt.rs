@@ -3,7 +3,10 @@
 //! First come the scenarios that exercise the broken rule, then those of the same operation, then the rest of the suite,
 //! and last random sequences. What comes of a scenario is the judge's business, who knows nothing of the mutant.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use super::{Mutant, When, broken::Broken};
 use crate::{
@@ -16,7 +19,9 @@ use crate::{
         solo::Solo,
         suite::Plans,
     },
-    scenario::{atlas::Atlas, simulation::Simulation, step::Step, strategy::Strategies},
+    scenario::{
+        aim::Aim, atlas::Atlas, simulation::Simulation, step::Step, strategy::Strategies, variation::variations,
+    },
     spec::law::{Law, OperationIx, RuleIx},
     target::clock::{Clock, Pace},
     wire::sign::{Manner, SignError},
@@ -24,6 +29,8 @@ use crate::{
 
 /// Requests that a random sequence makes by itself.
 const LENGTH: usize = 16;
+/// Random sequences of what matters to the operation, before the rest of the suite.
+const AIMED: u64 = 24;
 /// The longest time for one mutant.
 const MOST_TIME: Duration = Duration::from_secs(30);
 
@@ -37,12 +44,27 @@ struct Planned {
     passes: RuleSet,
 }
 
+/// How near a scenario is to a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// It was made for the rule.
+    Own,
+    /// It passes by it.
+    Passing,
+    /// It is about the same operation.
+    Operation,
+    /// It is about something else.
+    Rest,
+}
+
 /// What all hunts of one law share.
 pub struct Grounds {
     law: Arc<Law>,
     atlas: Atlas,
     suite: Vec<Planned>,
     strategies: Arc<Strategies>,
+    /// For each operation, random sequences of what matters to it.
+    aimed: Vec<OnceLock<Arc<Strategies>>>,
     options: RunOptions,
 }
 
@@ -84,7 +106,8 @@ impl Grounds {
             consistency: None,
             out: None,
         };
-        Ok(Grounds { law, atlas, suite, strategies, options })
+        let aimed = law.operations.iter().map(|_| OnceLock::new()).collect();
+        Ok(Grounds { law, atlas, suite, strategies, aimed, options })
     }
 
     /// The law.
@@ -93,20 +116,56 @@ impl Grounds {
     }
 
     /// The scenarios of the suite in the order in which they are played for a rule.
-    fn order(&self, rule: RuleIx) -> Vec<&Planned> {
+    fn order(&self, rule: RuleIx) -> Vec<(Rank, &Planned)> {
         let operation = self.law[rule].operation;
-        let mut order: Vec<&Planned> = self.suite.iter().collect();
         let rank = |planned: &Planned| {
             let own = matches!(&planned.scenario, Scenario::Planned { rule: of, .. } if *of == rule);
             match () {
-                () if own => 0,
-                () if planned.passes.contains(rule) => 1,
-                () if operation.is_some() && planned.operation == operation => 2,
-                () => 3,
+                () if own => Rank::Own,
+                () if planned.passes.contains(rule) => Rank::Passing,
+                () if operation.is_some() && planned.operation == operation => Rank::Operation,
+                () => Rank::Rest,
             }
         };
-        order.sort_by_key(|planned| (rank(planned), planned.length));
+        let mut order: Vec<(Rank, &Planned)> = self.suite.iter().map(|planned| (rank(planned), planned)).collect();
+        order.sort_by_key(|(rank, planned)| (*rank, planned.length));
         order
+    }
+
+    /// What is played for a rule: its own scenario and those that pass by it, variations of its own, those of the same
+    /// operation, random sequences of what matters to that, the rest of the suite, and random sequences without end.
+    fn scenarios(&self, rule: RuleIx) -> impl Iterator<Item = Scenario> + '_ {
+        let order = self.order(rule);
+        let (near, far): (Vec<_>, Vec<_>) = order.into_iter().partition(|(rank, _)| *rank < Rank::Rest);
+        let (first, near): (Vec<_>, Vec<_>) = near.into_iter().partition(|(rank, _)| *rank < Rank::Operation);
+        let played = |planned: Vec<(Rank, &'_ Planned)>| -> Vec<Scenario> {
+            planned.into_iter().map(|(_, planned)| planned.scenario.clone()).collect()
+        };
+        let random = |strategies: Arc<Strategies>| {
+            move |number| Scenario::Random { strategies: strategies.clone(), number, length: LENGTH, clients: 1 }
+        };
+        let of_rule = self.suite.iter().filter(move |p| matches!(&p.scenario, Scenario::Planned { rule: of, .. } if *of == rule));
+        let varied = of_rule.flat_map(move |planned| match &planned.scenario {
+            Scenario::Planned { steps, .. } => variations(&self.law, &self.atlas, rule, steps),
+            _ => Vec::new(),
+        });
+        let varied = varied.map(move |steps| Scenario::Planned { rule, steps });
+        let aimed = self.aimed(rule).into_iter().flat_map(move |strategies| (0..AIMED).map(random(strategies)));
+        let general = (AIMED..).map(random(self.strategies.clone()));
+        let first = played(first).into_iter().chain(varied).chain(played(near));
+        first.chain(aimed).chain(played(far)).chain(general)
+    }
+
+    /// Random sequences of the operations that matter to that of a rule.
+    fn aimed(&self, rule: RuleIx) -> Option<Arc<Strategies>> {
+        let operation = self.law[rule].operation?;
+        let strategies = self.aimed[operation.0 as usize].get_or_init(|| {
+            let of_it = |(ix, rule): (RuleIx, &crate::spec::law::Rule)| (rule.operation == Some(operation)).then_some(ix);
+            let rules: Vec<RuleIx> = self.law.rules().filter_map(of_it).collect();
+            let operations = Aim::new(&self.law, operation, &rules).operations();
+            Arc::new(Strategies::new(&self.law, |ix| operations.contains(&ix)))
+        });
+        Some(strategies.clone())
     }
 
     /// Hunts a server that keeps the law, or has a fault.
@@ -117,14 +176,7 @@ impl Grounds {
     pub async fn hunt(&self, fault: Option<&Broken>, rule: RuleIx, stop: &Stop) -> Result<Hunt, RunError> {
         let solo = Solo::new(&self.law, self.options.clone(), &self.atlas, stop.clone())?;
         let mut hunt = Hunt { requests: 0, found: None, timeout: false, unclear: None };
-        let planned = self.order(rule).into_iter().map(|planned| planned.scenario.clone());
-        let random = (0..).map(|number| Scenario::Random {
-            strategies: self.strategies.clone(),
-            number,
-            length: LENGTH,
-            clients: 1,
-        });
-        for (number, scenario) in planned.chain(random).enumerate() {
+        for (number, scenario) in self.scenarios(rule).enumerate() {
             if solo.is_over() {
                 hunt.timeout = solo.requests() < self.options.max_requests;
                 break;

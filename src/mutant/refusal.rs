@@ -27,17 +27,20 @@ pub(super) fn decide(broken: &Broken, decides: &Decides, at: At<'_>, right: Deci
         Decision::Refuse(assessment, code) => refuse(broken, decides, at, assessment, code),
         Decision::Accept(assessment) => {
             if makes_up(decides, at, rule, &assessment) && broken.departs() {
-                let mut assessment = assessment;
-                let law = at.0;
-                let refusal = law.refusal(rule).cloned();
-                let code = refusal.as_ref().and_then(|r| r.codes.first().cloned()).unwrap_or_else(|| undocumented(law));
-                assessment.refusals.extend(refusal);
-                return Decision::Refuse(assessment, code);
+                return made_up(at.0, rule, assessment);
             }
             Decision::Accept(assessment)
         }
         Decision::Repeat(first) => repeat(broken, decides, at, first),
     }
+}
+
+/// A refusal of a rule's for which there is no reason.
+fn made_up(law: &Law, rule: RuleIx, mut assessment: Box<Assessment>) -> Decision {
+    let refusal = law.refusal(rule).cloned();
+    let code = refusal.as_ref().and_then(|r| r.codes.first().cloned()).unwrap_or_else(|| undocumented(law));
+    assessment.refusals.extend(refusal);
+    Decision::Refuse(assessment, code)
 }
 
 fn refuse(
@@ -48,6 +51,9 @@ fn refuse(
     code: Arc<str>,
 ) -> Decision {
     let (law, rule) = (at.0, broken.rule());
+    if assessment.refusals.is_empty() && makes_up(decides, at, rule, &assessment) && broken.departs() {
+        return made_up(law, rule, assessment);
+    }
     let due = assessment.refusals.iter().any(|r| r.rule == rule);
     let rehearses = assessment.dry_run == Some(rule) && assessment.refusals.is_empty();
     let takes = match decides {
@@ -127,7 +133,7 @@ fn makes_up(decides: &Decides, (law, _, request): At<'_>, rule: RuleIx, assessme
         Decides::Made(origin) if has(operation, *origin, rule) => match origin {
             Origin::Param(_, Defect::Required) | Origin::State(_) => true,
             Origin::Param(ix, _) => given(*ix),
-            Origin::Undeclared => !request.args.is_empty(),
+            Origin::Undeclared => true,
             Origin::Mismatch => operation.token.as_ref().is_some_and(|token| given(token.param)),
         },
         Decides::MadeAtLimit(ix, origin) if has(operation, *origin, rule) => {

@@ -17,6 +17,7 @@ use crate::{
     model::{
         time::{Interval, Moment},
         value::Handle,
+        world::{Resource, World},
     },
     oracle::{
         Oracle, RuleSet, Settings,
@@ -196,6 +197,8 @@ pub struct Session<'a> {
     pub(super) freshness: Freshness,
     /// The right to send requests, if it has to be shared.
     pub(super) turn: Option<Turn<'a>>,
+    /// What the latest step that changed something has changed.
+    pub(super) touched: Vec<Handle>,
 }
 
 impl<'a> Session<'a> {
@@ -233,8 +236,14 @@ impl<'a> Session<'a> {
             told_to_wait: None,
             freshness: Freshness::new(context.options.consistency),
             turn: None,
+            touched: Vec::new(),
             played: Played { name: scenario.name(&context.law), goal, ..Played::default() },
         }
+    }
+
+    /// The same on a target that holds nothing yet, and that nobody else has anything at.
+    pub fn alone(self) -> Session<'a> {
+        Session { oracle: self.oracle.alone(), ..self }
     }
 
     /// Plays the scenario to its end, looks at everything that nobody has looked at yet, and cleans up.
@@ -279,6 +288,7 @@ impl<'a> Session<'a> {
         // What the rule changes is looked at when it has just been changed: later steps may hide it again.
         let goal = goal.map(|rule| &self.context.law[rule]);
         let goal = goal.filter(|rule| matches!(rule.demand, Demand::Effect | Demand::Keep));
+        let lasts = goal.is_some_and(|rule| rule.demand == Demand::Effect);
         let operation = goal.and_then(|rule| rule.operation);
         let is_its = |step: &Step| matches!(step, Step::Call(call) if operation == Some(call.operation));
         let change = steps.iter().rposition(is_its);
@@ -293,6 +303,10 @@ impl<'a> Session<'a> {
             }
             if change == Some(place) {
                 self.look_around().await?;
+                // What does not last has not happened. Where time costs nothing, that is looked at as well.
+                if lasts && self.clock.is_moved() {
+                    self.settle().await?;
+                }
             }
         }
         Ok(())
@@ -364,6 +378,9 @@ impl<'a> Session<'a> {
                 self.call(&look).await?;
             }
         }
+        for look in self.atlas.looks_at_counted(&self.context.law, self.oracle.worlds()) {
+            self.call(&look).await?;
+        }
         Ok(())
     }
 
@@ -417,6 +434,9 @@ impl<'a> Session<'a> {
                 continue;
             }
             self.freshness.note(&law, &request, &answer, interval, before.worlds(), self.oracle.worlds());
+            if matches!(answer.body, Body::Success(_)) && !law[request.operation].reads {
+                self.touched = self.oracle.worlds().first().map(|world| unconfirmed(world)).unwrap_or_default();
+            }
             // The step itself does not say by which of several looks it was seen.
             let waited = matches!(self.played.steps.last(), Some(Step::Settle));
             let by = waited.then(|| call.display(&law));
@@ -545,6 +565,12 @@ impl<'a> Session<'a> {
             _ => None,
         }
     }
+}
+
+/// What is there and of which something is unconfirmed.
+fn unconfirmed(world: &World) -> Vec<Handle> {
+    let is_open = |r: &Resource| r.life.open().is_some() || r.proofs.iter().any(|p| p.open().is_some());
+    world.iter().filter(|(_, r)| r.live && is_open(r)).map(|(h, _)| h).collect()
 }
 
 /// What was sent and received, for a report: credentials redacted.

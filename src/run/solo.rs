@@ -80,7 +80,7 @@ impl<'a> Solo<'a> {
         let endpoint = Endpoint { target, clock, _server: None };
         let settings = Settings { tolerance: self.context.options.tolerance, muted: Arc::default() };
         let tokens = self.context.tokens("solo", number);
-        let session = Session::new(&self.context, &endpoint, self.atlas, scenario, settings, tokens);
+        let session = Session::new(&self.context, &endpoint, self.atlas, scenario, settings, tokens).alone();
         let played = session.play_without_cleaning_up().await;
         let until = played.violations.iter().map(|(_, step)| *step).min();
         let requests = match until {

@@ -11,6 +11,7 @@
 //! - [`plan`]: for each rule, a short scenario that exercises it, found by searching the model; [`aim`] says which state is
 //!   nearer to a rule, [`novelty`] which one is new, `build_up` walks at random, and [`strip`] drops what a scenario does
 //!   not need.
+//! - [`variation`]: the same with more around it, or several times over.
 //! - [`overlap`]: requests that stand in each other's way, worked out from the law.
 //! - [`crowd`]: several clients that talk to the reference at once, in simulated time.
 //! - [`reach`]: what can be reached at all without some operations, worked out from the law.
@@ -33,4 +34,5 @@ pub mod simulation;
 pub mod step;
 pub mod strategy;
 pub mod strip;
+pub mod variation;
 pub mod windows;
