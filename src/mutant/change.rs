@@ -303,11 +303,15 @@ impl Wrong<'_> {
     }
 
     fn late(&self, world: &mut World) -> bool {
+        let mut found = false;
         for place in &self.later {
             let timer = &mut world.timers[*place];
-            timer.usually = timer.latest.unwrap_or(timer.usually).max(timer.usually).plus(LATE);
+            if let Some(latest) = timer.latest {
+                timer.usually = latest.max(timer.usually).plus(LATE);
+                found = true;
+            }
         }
-        !self.later.is_empty()
+        found
     }
 
     fn undone(&self, world: &mut World) -> bool {
@@ -390,7 +394,7 @@ pub(super) fn fields_set(law: &Law, rule: RuleIx) -> Vec<(KindIx, FieldIx)> {
 }
 
 /// True if answers show a field as it is.
-fn is_shown(law: &Law, kind: KindIx, field: FieldIx) -> bool {
+pub(super) fn is_shown(law: &Law, kind: KindIx, field: FieldIx) -> bool {
     let shows = |from: &ShownFrom| matches!(from, ShownFrom::Paths(paths) if paths.iter().any(|path| path.0 == [field]));
     law[kind].view.iter().any(|shown| shown.rule.is_some() && shows(&shown.from))
 }
@@ -410,7 +414,13 @@ fn keep_not(broken: &Broken, goes: bool, doing: &Doing<'_>, after: &mut Scope) {
                 let judged = matches!(spec.kind, FieldKind::State | FieldKind::Flag) && is_shown(law, kind, ix as FieldIx);
                 let value = other_than(law, kind, ix as FieldIx, &resource.fields[ix]).filter(|_| judged);
                 let freed = matches!(resource.fields[ix], Value::Ref(_)).then_some(Value::Null);
-                value.or(freed).map(|value| (ix as FieldIx, value))
+                let renamed = match &resource.fields[ix] {
+                    Value::Text(text) if spec.kind != FieldKind::Id && is_shown(law, kind, ix as FieldIx) => {
+                        Some(Value::Text(format!("{text}x").into()))
+                    }
+                    _ => None,
+                };
+                value.or(freed).or(renamed.filter(|_| !judged)).map(|value| (ix as FieldIx, value))
             });
             if goes && broken.departs() {
                 Arc::make_mut(&mut after.world).delete(handle, *rule);

@@ -5,9 +5,10 @@
 
 use super::{Changes, Decides, Mutant, Origin, Place, Shows, Way, When, change, refusal};
 use crate::spec::{
+    expr::Part as Condition,
     file::{Defect, FieldKind, ScalarType, WireFault},
     law::{
-        Change, Demand, Effect, FieldIx, KindIx, Law, Operation, OperationIx, OutputFrom, Param, ParamIx, Path, Refusal,
+        Change, Demand, Effect, FieldIx, KindIx, Law, Operation, OperationIx, MintPart, OutputFrom, Param, ParamIx, Path, Refusal,
         Rule, RuleIx, ShownFrom,
     },
 };
@@ -113,22 +114,31 @@ impl<'l> Family<'l> {
         let spec = &law[operation];
         let decision = |decides| Way::Decision(decides);
         self.add(rule, "not-made", decision(Decides::NotMade));
-        if matches!(origin, Origin::State(_) | Origin::Param(_, Defect::Stale)) {
+        if matches!(origin, Origin::State(_)) {
             self.also(&occasions(spec));
+        } else if matches!(origin, Origin::Param(_, Defect::Stale)) {
+            self.also(&[When::Third]);
         }
-        self.add(rule, "made", decision(Decides::Made(origin)));
+        let unsaid = match origin {
+            Origin::Param(ix, _) if leaves_open(spec, ix) => Some("the law leaves open whether a request with it is refused"),
+            _ => None,
+        };
+        self.add_part(rule, "made", None, decision(Decides::Made(origin)), unsaid);
         if let Origin::State(place) = origin {
             let parts = spec.refusals[place].guard.parts.len();
             for part in (0..parts).filter(|_| parts > 1) {
                 let way = decision(Decides::MadeWithout(place, part));
-                self.add_part(rule, "made-without", Some(&(part + 1).to_string()), way, None);
+                let reason = is_needed_by_others(spec, place, part)
+                    .then_some("another of its conditions reads what this one makes sure is given");
+                self.add_part(rule, "made-without", Some(&(part + 1).to_string()), way, reason);
             }
         }
         if let Origin::Param(ix, Defect::Range | Defect::Length) = origin
             && refusal::limits(&spec.params[ix as usize]).is_some()
         {
             self.add(rule, "not-made-next-to-limit", decision(Decides::NotMadeNextToLimit(ix)));
-            self.add(rule, "made-at-limit", decision(Decides::MadeAtLimit(ix, origin)));
+            let way = decision(Decides::MadeAtLimit(ix, origin));
+            self.add_part(rule, "made-at-limit", None, way, unsaid);
         }
         if let Some(refusal) = refusal::refusal_at(spec, origin)
             && refusal.code_rule.is_none()
@@ -207,18 +217,26 @@ impl<'l> Family<'l> {
         let spec = &law[operation];
         let effects: Vec<&Effect> = spec.effects.iter().filter(|effect| effect.rule == rule).collect();
         let change = |changes| Way::Change(changes);
-        self.add(rule, "missing", change(Changes::Missing(None)));
-        self.also(&occasions(spec));
+        let endless = effects.iter().all(|effect| effect.after.as_ref().is_some_and(|after| after.latest.is_none()));
+        let endless = endless.then_some("the law does not say when it must have happened");
+        self.add_part(rule, "missing", None, change(Changes::Missing(None)), endless);
+        let deletes = spec.effects.iter().any(|effect| matches!(effect.change, Change::Delete(_)));
+        let mut whens = occasions(spec);
+        // What goes is not there to be done to again.
+        whens.retain(|when| *when != When::Again || !deletes);
+        self.also(&whens);
         let fields = change::fields_set(law, rule);
         let name = |(kind, field): (KindIx, FieldIx)| format!("{}.{}", law[kind].name, law[kind].fields[field as usize].name);
         for (kind, field) in fields.iter().copied() {
             if fields.len() > 1 {
                 let way = change(Changes::Missing(Some((kind, field))));
-                self.add_part(rule, "missing", Some(&name((kind, field))), way, None);
+                let reason = endless.or(is_unseen(law, kind, field).then_some(UNSEEN));
+                self.add_part(rule, "missing", Some(&name((kind, field))), way, reason);
             }
             if change::has_others(law, kind, field) {
                 let way = change(Changes::Value(kind, field));
-                self.add_part(rule, "wrong-value", Some(&name((kind, field))), way, None);
+                let reason = is_unseen(law, kind, field).then_some(UNSEEN);
+                self.add_part(rule, "wrong-value", Some(&name((kind, field))), way, reason);
             }
         }
         if effects.iter().any(|effect| matches!(effect.change, Change::Create { .. })) {
@@ -241,7 +259,7 @@ impl<'l> Family<'l> {
             let reason = never_late.then_some("the law does not say when it must have happened");
             self.add_part(rule, "late", None, change(Changes::Late), reason);
         }
-        if effects.iter().any(|effect| !matches!(effect.change, Change::Delete(_))) {
+        if !deletes && effects.iter().any(|effect| !matches!(effect.change, Change::Delete(_))) {
             self.add(rule, "undone", change(Changes::Undone));
         }
     }
@@ -275,7 +293,7 @@ impl<'l> Family<'l> {
             }
             if of.from_field {
                 add("stale", Shows::Stale, of.fixed.then_some("the value never changes"));
-                add("of-another", Shows::OfAnother, None);
+                add("of-another", Shows::OfAnother, of.alike.then_some("every resource of the kind has the same"));
             }
         }
     }
@@ -357,6 +375,8 @@ struct Part {
     from_field: bool,
     /// That field never changes.
     fixed: bool,
+    /// It is the same in every resource.
+    alike: bool,
 }
 
 /// The parts of answers that a rule is about, with their names.
@@ -374,6 +394,12 @@ fn parts(law: &Law, rule: RuleIx) -> Vec<(Place, String, Part)> {
                 fixed: match &output.from {
                     OutputFrom::Paths(paths) => {
                         paths.iter().all(|(var, path)| is_fixed(law, operation.vars[*var as usize].kind, path))
+                    }
+                    _ => false,
+                },
+                alike: match &output.from {
+                    OutputFrom::Paths(paths) => {
+                        paths.iter().all(|(var, path)| is_alike(law, operation.vars[*var as usize].kind, path))
                     }
                     _ => false,
                 },
@@ -401,6 +427,10 @@ fn parts(law: &Law, rule: RuleIx) -> Vec<(Place, String, Part)> {
                     ShownFrom::Paths(paths) => paths.iter().all(|path| is_fixed(law, ix, path)),
                     _ => false,
                 },
+                alike: match &shown.from {
+                    ShownFrom::Paths(paths) => paths.iter().all(|path| is_alike(law, ix, path)),
+                    _ => false,
+                },
             };
             found.push((Place::Row(ix, place), format!("{}.{}", kind.name, shown.name), part));
         }
@@ -408,13 +438,128 @@ fn parts(law: &Law, rule: RuleIx) -> Vec<(Place, String, Part)> {
     found
 }
 
-/// True if a path leads to a field of the resource itself that nothing changes once it is there.
+/// True if nothing that a path goes through changes once it is there.
 fn is_fixed(law: &Law, kind: KindIx, path: &Path) -> bool {
+    let mut at = kind;
+    path.0.iter().all(|field| {
+        let spec = &law[at].fields[*field as usize];
+        let inverse = matches!(spec.kind, FieldKind::Inverse | FieldKind::InverseOne);
+        let changes = |effect: &Effect| match &effect.change {
+            Change::Set { set, .. } => set.iter().any(|(k, f, _)| (*k, f) == (at, field)),
+            _ => false,
+        };
+        let fixed = !inverse && !effects(law).any(changes);
+        at = spec.to.unwrap_or(at);
+        fixed
+    })
+}
+
+/// True if a path leads to a field that is the same in every resource of the kind.
+fn is_alike(law: &Law, kind: KindIx, path: &Path) -> bool {
     let [field] = path.0.as_slice() else { return false };
-    let inverse = matches!(law[kind].fields[*field as usize].kind, FieldKind::Inverse | FieldKind::InverseOne);
-    let changes = |effect: &Effect| match &effect.change {
-        Change::Set { set, .. } => set.iter().any(|(k, f, _)| (k, f) == (&kind, field)),
-        _ => false,
+    let spec = &law[kind].fields[*field as usize];
+    if let Some(mint) = &spec.mint {
+        return mint.0.iter().all(|part| matches!(part, MintPart::Text(_)));
+    }
+    let mut values: Vec<&str> = Vec::new();
+    for effect in effects(law) {
+        match &effect.change {
+            Change::Create { kind: k, set, .. } if *k == kind => {
+                values.extend(set.iter().filter(|(f, _)| f == field).map(|(_, expr)| expr.source()));
+            }
+            Change::Set { set, .. } => {
+                values.extend(set.iter().filter(|(k, f, _)| *k == kind && f == field).map(|(_, _, expr)| expr.source()));
+            }
+            _ => {}
+        }
+    }
+    values.dedup();
+    let literal = |text: &&str| text.starts_with('\'') && text[1..].find('\'') == Some(text.len() - 2);
+    matches!(values.as_slice(), [one] if literal(one))
+}
+
+fn effects(law: &Law) -> impl Iterator<Item = &Effect> {
+    law.operations.iter().flat_map(|operation| &operation.effects)
+}
+
+/// Why a change to a field of which [`is_unseen`] holds cannot be told.
+const UNSEEN: &str = "no answer shows the field, and whether a request is refused does not depend on it";
+
+/// True if no answer shows a field, and nothing that is demanded depends on it: it says only where the law is silent.
+fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
+    let spec = &law[kind].fields[field as usize];
+    let name = format!(".{}", spec.name);
+    let reads = |source: &str| {
+        source.match_indices(&name).any(|(at, _)| {
+            let after = source[at + name.len()..].chars().next();
+            !after.is_some_and(|c| c.is_alphanumeric() || c == '_')
+        })
     };
-    !inverse && !law.operations.iter().flat_map(|operation| &operation.effects).any(changes)
+    let in_path = |start: KindIx, path: &Path| {
+        let mut at = start;
+        path.0.iter().any(|step| {
+            let here = (at, *step) == (kind, field);
+            let inverse = law[at].fields[*step as usize].of.is_some_and(|of| {
+                (law[at].fields[*step as usize].to, of) == (Some(kind), field)
+            });
+            at = law[at].fields[*step as usize].to.unwrap_or(at);
+            here || inverse
+        })
+    };
+    let shown = law.kinds().any(|(ix, of)| {
+        of.view.iter().any(|shown| match &shown.from {
+            ShownFrom::Paths(paths) => paths.iter().any(|path| in_path(ix, path)),
+            ShownFrom::Value(expr) => reads(expr.source()),
+            ShownFrom::List(path, _) => in_path(ix, path),
+            ShownFrom::Nothing => false,
+        })
+    });
+    let put_out = law.operations.iter().any(|operation| {
+        operation.output.iter().any(|output| match &output.from {
+            OutputFrom::Paths(paths) => {
+                paths.iter().any(|(var, path)| in_path(operation.vars[*var as usize].kind, path))
+            }
+            OutputFrom::Value(guard) => reads(guard.expr.source()),
+            OutputFrom::One { of, .. } | OutputFrom::Many { of, .. } => reads(of.expr.source()),
+            _ => false,
+        })
+    });
+    let asked = law.operations.iter().any(|operation| {
+        let refused = operation.refusals.iter().any(|refuse| reads(refuse.guard.expr.source()));
+        refused || operation.permits.iter().any(|(_, guard)| reads(guard.expr.source()))
+    });
+    let moves = effects(law).any(|effect| {
+        let after = effect.after.iter().flat_map(|a| [&a.earliest, &a.latest, &a.usually, &a.unless]).flatten();
+        let set = match &effect.change {
+            Change::Create { set, .. } => set.iter().map(|(_, expr)| expr).collect::<Vec<_>>(),
+            Change::Set { on, set } => set.iter().map(|(_, _, expr)| expr).chain([on]).collect(),
+            Change::Delete(on) => vec![on],
+        };
+        effect.when.iter().chain(&effect.each).chain(after).chain(set).any(|expr| reads(expr.source()))
+    });
+    !(shown || put_out || asked || moves)
+}
+
+/// True if the law leaves open whether a request that gives a parameter is refused, whatever else it says.
+fn leaves_open(operation: &Operation, ix: ParamIx) -> bool {
+    let param = &operation.params[ix as usize];
+    let given = Condition::Given(param.name.clone(), true);
+    operation.open.iter().any(|open| open.guard.expr.parts() == std::slice::from_ref(&given))
+}
+
+/// True if a condition only makes sure that a parameter is given which another condition of the refusal reads: without it
+/// that other one does not hold either.
+fn is_needed_by_others(operation: &Operation, place: usize, part: usize) -> bool {
+    let parts = &operation.refusals[place].guard.parts;
+    let Condition::Given(name, true) = &operation.conditions[parts[part] as usize] else { return false };
+    let quoted = format!("{name:?}");
+    let reads = |other: &Condition| match other {
+        Condition::Given(..) => false,
+        // A part that joins two by `||` may hold by the other one.
+        Condition::Holds(expr) => {
+            let text = format!("{expr:?}");
+            text.contains(&quoted) && !text.contains("_||_")
+        }
+    };
+    parts.iter().enumerate().any(|(number, ix)| number != part && reads(&operation.conditions[*ix as usize]))
 }

@@ -20,9 +20,15 @@ use crate::{
         suite::Plans,
     },
     scenario::{
-        aim::Aim, atlas::Atlas, simulation::Simulation, step::Step, strategy::Strategies, variation::variations,
+        aim::Aim,
+        atlas::Atlas,
+        near_miss::near_misses,
+        simulation::Simulation,
+        step::Step,
+        strategy::Strategies,
+        variation::{follow_ups, variations},
     },
-    spec::law::{Law, OperationIx, RuleIx},
+    spec::law::{Law, OperationIx, Rule, RuleIx},
     target::clock::{Clock, Pace},
     wire::sign::{Manner, SignError},
 };
@@ -62,6 +68,8 @@ pub struct Grounds {
     law: Arc<Law>,
     atlas: Atlas,
     suite: Vec<Planned>,
+    /// Scenarios in which a rule nearly refuses.
+    near_misses: Vec<(RuleIx, Vec<Step>)>,
     strategies: Arc<Strategies>,
     /// For each operation, random sequences of what matters to it.
     aimed: Vec<OnceLock<Arc<Strategies>>>,
@@ -106,8 +114,11 @@ impl Grounds {
             consistency: None,
             out: None,
         };
+        let ways: Vec<(OperationIx, Vec<Step>)> =
+            plans.iter().filter_map(|(rule, steps)| Some((law[*rule].operation?, steps.clone()))).collect();
+        let near_misses = near_misses(&law, &atlas, &ways);
         let aimed = law.operations.iter().map(|_| OnceLock::new()).collect();
-        Ok(Grounds { law, atlas, suite, strategies, aimed, options })
+        Ok(Grounds { law, atlas, suite, near_misses, strategies, aimed, options })
     }
 
     /// The law.
@@ -149,20 +160,34 @@ impl Grounds {
             Scenario::Planned { steps, .. } => variations(&self.law, &self.atlas, rule, steps),
             _ => Vec::new(),
         });
-        let varied = varied.map(move |steps| Scenario::Planned { rule, steps });
+        let nearly = self.near_misses.iter().filter(move |(of, _)| *of == rule).map(|(_, steps)| steps.clone());
+        let operations = self.law[rule].operation.map_or_else(Vec::new, |operation| self.operations_around(operation));
+        let own = self.suite.iter().find_map(move |p| match &p.scenario {
+            Scenario::Planned { rule: of, steps } if *of == rule => Some(steps),
+            _ => None,
+        });
+        let after = std::iter::once(own).flatten().flat_map(move |steps| {
+            follow_ups(&self.law, &self.atlas, &operations, steps)
+        });
+        let varied = nearly.chain(varied).chain(after).map(move |steps| Scenario::Planned { rule, steps });
         let aimed = self.aimed(rule).into_iter().flat_map(move |strategies| (0..AIMED).map(random(strategies)));
         let general = (AIMED..).map(random(self.strategies.clone()));
         let first = played(first).into_iter().chain(varied).chain(played(near));
         first.chain(aimed).chain(played(far)).chain(general)
     }
 
+    /// The operations that matter to the rules of one.
+    fn operations_around(&self, operation: OperationIx) -> Vec<OperationIx> {
+        let of_it = |(ix, rule): (RuleIx, &Rule)| (rule.operation == Some(operation)).then_some(ix);
+        let rules: Vec<RuleIx> = self.law.rules().filter_map(of_it).collect();
+        Aim::new(&self.law, operation, &rules).operations()
+    }
+
     /// Random sequences of the operations that matter to that of a rule.
     fn aimed(&self, rule: RuleIx) -> Option<Arc<Strategies>> {
         let operation = self.law[rule].operation?;
         let strategies = self.aimed[operation.0 as usize].get_or_init(|| {
-            let of_it = |(ix, rule): (RuleIx, &crate::spec::law::Rule)| (rule.operation == Some(operation)).then_some(ix);
-            let rules: Vec<RuleIx> = self.law.rules().filter_map(of_it).collect();
-            let operations = Aim::new(&self.law, operation, &rules).operations();
+            let operations = self.operations_around(operation);
             Arc::new(Strategies::new(&self.law, |ix| operations.contains(&ix)))
         });
         Some(strategies.clone())
@@ -230,7 +255,8 @@ impl Grounds {
         result.outcome = Outcome::Caught;
         let first = played.violations.iter().min_by_key(|(_, step)| *step);
         if let Some((violation, step)) = first {
-            result.blame = Some(blame(law, mutant.rule, violation.rule));
+            let at_once = played.violations.iter().filter(|(_, other)| other == step);
+            result.blame = at_once.map(|(violation, _)| blame(law, mutant.rule, violation.rule)).min();
             result.finding = Some(format!("allowed: {}; came: {}", violation.allowed, violation.came));
             result.steps = Some(*step);
             let others = played.violations.iter().map(|(v, _)| v.rule).filter(|rule| *rule != violation.rule);

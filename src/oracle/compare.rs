@@ -516,7 +516,9 @@ impl<'a> Compare<'a> {
             }
         }
         for (place, (handle, presence)) in listing.expected.iter().enumerate() {
-            if shown[place] || *presence == Presence::May || !self.has_name(*handle, listing.kind) {
+            // What the request itself is about must be there, if it has a name already or is given one only here.
+            let can_be_told = self.has_name(*handle, listing.kind) || listing.exhaustive && listing.of.is_none();
+            if shown[place] || *presence == Presence::May || !can_be_told {
                 continue;
             }
             let rule = self.blame_life(*handle).or(listing.of.and_then(|h| self.last_claim(h))).unwrap_or(listing.rule);

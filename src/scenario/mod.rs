@@ -12,6 +12,7 @@
 //!   nearer to a rule, [`novelty`] which one is new, `build_up` walks at random, and [`strip`] drops what a scenario does
 //!   not need.
 //! - [`variation`]: the same with more around it, or several times over.
+//! - [`near_miss`]: requests that would be refused if one more condition held.
 //! - [`overlap`]: requests that stand in each other's way, worked out from the law.
 //! - [`crowd`]: several clients that talk to the reference at once, in simulated time.
 //! - [`reach`]: what can be reached at all without some operations, worked out from the law.
@@ -26,6 +27,7 @@ mod build_up;
 pub mod crowd;
 pub mod draft;
 pub mod file;
+pub mod near_miss;
 pub mod novelty;
 pub mod overlap;
 pub mod plan;

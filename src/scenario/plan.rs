@@ -149,10 +149,13 @@ fn note_found(
     found: &mut Found,
     passes: &RuleSet,
     (way, unsaid): (&[Step], bool),
-    steps: &[Step],
+    (steps, open): (&[Step], bool),
 ) {
     let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
     for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
+        // Where the law is silent about the last request, any code would have done.
+        let any_code = open && search.law.refusal(rule).is_some_and(|refusal| !refusal.codes.is_empty());
+        let unsaid = unsaid || any_code;
         let place = &mut found[rule.0 as usize];
         let better = place.as_ref().is_none_or(|found| found.unsaid && !unsaid);
         if better && forbidden.is_none_or(|f| f == rule) {
@@ -197,11 +200,11 @@ impl Tried {
     /// Notes the rules that it exercised after some other steps, and whether the law is silent about one of those.
     pub fn note(&self, search: &Search<'_>, found: &mut Found, (way, unsaid): (&[Step], bool)) {
         // That the law is silent about the last request takes nothing from what its answer shows.
-        note_found(search, found, &self.passes, (way, unsaid), std::slice::from_ref(&self.step));
+        note_found(search, found, &self.passes, (way, unsaid), (std::slice::from_ref(&self.step), self.open));
         let mut steps = vec![self.step.clone()];
         for (look, passes) in &self.looks {
             steps.push(look.clone());
-            note_found(search, found, passes, (way, unsaid || self.open), &steps);
+            note_found(search, found, passes, (way, unsaid || self.open), (&steps, false));
         }
     }
 }

@@ -8,50 +8,103 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     atlas::Atlas,
+    draft,
     simulation::Simulation,
     step::{Call, Step, Symbol},
 };
 use crate::{
     oracle::Settings,
-    spec::law::{KindIx, Law, RuleIx},
+    spec::law::{KindIx, Law, OperationIx, RuleIx},
 };
+
+/// How many of each kind there are.
+type Made = BTreeMap<KindIx, u32>;
 
 /// How many copies stand side by side.
 const COPIES: u32 = 3;
 /// How many of the last steps are taken once more, at most.
 const MOST_AGAIN: usize = 4;
+/// Requests of one operation that are tried afterwards.
+const MOST_FOLLOWING: usize = 2;
 /// The longest scenario that is varied.
 const LONGEST: usize = 24;
 
 /// The variations of some steps that exercise a rule, the shortest first.
 pub fn variations(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Vec<Vec<Step>> {
-    if steps.is_empty() || steps.len() > LONGEST {
-        return Vec::new();
-    }
-    let made = made(law, steps);
-    let copy = |number: u32| steps.iter().map(|step| shifted(step, &made, number)).collect::<Vec<_>>();
-    let (last, way) = match steps.split_last() {
-        Some((last, way)) => (last, way),
-        None => return Vec::new(),
-    };
+    let Some((last, way)) = steps.split_last().filter(|_| steps.len() <= LONGEST) else { return Vec::new() };
+    let (Some(by_way), Some(by_all)) = (made(law, atlas, way), made(law, atlas, steps)) else { return Vec::new() };
     let mut found = Vec::new();
     // The same once more: the last steps with the resources that are there.
     for again in 1..=steps.len().min(MOST_AGAIN) {
         found.push([steps, &steps[steps.len() - again..]].concat());
     }
     // One more of everything, made before and made afterwards.
-    let beside: Vec<Step> = way.iter().map(|step| shifted(step, &made, 1)).collect();
-    found.push([way, &beside, &[last.clone()]].concat());
-    found.push([way, &beside, &[shifted(last, &made, 1)]].concat());
-    found.push([copy(0), copy(1)].concat());
+    let copies = |of: &[Step], made: &Made, number: u32| -> Vec<Step> {
+        of.iter().map(|step| shifted(step, made, number)).collect()
+    };
+    let beside = copies(way, &by_way, 1);
+    found.push([way, &beside, std::slice::from_ref(last)].concat());
+    found.push([way, &beside, &[shifted(last, &by_way, 1)]].concat());
+    found.push([steps, &copies(steps, &by_all, 1)].concat());
     // Three of everything, and lists of three.
-    let of_three = (0..COPIES).flat_map(|number| way.iter().map(move |step| (step, number)));
-    let three: Vec<Step> = of_three.map(|(step, number)| shifted(step, &made, number)).collect();
-    if let Some(joined) = joined(last, &made) {
+    let three: Vec<Step> = (0..COPIES).flat_map(|number| copies(way, &by_way, number)).collect();
+    if let Some(joined) = joined(last, &by_way) {
         found.push([&three[..], &[joined]].concat());
     }
-    found.push((0..COPIES).flat_map(copy).collect());
+    // Three of what a list names, with one of the rest.
+    found.extend(listed(law, atlas, way, last));
+    found.push((0..COPIES).flat_map(|number| copies(steps, &by_all, number)).collect());
     found.retain(|steps| exercises(law, atlas, rule, steps));
+    found
+}
+
+/// The steps, and afterwards a plain request of each of these operations: what a change has made possible or impossible
+/// shows where nothing shows the change itself.
+pub fn follow_ups(law: &Arc<Law>, atlas: &Atlas, operations: &[OperationIx], steps: &[Step]) -> Vec<Vec<Step>> {
+    let mut simulation = Simulation::new(law, Settings::default());
+    if !steps.iter().all(|step| simulation.take(atlas, step).is_some()) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for ix in operations {
+        let calls = draft::good_calls(law, simulation.forward.world(), *ix, MOST_FOLLOWING).unwrap_or_default();
+        for call in calls {
+            let step = Step::Call(call);
+            let says = simulation.clone().try_step(atlas, &step).is_some_and(|(passes, open)| !open && !passes.is_empty());
+            if says {
+                found.push([steps, &[step]].concat());
+            }
+        }
+    }
+    found
+}
+
+/// Requests with a list of three: what its first element names is made three times, by the last steps that made it.
+fn listed(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> Vec<Vec<Step>> {
+    let Step::Call(call) = last else { return Vec::new() };
+    let mut found = Vec::new();
+    for (place, (_, symbol)) in call.args.iter().enumerate() {
+        let Symbol::List(items) = symbol else { continue };
+        let Some(Symbol::Of { kind, ordinal, field }) = items.first() else { continue };
+        // The step after which there is one: taken three times, it makes three.
+        for end in 1..=way.len() {
+            let (Some(before), Some(after)) = (made(law, atlas, &way[..end - 1]), made(law, atlas, &way[..end])) else {
+                continue;
+            };
+            let count = |made: &Made| made.get(kind).copied().unwrap_or(0);
+            if !(count(&before) < *ordinal && count(&after) >= *ordinal) {
+                continue;
+            }
+            let more = [way[end - 1].clone(), way[end - 1].clone()];
+            let step = count(&after) - count(&before);
+            let all = (0..COPIES).map(|n| Symbol::Of { kind: *kind, ordinal: ordinal + n * step, field: *field });
+            let mut joined = call.clone();
+            joined.args[place].1 = Symbol::List(all.collect());
+            // What else is there keeps its number only if it was made before.
+            found.push([way, &more, &[Step::Call(joined.clone())]].concat());
+            found.push([&way[..end], &more, &way[end..], &[Step::Call(joined)]].concat());
+        }
+    }
     found
 }
 
@@ -66,29 +119,18 @@ fn exercises(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> boo
     passed
 }
 
-/// How many of each kind some steps refer to: the highest number of each.
-fn made(law: &Law, steps: &[Step]) -> BTreeMap<KindIx, u32> {
-    let mut made: BTreeMap<KindIx, u32> = law.kinds().map(|(kind, _)| (kind, 0)).collect();
-    for symbol in steps.iter().flat_map(Step::calls).flat_map(|call| call.args.iter().map(|(_, symbol)| symbol)) {
-        count(symbol, &mut made);
+/// How many of each kind some steps create; none if they cannot be taken.
+fn made(law: &Arc<Law>, atlas: &Atlas, steps: &[Step]) -> Option<Made> {
+    let mut simulation = Simulation::new(law, Settings::default());
+    for step in steps {
+        simulation.take(atlas, step)?;
     }
-    made
-}
-
-fn count(symbol: &Symbol, made: &mut BTreeMap<KindIx, u32>) {
-    match symbol {
-        Symbol::Of { kind, ordinal, .. } => {
-            let most = made.entry(*kind).or_default();
-            *most = (*most).max(*ordinal);
-        }
-        Symbol::List(items) => items.iter().for_each(|item| count(item, made)),
-        Symbol::Struct(members) => members.iter().for_each(|(_, member)| count(member, made)),
-        Symbol::Text(_) | Symbol::Token(_) => {}
-    }
+    let world = simulation.forward.world();
+    Some(law.kinds().map(|(kind, _)| (kind, world.created(kind))).collect())
 }
 
 /// A step about the resources of a copy with this number; 0 is the step itself.
-fn shifted(step: &Step, made: &BTreeMap<KindIx, u32>, number: u32) -> Step {
+fn shifted(step: &Step, made: &Made, number: u32) -> Step {
     let call = |call: &Call| {
         let args = call.args.iter().map(|(name, symbol)| (name.clone(), shift(symbol, made, number))).collect();
         Call { operation: call.operation, args }
@@ -100,7 +142,7 @@ fn shifted(step: &Step, made: &BTreeMap<KindIx, u32>, number: u32) -> Step {
     }
 }
 
-fn shift(symbol: &Symbol, made: &BTreeMap<KindIx, u32>, number: u32) -> Symbol {
+fn shift(symbol: &Symbol, made: &Made, number: u32) -> Symbol {
     match symbol {
         Symbol::Of { kind, ordinal, field } => {
             let by = number * made.get(kind).copied().unwrap_or(0);
@@ -117,7 +159,7 @@ fn shift(symbol: &Symbol, made: &BTreeMap<KindIx, u32>, number: u32) -> Symbol {
 }
 
 /// A request about what all copies have in a list; none if it has no list of names.
-fn joined(step: &Step, made: &BTreeMap<KindIx, u32>) -> Option<Step> {
+fn joined(step: &Step, made: &Made) -> Option<Step> {
     let Step::Call(call) = step else { return None };
     let mut found = false;
     let args = call.args.iter().map(|(name, symbol)| {
