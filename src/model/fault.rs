@@ -48,9 +48,4 @@ pub trait Fault: Debug + Send + Sync {
 
     /// An answer as it is going to be sent.
     fn written(&self, _law: &Law, _operation: OperationIx, _answer: &Answer, _response: &mut HttpResponse) {}
-
-    /// True if, for a request of this operation, others may get in between deciding and doing.
-    fn dawdles(&self, _operation: OperationIx) -> bool {
-        false
-    }
 }

@@ -103,7 +103,7 @@ impl Broken {
         let here = &mut *here;
         (here.idle, here.replay) = (false, None);
         here.armed = match self.mutant.when {
-            When::Always | When::Third | When::Overlap => true,
+            When::Always | When::Third => true,
             When::Three => request.args.iter().any(|(_, tree)| tree.as_list().is_some_and(|list| list.len() >= 3)),
             When::Again => {
                 let named = match right {
@@ -177,9 +177,5 @@ impl Fault for Broken {
             }
             _ => {}
         }
-    }
-
-    fn dawdles(&self, _operation: OperationIx) -> bool {
-        self.mutant.when == When::Overlap
     }
 }

@@ -218,7 +218,9 @@ impl<'l> Family<'l> {
         let effects: Vec<&Effect> = spec.effects.iter().filter(|effect| effect.rule == rule).collect();
         let change = |changes| Way::Change(changes);
         let endless = effects.iter().all(|effect| effect.after.as_ref().is_some_and(|after| after.latest.is_none()));
-        let endless = endless.then_some("the law does not say when it must have happened");
+        // What has to happen together with something else is seen not to have.
+        let alone = !spec.effects.iter().any(|effect| effect.after.as_ref().is_some_and(|after| after.together));
+        let endless = (endless && alone).then_some("the law does not say when it must have happened");
         self.add_part(rule, "missing", None, change(Changes::Missing(None)), endless);
         let deletes = spec.effects.iter().any(|effect| matches!(effect.change, Change::Delete(_)));
         let mut whens = occasions(spec);
@@ -543,8 +545,8 @@ fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
 /// True if the law leaves open whether a request that gives a parameter is refused, whatever else it says.
 fn leaves_open(operation: &Operation, ix: ParamIx) -> bool {
     let param = &operation.params[ix as usize];
-    let given = Condition::Given(param.name.clone(), true);
-    operation.open.iter().any(|open| open.guard.expr.parts() == std::slice::from_ref(&given))
+    let given = format!("has(input.{})", param.name);
+    operation.open.iter().any(|open| open.guard.expr.source().split("||").any(|either| either.trim() == given))
 }
 
 /// True if a condition only makes sure that a parameter is given which another condition of the refusal reads: without it

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Mutant, When, broken::Broken};
+use super::{Mutant, broken::Broken};
 use crate::{
     oracle::{RuleSet, Settings},
     reference::server::Reference,
@@ -281,13 +281,6 @@ pub struct Hunt {
     timeout: bool,
     /// The first of the reasons why something could not be judged.
     pub unclear: Option<String>,
-}
-
-impl Mutant {
-    /// True if it can show only where requests overlap.
-    pub fn overlaps(&self) -> bool {
-        self.when == When::Overlap
-    }
 }
 
 /// Whose name a finding gives to a broken rule.

@@ -55,8 +55,6 @@ pub enum When {
     Three,
     /// Where the same operation was done before to something that is named again.
     Again,
-    /// Where another request comes between deciding and doing.
-    Overlap,
 }
 
 impl When {
@@ -67,7 +65,6 @@ impl When {
             When::Third => "third",
             When::Three => "three",
             When::Again => "again",
-            When::Overlap => "overlap",
         }
     }
 }

@@ -26,9 +26,6 @@ use crate::{
 /// The longest step of the clock, in seconds: a hundred years.
 const LONGEST_STEP: f64 = 3.2e9;
 
-/// How long a server that lets others get in between deciding and doing leaves them for that.
-const GAP: Duration = Duration::from_millis(1);
-
 /// A law that answers HTTP requests. Clones share one world.
 #[derive(Clone)]
 pub struct Reference {
@@ -96,14 +93,7 @@ impl Reference {
         match wire::decode_request(&self.law, http) {
             Ok(decoded) => {
                 let fault = self.forward().fault().cloned();
-                let answer = match &fault {
-                    Some(fault) if fault.dawdles(decoded.operation) => {
-                        let decision = self.forward().decide(&decoded, self.clock.now());
-                        std::thread::sleep(GAP);
-                        self.forward().carry_out(decision, self.clock.now())
-                    }
-                    _ => self.forward().answer(&decoded, self.clock.now()),
-                };
+                let answer = self.forward().answer(&decoded, self.clock.now());
                 let mut response = self.encode(&style, decoded.operation, &answer);
                 if let Some(fault) = &fault {
                     fault.written(&self.law, decoded.operation, &answer, &mut response);

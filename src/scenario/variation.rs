@@ -31,28 +31,37 @@ const LONGEST: usize = 24;
 
 /// The variations of some steps that exercise a rule, the shortest first.
 pub fn variations(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Vec<Vec<Step>> {
-    let Some((last, way)) = steps.split_last().filter(|_| steps.len() <= LONGEST) else { return Vec::new() };
+    // The rule is met where its operation is asked for last; what follows only looks at what came of it.
+    let is_its = |step: &Step| step.calls().iter().any(|call| law[rule].operation == Some(call.operation));
+    let meets = steps.iter().rposition(is_its).or(steps.len().checked_sub(1));
+    let Some((way, rest)) = meets.map(|meets| steps.split_at(meets)).filter(|_| steps.len() <= LONGEST) else {
+        return Vec::new();
+    };
     let (Some(by_way), Some(by_all)) = (made(law, atlas, way), made(law, atlas, steps)) else { return Vec::new() };
     let mut found = Vec::new();
     // The same once more: the last steps with the resources that are there.
     for again in 1..=steps.len().min(MOST_AGAIN) {
         found.push([steps, &steps[steps.len() - again..]].concat());
     }
+    found.push([steps, rest].concat());
     // One more of everything, made before and made afterwards.
     let copies = |of: &[Step], made: &Made, number: u32| -> Vec<Step> {
         of.iter().map(|step| shifted(step, made, number)).collect()
     };
     let beside = copies(way, &by_way, 1);
-    found.push([way, &beside, std::slice::from_ref(last)].concat());
-    found.push([way, &beside, &[shifted(last, &by_way, 1)]].concat());
+    let moved = |copies: u32| -> Vec<Step> { rest.iter().map(|step| pushed(step, &by_way, copies - 1)).collect() };
+    found.push([way, &beside, &moved(2)].concat());
+    found.push([way, &beside, &copies(&moved(2), &by_way, 1)].concat());
     found.push([steps, &copies(steps, &by_all, 1)].concat());
     // Three of everything, and lists of three.
     let three: Vec<Step> = (0..COPIES).flat_map(|number| copies(way, &by_way, number)).collect();
-    if let Some(joined) = joined(last, &by_way) {
-        found.push([&three[..], &[joined]].concat());
+    if let Some((joined, tail)) = moved(COPIES).split_first().and_then(|(first, tail)| Some((joined(first, &by_way)?, tail.to_vec()))) {
+        found.push([&three[..], &[joined], &tail].concat());
     }
     // Three of what a list names, with one of the rest.
-    found.extend(listed(law, atlas, way, last));
+    if let Some((first, _)) = rest.split_first() {
+        found.extend(listed(law, atlas, way, first));
+    }
     found.push((0..COPIES).flat_map(|number| copies(steps, &by_all, number)).collect());
     found.retain(|steps| exercises(law, atlas, rule, steps));
     found
@@ -108,7 +117,7 @@ fn listed(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> Vec<Vec<S
     found
 }
 
-/// True if the last time that the rule is met is among the last steps, with nothing on the way that cannot be done.
+/// True if the steps can be taken, and exercise the rule.
 fn exercises(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> bool {
     let mut simulation = Simulation::new(law, Settings::default());
     let mut passed = false;
@@ -155,6 +164,28 @@ fn shift(symbol: &Symbol, made: &Made, number: u32) -> Symbol {
             Symbol::Struct(members.iter().map(|(n, member)| (n.clone(), shift(member, made, number))).collect())
         }
         Symbol::Text(text) => Symbol::Text(text.clone()),
+    }
+}
+
+/// A step after copies of what was made before it: what it makes itself comes so many later.
+fn pushed(step: &Step, made: &Made, copies: u32) -> Step {
+    fn push(symbol: &Symbol, made: &Made, copies: u32) -> Symbol {
+        match symbol {
+            Symbol::Of { kind, ordinal, field } => {
+                let before = made.get(kind).copied().unwrap_or(0);
+                let by = if *ordinal > before { copies * before } else { 0 };
+                Symbol::Of { kind: *kind, ordinal: ordinal + by, field: *field }
+            }
+            Symbol::List(items) => Symbol::List(items.iter().map(|item| push(item, made, copies)).collect()),
+            other => other.clone(),
+        }
+    }
+    match step {
+        Step::Call(call) => {
+            let args = call.args.iter().map(|(name, symbol)| (name.clone(), push(symbol, made, copies))).collect();
+            Step::Call(Call { operation: call.operation, args })
+        }
+        other => other.clone(),
     }
 }
 
