@@ -111,7 +111,8 @@ fn a_fault_that_shows_from_the_third_time_on_counts_over_all_servers() {
 #[test]
 fn a_broken_server_is_found_out_over_http() {
     let served = serve(&["--cloud", "ec2", "--break", "release-frees"]);
-    let ran = run(&[&served.url, "--cloud", "ec2", "--only", "release-*", "--seed", "1", "--fail-on", "assumed"]).ends(1);
+    let ran =
+        run(&[&served.url, "--cloud", "ec2", "--only", "release-*", "--seed", "1", "--fail-on", "assumed"]).ends(1);
     assert!(ran.findings().contains(&"release-frees".to_owned()), "{:?}", ran.findings());
 }
 

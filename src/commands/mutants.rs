@@ -66,7 +66,8 @@ pub fn execute(args: &MutantsArgs) -> Result<Exit> {
         .zip(&families)
         .flat_map(|(law, mutants)| mutants.iter().flat_map(|m| [m.name.as_str(), &*law[m.rule].id]))
         .collect();
-    let only = globs(&args.only, &names, "--only", "`eipcheck mutants --list` shows the names; `*` stands for anything")?;
+    let only =
+        globs(&args.only, &names, "--only", "`eipcheck mutants --list` shows the names; `*` stands for anything")?;
     let mut exit = Exit::Conforms;
     let mut reports = Vec::new();
     for (law, mutants) in laws.into_iter().zip(families) {
@@ -98,9 +99,8 @@ pub fn execute(args: &MutantsArgs) -> Result<Exit> {
 }
 
 fn chosen(law: &Law, mutants: Vec<Mutant>, only: Option<&GlobSet>) -> Vec<Arc<Mutant>> {
-    let wanted = |mutant: &Mutant| {
-        only.is_none_or(|only| only.is_match(&mutant.name) || only.is_match(&*law[mutant.rule].id))
-    };
+    let wanted =
+        |mutant: &Mutant| only.is_none_or(|only| only.is_match(&mutant.name) || only.is_match(&*law[mutant.rule].id));
     mutants.into_iter().filter(wanted).map(Arc::new).collect()
 }
 
@@ -178,7 +178,8 @@ fn show(report: &MutantReport) {
     let faults = report.by_fault();
     let width = faults.keys().map(|fault| fault.len()).max().unwrap_or(0).max("all".len());
     let line = |name: &str, of: &dyn Fn(Outcome) -> usize| {
-        let counts: Vec<String> = outcomes.iter().map(|o| format!("{:>width$}", of(*o), width = o.name().len())).collect();
+        let counts: Vec<String> =
+            outcomes.iter().map(|o| format!("{:>width$}", of(*o), width = o.name().len())).collect();
         anstream::println!("{name:>width$}  {}", counts.join("  "));
     };
     let heads: Vec<&str> = outcomes.iter().map(|o| o.name()).collect();

@@ -105,6 +105,7 @@ fn unknown(law: &Law, name: &str) -> Report {
     let nearest = law.rules.iter().map(|r| &*r.id).min_by_key(|id| distance(id)).unwrap_or_default();
     let names: Vec<String> =
         family::mutants(law).into_iter().filter(|m| *law[m.rule].id == *nearest).map(|m| m.name).collect();
-    let help = format!("`eipcheck mutants --list` lists them all; of the rule {nearest} there are\n{}", names.join("\n"));
+    let help =
+        format!("`eipcheck mutants --list` lists them all; of the rule {nearest} there are\n{}", names.join("\n"));
     miette!(help = help, "the law has no mutant {name}")
 }

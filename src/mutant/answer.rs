@@ -20,14 +20,7 @@ use crate::{
 };
 
 /// Makes a place in an answer wrong.
-pub(super) fn shown(
-    broken: &Broken,
-    place: Place,
-    shows: Shows,
-    doing: &Doing<'_>,
-    after: &Scope,
-    tree: &mut Tree,
-) {
+pub(super) fn shown(broken: &Broken, place: Place, shows: Shows, doing: &Doing<'_>, after: &Scope, tree: &mut Tree) {
     let operation = doing.assessment.operation;
     let previous = if doing.law[operation].reads { broken.here().previous.clone() } else { Some(doing.before.clone()) };
     let wrong = Wrong { broken, place, shows, assessment: doing.assessment, scope: after, previous };
@@ -55,7 +48,9 @@ impl Wrong<'_> {
         let here = self.place == Place::Output(self.assessment.operation, ix);
         let handles = self.handles(output);
         let kind = match &output.from {
-            OutputFrom::One { kind, .. } | OutputFrom::Many { kind, .. } | OutputFrom::Selected { kind, .. } => Some(*kind),
+            OutputFrom::One { kind, .. } | OutputFrom::Many { kind, .. } | OutputFrom::Selected { kind, .. } => {
+                Some(*kind)
+            }
             _ => None,
         };
         if let (Some(kind), Some(member)) = (kind, member(tree, &output.name)) {

@@ -359,9 +359,7 @@ fn other_than(law: &Law, kind: KindIx, field: FieldIx, value: &Value) -> Option<
     Some(match (spec.kind, value) {
         (FieldKind::Flag, Value::Bool(is)) => Value::Bool(!is),
         (FieldKind::Integer, Value::Int(number)) => Value::Int(number + 1),
-        (FieldKind::State, Value::Text(text)) => {
-            Value::Text(spec.values.iter().find(|other| *other != text)?.clone())
-        }
+        (FieldKind::State, Value::Text(text)) => Value::Text(spec.values.iter().find(|other| *other != text)?.clone()),
         (FieldKind::Text, Value::Text(text)) => Value::Text(format!("{text}x").into()),
         _ => return None,
     })
@@ -395,7 +393,8 @@ pub(super) fn fields_set(law: &Law, rule: RuleIx) -> Vec<(KindIx, FieldIx)> {
 
 /// True if answers show a field as it is.
 pub(super) fn is_shown(law: &Law, kind: KindIx, field: FieldIx) -> bool {
-    let shows = |from: &ShownFrom| matches!(from, ShownFrom::Paths(paths) if paths.iter().any(|path| path.0 == [field]));
+    let shows =
+        |from: &ShownFrom| matches!(from, ShownFrom::Paths(paths) if paths.iter().any(|path| path.0 == [field]));
     law[kind].view.iter().any(|shown| shown.rule.is_some() && shows(&shown.from))
 }
 
@@ -411,7 +410,8 @@ fn keep_not(broken: &Broken, goes: bool, doing: &Doing<'_>, after: &mut Scope) {
             let kind = resource.kind;
             let other = (0..resource.fields.len()).find_map(|ix| {
                 let spec = &law[kind].fields[ix];
-                let judged = matches!(spec.kind, FieldKind::State | FieldKind::Flag) && is_shown(law, kind, ix as FieldIx);
+                let judged =
+                    matches!(spec.kind, FieldKind::State | FieldKind::Flag) && is_shown(law, kind, ix as FieldIx);
                 let value = other_than(law, kind, ix as FieldIx, &resource.fields[ix]).filter(|_| judged);
                 let freed = matches!(resource.fields[ix], Value::Ref(_)).then_some(Value::Null);
                 let renamed = match &resource.fields[ix] {
@@ -436,7 +436,8 @@ fn keep_not(broken: &Broken, goes: bool, doing: &Doing<'_>, after: &mut Scope) {
 /// Ids of the wrong form, or that another one has.
 pub(super) fn ids(broken: &Broken, kind: KindIx, repeated: bool, doing: &Doing<'_>, world: &mut World) {
     let Some(field) = doing.law[kind].id else { return };
-    let created: Vec<Handle> = world.since(doing.before).filter(|h| world.get(*h).is_some_and(|r| r.kind == kind)).collect();
+    let created: Vec<Handle> =
+        world.since(doing.before).filter(|h| world.get(*h).is_some_and(|r| r.kind == kind)).collect();
     for handle in created {
         let other = world.live(kind).find(|(h, _)| *h != handle).map(|(_, r)| r.fields[field as usize].clone());
         let wrong = if repeated { other } else { Some(Value::Text(format!("no id of its kind {}", handle.0).into())) };

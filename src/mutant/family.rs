@@ -8,8 +8,8 @@ use crate::spec::{
     expr::Part as Condition,
     file::{Defect, FieldKind, ScalarType, WireFault},
     law::{
-        Change, Demand, Effect, FieldIx, KindIx, Law, Operation, OperationIx, MintPart, OutputFrom, Param, ParamIx, Path, Refusal,
-        Rule, RuleIx, ShownFrom,
+        Change, Demand, Effect, FieldIx, KindIx, Law, MintPart, Operation, OperationIx, OutputFrom, Param, ParamIx,
+        Path, Refusal, Rule, RuleIx, ShownFrom,
     },
 };
 
@@ -61,14 +61,7 @@ impl<'l> Family<'l> {
         self.add_part(rule, fault, None, way, None);
     }
 
-    fn add_part(
-        &mut self,
-        rule: RuleIx,
-        fault: &'static str,
-        part: Option<&str>,
-        way: Way,
-        equivalent: Option<&str>,
-    ) {
+    fn add_part(&mut self, rule: RuleIx, fault: &'static str, part: Option<&str>, way: Way, equivalent: Option<&str>) {
         let part = part.map(|part| format!("#{part}")).unwrap_or_default();
         let name = format!("{}:{fault}{part}", self.law[rule].id);
         let equivalent = equivalent.map(str::to_owned);
@@ -120,7 +113,9 @@ impl<'l> Family<'l> {
             self.also(&[When::Third]);
         }
         let unsaid = match origin {
-            Origin::Param(ix, _) if leaves_open(spec, ix) => Some("the law leaves open whether a request with it is refused"),
+            Origin::Param(ix, _) if leaves_open(spec, ix) => {
+                Some("the law leaves open whether a request with it is refused")
+            }
             _ => None,
         };
         self.add_part(rule, "made", None, decision(Decides::Made(origin)), unsaid);
@@ -175,7 +170,8 @@ impl<'l> Family<'l> {
     fn wrong_code(&mut self, rule: RuleIx, refusal: &Refusal) {
         let others: Vec<_> = self.codes.iter().filter(|code| !refusal.codes.contains(code)).cloned().collect();
         let others: Vec<_> = others.into_iter().take(MOST_CODES).collect();
-        let reason = refusal.codes.is_empty().then_some("the law names no code here, and any of a client error is right");
+        let reason =
+            refusal.codes.is_empty().then_some("the law names no code here, and any of a client error is right");
         self.add_part(rule, "wrong-code", None, Way::Decision(Decides::Code(others.into())), reason);
     }
 
@@ -228,7 +224,8 @@ impl<'l> Family<'l> {
         whens.retain(|when| *when != When::Again || !deletes);
         self.also(&whens);
         let fields = change::fields_set(law, rule);
-        let name = |(kind, field): (KindIx, FieldIx)| format!("{}.{}", law[kind].name, law[kind].fields[field as usize].name);
+        let name =
+            |(kind, field): (KindIx, FieldIx)| format!("{}.{}", law[kind].name, law[kind].fields[field as usize].name);
         for (kind, field) in fields.iter().copied() {
             if fields.len() > 1 {
                 let way = change(Changes::Missing(Some((kind, field))));
@@ -253,7 +250,8 @@ impl<'l> Family<'l> {
         }
         let timed: Vec<_> = effects.iter().filter_map(|effect| effect.after.as_ref()).collect();
         if !timed.is_empty() {
-            let at_any_time = |after: &&crate::spec::law::After| after.earliest.as_ref().is_none_or(|e| e.source() == "0");
+            let at_any_time =
+                |after: &&crate::spec::law::After| after.earliest.as_ref().is_none_or(|e| e.source() == "0");
             let any_time = timed.iter().all(|after| at_any_time(after) && after.at_once);
             let reason = any_time.then_some("the law lets it happen at any time");
             self.add_part(rule, "early", None, change(Changes::Early), reason);
@@ -470,7 +468,8 @@ fn is_alike(law: &Law, kind: KindIx, path: &Path) -> bool {
                 values.extend(set.iter().filter(|(f, _)| f == field).map(|(_, expr)| expr.source()));
             }
             Change::Set { set, .. } => {
-                values.extend(set.iter().filter(|(k, f, _)| *k == kind && f == field).map(|(_, _, expr)| expr.source()));
+                values
+                    .extend(set.iter().filter(|(k, f, _)| *k == kind && f == field).map(|(_, _, expr)| expr.source()));
             }
             _ => {}
         }
@@ -501,9 +500,9 @@ fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
         let mut at = start;
         path.0.iter().any(|step| {
             let here = (at, *step) == (kind, field);
-            let inverse = law[at].fields[*step as usize].of.is_some_and(|of| {
-                (law[at].fields[*step as usize].to, of) == (Some(kind), field)
-            });
+            let inverse = law[at].fields[*step as usize]
+                .of
+                .is_some_and(|of| (law[at].fields[*step as usize].to, of) == (Some(kind), field));
             at = law[at].fields[*step as usize].to.unwrap_or(at);
             here || inverse
         })

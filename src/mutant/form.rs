@@ -98,7 +98,8 @@ fn regex(pattern: &str) -> Option<Regex> {
 }
 
 /// The element that holds the id of the request.
-static REQUEST_ID: LazyLock<Option<Regex>> = LazyLock::new(|| regex("<(requestId|RequestID|RequestId)>([^<]*)</[^>]*>"));
+static REQUEST_ID: LazyLock<Option<Regex>> =
+    LazyLock::new(|| regex("<(requestId|RequestID|RequestId)>([^<]*)</[^>]*>"));
 static NAMESPACE: LazyLock<Option<Regex>> = LazyLock::new(|| regex(" xmlns=\"[^\"]*\""));
 static TRUTH: LazyLock<Option<Regex>> = LazyLock::new(|| regex(">(true|false)<"));
 static EMPTY: LazyLock<Option<Regex>> = LazyLock::new(|| regex("<[A-Za-z]+/>"));
@@ -112,7 +113,8 @@ fn in_xml(broken: &Broken, fault: WireFault, operation: &str, text: &str) -> Opt
         WireFault::Namespace => Some(NAMESPACE.as_ref()?.replace(text, ELSEWHERE).into_owned()),
         WireFault::ErrorEnvelope => without(&WRAPPER),
         WireFault::BooleanSpelling => {
-            let capital = |found: &regex::Captures<'_>| format!(">{}<", if &found[1] == "true" { "True" } else { "False" });
+            let capital =
+                |found: &regex::Captures<'_>| format!(">{}<", if &found[1] == "true" { "True" } else { "False" });
             Some(TRUTH.as_ref()?.replace_all(text, capital).into_owned())
         }
         WireFault::MissingListWrapper => without(&EMPTY),
@@ -211,7 +213,10 @@ pub(super) fn misnamed(
         Place::Output(..) => None,
         Place::Row(kind, ix) => {
             let shown = &law[kind].view[ix];
-            shown.wire.last().filter(|_| shown.rule_in(operation) == Some(broken.rule()) && shows_kind(law, operation, kind))
+            shown
+                .wire
+                .last()
+                .filter(|_| shown.rule_in(operation) == Some(broken.rule()) && shows_kind(law, operation, kind))
         }
     };
     let (Some(name), Body::Success(_)) = (wire, &answer.body) else { return };
@@ -231,7 +236,9 @@ fn shows_kind(law: &Law, operation: OperationIx, kind: crate::spec::law::KindIx)
         .output
         .iter()
         .filter_map(|output| match &output.from {
-            OutputFrom::One { kind, .. } | OutputFrom::Many { kind, .. } | OutputFrom::Selected { kind, .. } => Some(*kind),
+            OutputFrom::One { kind, .. } | OutputFrom::Many { kind, .. } | OutputFrom::Selected { kind, .. } => {
+                Some(*kind)
+            }
             _ => None,
         })
         .collect();

@@ -155,7 +155,8 @@ impl Grounds {
         let random = |strategies: Arc<Strategies>| {
             move |number| Scenario::Random { strategies: strategies.clone(), number, length: LENGTH, clients: 1 }
         };
-        let of_rule = self.suite.iter().filter(move |p| matches!(&p.scenario, Scenario::Planned { rule: of, .. } if *of == rule));
+        let of_rule =
+            self.suite.iter().filter(move |p| matches!(&p.scenario, Scenario::Planned { rule: of, .. } if *of == rule));
         let varied = of_rule.flat_map(move |planned| match &planned.scenario {
             Scenario::Planned { steps, .. } => variations(&self.law, &self.atlas, rule, steps),
             _ => Vec::new(),
@@ -166,9 +167,9 @@ impl Grounds {
             Scenario::Planned { rule: of, steps } if *of == rule => Some(steps),
             _ => None,
         });
-        let after = std::iter::once(own).flatten().flat_map(move |steps| {
-            follow_ups(&self.law, &self.atlas, &operations, steps)
-        });
+        let after = std::iter::once(own)
+            .flatten()
+            .flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, steps));
         let varied = nearly.chain(varied).chain(after).map(move |steps| Scenario::Planned { rule, steps });
         let aimed = self.aimed(rule).into_iter().flat_map(move |strategies| (0..AIMED).map(random(strategies)));
         let general = (AIMED..).map(random(self.strategies.clone()));
@@ -207,7 +208,8 @@ impl Grounds {
                 break;
             }
             let clock = Clock::driven();
-            let reference = Reference::new(self.law.clone(), self.options.seed.wrapping_add(number as u64), clock.clone());
+            let reference =
+                Reference::new(self.law.clone(), self.options.seed.wrapping_add(number as u64), clock.clone());
             let reference = match fault {
                 Some(fault) => reference.with_fault(Arc::new(fault.elsewhere())),
                 None => reference,

@@ -96,10 +96,7 @@ enum Way {
     /// With which status an error comes.
     Status,
     /// The ids that are made up: of the wrong form, or not unique.
-    Ids {
-        kind: KindIx,
-        repeated: bool,
-    },
+    Ids { kind: KindIx, repeated: bool },
 }
 
 /// A wrong decision.

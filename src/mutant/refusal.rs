@@ -43,13 +43,7 @@ fn made_up(law: &Law, rule: RuleIx, mut assessment: Box<Assessment>) -> Decision
     Decision::Refuse(assessment, code)
 }
 
-fn refuse(
-    broken: &Broken,
-    decides: &Decides,
-    at: At<'_>,
-    mut assessment: Box<Assessment>,
-    code: Arc<str>,
-) -> Decision {
+fn refuse(broken: &Broken, decides: &Decides, at: At<'_>, mut assessment: Box<Assessment>, code: Arc<str>) -> Decision {
     let (law, rule) = (at.0, broken.rule());
     if assessment.refusals.is_empty() && makes_up(decides, at, rule, &assessment) && broken.departs() {
         return made_up(law, rule, assessment);
@@ -95,7 +89,8 @@ fn repeat(broken: &Broken, decides: &Decides, at: At<'_>, first: crate::wire::Tr
     let (law, world, request) = at;
     let operation = &law[request.operation];
     let own = operation.token.as_ref().is_some_and(|token| token.repeat == Some(broken.rule()));
-    if !own || !matches!(decides, Decides::Forgotten | Decides::DoneAgain | Decides::RepeatRefused) || !broken.departs() {
+    if !own || !matches!(decides, Decides::Forgotten | Decides::DoneAgain | Decides::RepeatRefused) || !broken.departs()
+    {
         return Decision::Repeat(first);
     }
     match decides {
@@ -136,12 +131,11 @@ fn makes_up(decides: &Decides, (law, _, request): At<'_>, rule: RuleIx, assessme
             Origin::Undeclared => true,
             Origin::Mismatch => operation.token.as_ref().is_some_and(|token| given(token.param)),
         },
-        Decides::MadeAtLimit(ix, origin) if has(operation, *origin, rule) => {
-            limits(&operation.params[*ix as usize]).is_some_and(|(least, most)| {
+        Decides::MadeAtLimit(ix, origin) if has(operation, *origin, rule) => limits(&operation.params[*ix as usize])
+            .is_some_and(|(least, most)| {
                 let value = measure(assessment, &operation.params[*ix as usize]);
                 value.is_some() && (value == least || value == most)
-            })
-        }
+            }),
         Decides::MadeWithout(place, part) if has(operation, Origin::State(*place), rule) => {
             let guard = &operation.refusals[*place].guard;
             let others = guard.parts.iter().enumerate().filter(|(number, _)| number != part);

@@ -36,8 +36,10 @@ pub fn near_misses(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Ste
         };
         prefixes.extend((1..=steps.len()).filter(|end| !known(*end)).map(|end| (number, end)));
     }
-    let tried: Vec<Vec<(Condition, Vec<Step>)>> =
-        prefixes.into_par_iter().map(|(number, end)| from(law, atlas, plans[number].0, &plans[number].1[..end])).collect();
+    let tried: Vec<Vec<(Condition, Vec<Step>)>> = prefixes
+        .into_par_iter()
+        .map(|(number, end)| from(law, atlas, plans[number].0, &plans[number].1[..end]))
+        .collect();
     let mut found: BTreeMap<Condition, Vec<Step>> = BTreeMap::new();
     for (condition, steps) in tried.into_iter().flatten() {
         let place = found.entry(condition).or_insert_with(|| steps.clone());

@@ -55,7 +55,9 @@ pub fn variations(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -
     found.push([steps, &copies(steps, &by_all, 1)].concat());
     // Three of everything, and lists of three.
     let three: Vec<Step> = (0..COPIES).flat_map(|number| copies(way, &by_way, number)).collect();
-    if let Some((joined, tail)) = moved(COPIES).split_first().and_then(|(first, tail)| Some((joined(first, &by_way)?, tail.to_vec()))) {
+    if let Some((joined, tail)) =
+        moved(COPIES).split_first().and_then(|(first, tail)| Some((joined(first, &by_way)?, tail.to_vec())))
+    {
         found.push([&three[..], &[joined], &tail].concat());
     }
     // Three of what a list names, with one of the rest.
@@ -79,7 +81,8 @@ pub fn follow_ups(law: &Arc<Law>, atlas: &Atlas, operations: &[OperationIx], ste
         let calls = draft::good_calls(law, simulation.forward.world(), *ix, MOST_FOLLOWING).unwrap_or_default();
         for call in calls {
             let step = Step::Call(call);
-            let says = simulation.clone().try_step(atlas, &step).is_some_and(|(passes, open)| !open && !passes.is_empty());
+            let says =
+                simulation.clone().try_step(atlas, &step).is_some_and(|(passes, open)| !open && !passes.is_empty());
             if says {
                 found.push([steps, &[step]].concat());
             }

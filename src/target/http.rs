@@ -129,7 +129,8 @@ impl HttpTarget {
             Ok(mut request) => {
                 let outcome = match &self.way {
                     Way::Here(handler) => Ok(handler(&request)),
-                    Way::Net(client) => match timeout(self.options.timeout, self.exchange(client, url, &request)).await {
+                    Way::Net(client) => match timeout(self.options.timeout, self.exchange(client, url, &request)).await
+                    {
                         Ok(outcome) => outcome,
                         Err(_) => Err(NoAnswer::Timeout { after: self.options.timeout }),
                     },
@@ -145,12 +146,7 @@ impl HttpTarget {
         }
     }
 
-    async fn exchange(
-        &self,
-        client: &Client,
-        url: &Url,
-        request: &HttpRequest,
-    ) -> Result<HttpResponse, NoAnswer> {
+    async fn exchange(&self, client: &Client, url: &Url, request: &HttpRequest) -> Result<HttpResponse, NoAnswer> {
         let mut url = url.clone();
         url.set_query(Some(request.query.as_str()).filter(|query| !query.is_empty()));
         let mut builder = match request.method {

@@ -67,7 +67,8 @@ pub fn decode_answer(law: &Law, operation: OperationIx, response: &HttpResponse)
     };
     let mut reader = Reader { law, document: &document, faults: Vec::new(), items: 0 };
     // An error is one whatever status it comes with.
-    let is_error = || document.name(document.root()) == "Response" && document.child(document.root(), "Errors").is_some();
+    let is_error =
+        || document.name(document.root()) == "Response" && document.child(document.root(), "Errors").is_some();
     let success = (200..300).contains(&status) && !is_error();
     let read = if success { reader.success(&law[operation]) } else { reader.error() };
     match read {
