@@ -569,8 +569,7 @@ impl Oracle {
             // Only a rule that alone demanded the refusal has shown that it is kept.
             if let Some(refusal) = sole.filter(|r| carries(r)) {
                 found.passes.push(refusal.rule);
-                // Where the law is silent, another code would have been as right.
-                found.passes.extend(refusal.code_rule.filter(|_| !lenient));
+                found.passes.extend(refusal.code_rule);
             }
         } else if !lenient && assessment.refusals.is_empty() {
             found.passes.extend(assessment.dry_run);
