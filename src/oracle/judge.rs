@@ -103,6 +103,8 @@ impl Oracle {
         self.most_worlds = self.most_worlds.max(worlds.len());
         let mut living: Vec<Arc<World>> = Vec::new();
         let mut first: Option<Found> = None;
+        // True if the law is silent about it in any world that explains the answer.
+        let mut open = false;
         let mut death: Option<(Violation, usize)> = None;
         let mut suspects = Vec::new();
         let read = Reading::of(&self.law, request);
@@ -113,6 +115,7 @@ impl Oracle {
             match self.fate(assessment, interval, answer) {
                 Fate::Lives(after, found) => {
                     merge(&mut living, after);
+                    open |= found.open;
                     // A fault counts only if every world sees it; the one with the fewest is the most charitable.
                     if first.as_ref().is_none_or(|f| found.faults.len() < f.faults.len()) {
                         first = Some(found);
@@ -158,7 +161,7 @@ impl Oracle {
                 }
                 judgement.passes.extend(found.passes);
                 judgement.faults.extend(found.faults);
-                judgement.open = found.open;
+                judgement.open = open;
                 fold(&self.law, &mut living, interval.to);
                 self.worlds = living;
             }

@@ -62,12 +62,15 @@ struct Way<'s> {
     steps: Vec<Step>,
     /// What was there before each step, and on how many requests about which the law is silent that relies.
     states: Vec<(Simulation, usize)>,
+    /// The law is silent about the last step.
+    ends_unsaid: bool,
 }
 
 impl<'s> Way<'s> {
     /// No step, where nothing exists.
     fn nothing(search: &'s Search<'s>, rule: RuleIx) -> Way<'s> {
-        Way { search, rule, steps: Vec::new(), states: vec![(Simulation::new(search.law, Settings::default()), 0)] }
+        let states = vec![(Simulation::new(search.law, Settings::default()), 0)];
+        Way { search, rule, steps: Vec::new(), states, ends_unsaid: false }
     }
 
     /// Other steps, of which the first `same` are those of this way. None if the last one does not exercise the rule, or
@@ -85,15 +88,17 @@ impl<'s> Way<'s> {
             unsaid += usize::from(open);
             more.push((simulation.clone(), unsaid));
         }
-        simulation.take(search.atlas, last)?.contains(self.rule).then(|| {
+        let (passes, open) = simulation.try_step(search.atlas, last)?;
+        passes.contains(self.rule).then(|| {
             let states = self.states[..=same].iter().cloned().chain(more).collect();
-            Way { search, rule: self.rule, steps, states }
+            Way { search, rule: self.rule, steps, states, ends_unsaid: open }
         })
     }
 
-    /// On how many requests about which the law is silent the steps rely until the last one.
+    /// On how many requests about which the law is silent the steps rely. The last one counts as well: another server may
+    /// refuse it for a reason of its own, which shows nothing of the rule.
     fn unsaid(&self) -> usize {
-        self.states.last().map_or(0, |(_, unsaid)| *unsaid)
+        self.states.last().map_or(0, |(_, unsaid)| *unsaid) + usize::from(self.ends_unsaid)
     }
 
     /// What each step but the last one creates.

@@ -515,7 +515,8 @@ impl Cloud {
             }
             Some(Mistake::NeverAvailable) => eip.status = Status::is("Unassociating"),
             Some(Mistake::NeverUnassociating) => eip.status = Status::passing("InUse", &["Available"]),
-            _ => eip.status = Status::passing("Unassociating", &["Available"]),
+            // Long enough to be looked at before and after something is refused.
+            _ => eip.status = Status { left: WHILE + 1, ..Status::passing("Unassociating", &["Available"]) },
         }
     }
 

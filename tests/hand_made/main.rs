@@ -106,7 +106,7 @@ static SUITE: LazyLock<(Arc<Law>, Plans)> = LazyLock::new(|| {
 
 #[test]
 fn a_server_that_does_as_the_documents_say_breaks_no_rule_and_shows_every_rule_that_instances_can_show() {
-    let report = hold(None, &["*"], 4000);
+    let report = hold(None, &[], 4000);
     let found: Vec<&str> = report.findings.iter().map(|f| &*f.rule).collect();
     assert_eq!(found, [""; 0], "{:#?}", report.findings);
     assert_eq!(report.leftovers, []);
@@ -136,14 +136,14 @@ fn what_cannot_be_shown_without_some_operations_is_worked_out_from_the_law() {
 
 // --- With mistakes -----------------------------------------------------------------------------------------------------
 
-/// A mistake, the rules that the server is held against, and those that a reader would call that mistake: one of them
+/// A mistake, the rules that the server is held against (none for all), and those that a reader would call that mistake: one of them
 /// must be found broken, and none that is not among them.
 type Case = (Mistake, &'static [&'static str], &'static [&'static str]);
 
 const CASES: &[Case] = &[
     (Mistake::UnassociatesTwice, &["unassociate-while-unassociating"], &["unassociate-while-unassociating"]),
     (Mistake::ReleasesWhileInUse, &["release-bound"], &["release-bound"]),
-    (Mistake::ConflictIs409, &["UnassociateEipAddress.status.TaskConflict", "unassociate-while-unassociating"], &["UnassociateEipAddress.status.TaskConflict"]),
+    (Mistake::ConflictIs409, &[], &["UnassociateEipAddress.status.TaskConflict"]),
     (
         Mistake::NotFoundIs400,
         &["*.status.InvalidAllocationId.NotFound"],
@@ -172,10 +172,10 @@ const CASES: &[Case] = &[
             "AssociateEipAddress.AllocationId.required.code",
         ],
     ),
-    (Mistake::KeepsBinding, &["unassociate-completes", "eip.InstanceIdBeyondUse"], &["unassociate-completes"]),
+    (Mistake::KeepsBinding, &[], &["unassociate-completes", "eip.InstanceIdBeyondUse"]),
     (
         Mistake::UnassociatesAnother,
-        &["unassociate-begins", "unassociate-completes"],
+        &[],
         &["unassociate-begins", "unassociate-completes", "unassociate-keeps-others"],
     ),
     (Mistake::AnyInstance, &["unassociate-wrong-resource"], &["unassociate-wrong-resource"]),
@@ -187,11 +187,11 @@ const CASES: &[Case] = &[
     (Mistake::NeverUnassociating, &["unassociate-begins"], &["unassociate-begins"]),
     (
         Mistake::ListsTheDead,
-        &["release-*", "DescribeEipAddresses.*"],
+        &[],
         &["release-completes", "DescribeEipAddresses.EipAddresses"],
     ),
-    (Mistake::CountsThePage, &["DescribeEipAddresses.TotalCount"], &["DescribeEipAddresses.TotalCount"]),
-    (Mistake::AnyStatus, &["DescribeEipAddresses.*"], &["DescribeEipAddresses.EipAddresses"]),
+    (Mistake::CountsThePage, &[], &["DescribeEipAddresses.TotalCount"]),
+    (Mistake::AnyStatus, &[], &["DescribeEipAddresses.EipAddresses"]),
     (
         Mistake::ForgetsTokens,
         &["*EipAddress.ClientToken.*"],
@@ -225,11 +225,11 @@ const CASES: &[Case] = &[
             "UnassociateEipAddress.ClientToken.length",
         ],
     ),
-    (Mistake::NoRequestId, &["wire-*", "allocate"], &["wire-request-id"]),
+    (Mistake::NoRequestId, &["wire-*", "allocate"], &["wire-request-id", "wire-request-id-elsewhere"]),
     (Mistake::RepeatedRequestId, &["wire-*", "allocate"], &["wire-request-id-repeated"]),
     (
         Mistake::NoErrorCode,
-        &["wire-*", "UnassociateEipAddress.AllocationId.*"],
+        &[],
         &[
             "wire-error-envelope",
             "UnassociateEipAddress.AllocationId.required.code",
@@ -264,7 +264,7 @@ fn hold(mistake: Option<Mistake>, only: &[&str], max_requests: u64) -> Report {
         pace: Pace::Real,
         tolerance: TOLERANCE,
         consistency: None,
-        only: Some(globs(only)),
+        only: (!only.is_empty()).then(|| globs(only)),
         skip: None,
         timeout: Duration::from_secs(600),
         patience: Duration::from_secs(2),
@@ -284,7 +284,7 @@ fn each_mistake_is_found_by_a_rule_that_names_it_and_by_no_other() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some((mistake, only, rules)) = { queue.lock().unwrap().next() } {
-                    let report = hold(Some(*mistake), only, 400);
+                    let report = hold(Some(*mistake), only, if only.is_empty() { 3000 } else { 400 });
                     let found: Vec<&str> = report.findings.iter().map(|f| &*f.rule).collect();
                     println!("{mistake:?}: {}", found.join(", "));
                     if found.is_empty() || !found.iter().all(|rule| rules.contains(rule)) {
