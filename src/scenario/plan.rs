@@ -36,7 +36,7 @@ use crate::{
     oracle::{RuleSet, Settings},
     spec::{
         file::Defect,
-        law::{Change, Demand, Law, OperationIx, Refusal, RuleIx, Undeclared},
+        law::{Change, Law, OperationIx, Refusal, RuleIx, Undeclared},
     },
 };
 
@@ -82,16 +82,6 @@ pub(super) struct Way {
     pub steps: Vec<Step>,
     /// The law is silent about one of them: on another server they may not exercise the rule.
     pub unsaid: bool,
-    /// It ends in a refusal of a request about which the law is silent. Nobody can blame a target for refusing that in a way
-    /// that is no client error, so that a breach might not be seen.
-    pub lenient: bool,
-}
-
-impl Way {
-    /// True if another way would be better.
-    fn is_doubtful(&self) -> bool {
-        self.unsaid || self.lenient
-    }
 }
 
 /// For each rule the steps that exercise it, as far as they are found.
@@ -153,22 +143,20 @@ pub(super) fn still_wanted(search: &Search<'_>, found: &Found, unsaid: Unsaid) -
     search.wanted.iter().filter(|r| !found[r.0 as usize].as_ref().is_some_and(will_do)).collect()
 }
 
-/// Notes the rules that the last of some steps exercised, and whether the law is silent about that one.
+/// Notes the rules that the last of some steps exercised.
 fn note_found(
     search: &Search<'_>,
     found: &mut Found,
-    (passes, open): (&RuleSet, bool),
+    passes: &RuleSet,
     (way, unsaid): (&[Step], bool),
     steps: &[Step],
 ) {
     let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
     for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
-        // That the law is silent about the last request takes nothing else from what its answer shows.
-        let lenient = open && matches!(search.law[rule].demand, Demand::Refuse | Demand::Code);
         let place = &mut found[rule.0 as usize];
-        let better = place.as_ref().is_none_or(|found| (unsaid, lenient) < (found.unsaid, found.lenient));
+        let better = place.as_ref().is_none_or(|found| found.unsaid && !unsaid);
         if better && forbidden.is_none_or(|f| f == rule) {
-            *place = Some(Way { steps: way.iter().chain(steps).cloned().collect(), unsaid, lenient });
+            *place = Some(Way { steps: way.iter().chain(steps).cloned().collect(), unsaid });
         }
     }
 }
@@ -208,11 +196,12 @@ impl Tried {
 
     /// Notes the rules that it exercised after some other steps, and whether the law is silent about one of those.
     pub fn note(&self, search: &Search<'_>, found: &mut Found, (way, unsaid): (&[Step], bool)) {
-        note_found(search, found, (&self.passes, self.open), (way, unsaid), std::slice::from_ref(&self.step));
+        // That the law is silent about the last request takes nothing from what its answer shows.
+        note_found(search, found, &self.passes, (way, unsaid), std::slice::from_ref(&self.step));
         let mut steps = vec![self.step.clone()];
         for (look, passes) in &self.looks {
             steps.push(look.clone());
-            note_found(search, found, (passes, false), (way, unsaid || self.open), &steps);
+            note_found(search, found, passes, (way, unsaid || self.open), &steps);
         }
     }
 }
@@ -272,10 +261,7 @@ fn explore(
     while let Some((place, state)) = queue.pop_first() {
         let left = still_wanted(search, found, unsaid);
         let sought = |rule: &RuleIx| aim.is_none_or(|aim| search.law[*rule].operation == Some(aim.operation()));
-        // The search for everything comes by better ways on its way to the others: so it does where only few are wanted.
-        let better =
-            || aim.is_none() && search.wanted.iter().any(|r| found[r.0 as usize].as_ref().is_none_or(|w| w.lenient));
-        if done.len() >= most_states || !left.iter().any(sought) && !better() || !(search.go_on)(left.len()) {
+        if done.len() >= most_states || !left.iter().any(sought) || !(search.go_on)(left.len()) {
             queue.insert(place, state);
             break;
         }
@@ -332,7 +318,7 @@ pub(super) fn steps_from(
     let mut dice = Dice::new(7);
     let mut steps = Vec::new();
     let wanted =
-        |rule: RuleIx| search.wanted.contains(rule) && found[rule.0 as usize].as_ref().is_none_or(Way::is_doubtful);
+        |rule: RuleIx| search.wanted.contains(rule) && found[rule.0 as usize].as_ref().is_none_or(|w| w.unsaid);
     if simulation.is_changing() {
         steps.push(Step::Settle);
         // What should have happened by now is looked at before anything else: every change that may or may not have
