@@ -8,6 +8,8 @@ check_moto.py check RUN RUN --most-requests N --allowed-seconds N --verified FIL
                                      checks two runs of one seed, each a folder with
                                      report.json, trace.jsonl, run.json, before.json, after.json;
                                      FILE is what moto_by_hand.py has written
+check_moto.py alarms RUN... (the same options)
+                                     checks runs of any seeds, each by itself, and that none reports what is not in FILE
 """
 
 import argparse
@@ -28,8 +30,14 @@ MISSING = {
     "DisassociateNatGatewayAddress",
     "UnassignPrivateNatGatewayAddress",
 }
-# What moto_by_hand.py shows and a run does not find.
-KNOWN_MISSES = {"associate-gone-instance"}
+# What moto_by_hand.py shows and a run does not find, and why.
+KNOWN_MISSES = {
+    # Of an instance that is terminated moto keeps the interface, which breaks a rule of its own. Whatever goes on from
+    # there is in doubt, and every way to this rule does.
+    "associate-gone-instance",
+    # The law gives it ten minutes, and a run is patient for 15 seconds. It is found with --clock scaled:60.
+    "nat-deleted-frees-addresses",
+}
 # Scenarios in flight, as `eipcheck run` has it.
 JOBS = 8
 LEVELS = ("must", "should", "assumed")
@@ -131,7 +139,7 @@ def check_run(checks, folder, options):
 
 def check_report(checks, name, report, told):
     """The report is whole, and does not contradict itself."""
-    checks.equal(f"{name}: format", report["format"], 1)
+    checks.equal(f"{name}: format", report["format"], 2)
     checks.equal(f"{name}: target", report["target"].rstrip("/"), told["url"])
     checks.equal(f"{name}: seed", int(report["seed"]), told["seed"])
     checks.equal(f"{name}: the law's cloud", report["law"]["cloud"], "ec2")
@@ -282,6 +290,17 @@ def check_verified(checks, report, path):
     checks.equal("rules violated by hand, but missed by the run", sorted(verified - found), sorted(KNOWN_MISSES))
 
 
+def check_alarms(checks, reports, path):
+    """No run reports a rule as violated that has not been seen to be, by hand."""
+    verified = {line.split(":")[0] for line in path.read_text().splitlines()}
+    times = collections.Counter(finding["rule"] for report in reports for finding in report["findings"])
+    for report in reports:
+        found = {finding["rule"] for finding in report["findings"]}
+        checks.equal(f"seed {report['seed']}: rules violated, but not so by hand", sorted(found - verified), [])
+    seldom = {rule: count for rule, count in times.items() if count < len(reports)}
+    print(f"{len(times)} rules violated in some run; not in each: {seldom}")
+
+
 def short(value, width):
     text = " ".join((value if isinstance(value, str) else json.dumps(value)).split())
     return text if len(text) <= width else text[: width - 1] + "…"
@@ -302,7 +321,9 @@ def table(report):
 def check(options):
     checks = Checks()
     reports = [check_run(checks, folder, options) for folder in options.folders]
-    if all(reports):
+    if options.command == "alarms":
+        check_alarms(checks, [report for report in reports if report], options.verified)
+    elif all(reports):
         table(reports[0])
         check_repeat(checks, *reports, options.folders)
         check_verified(checks, reports[0], options.verified)
@@ -325,14 +346,15 @@ def main():
         sub = commands.add_parser(command)
         sub.add_argument("url")
         sub.add_argument("file", type=pathlib.Path)
-    sub = commands.add_parser("check")
-    sub.add_argument("folders", nargs=2, type=pathlib.Path)
-    sub.add_argument("--most-requests", type=int, required=True)
-    sub.add_argument("--allowed-seconds", type=int, required=True)
-    sub.add_argument("--verified", type=pathlib.Path, required=True)
+    for command, runs in (("check", 2), ("alarms", "+")):
+        sub = commands.add_parser(command)
+        sub.add_argument("folders", nargs=runs, type=pathlib.Path)
+        sub.add_argument("--most-requests", type=int, required=True)
+        sub.add_argument("--allowed-seconds", type=int, required=True)
+        sub.add_argument("--verified", type=pathlib.Path, required=True)
     options = parser.parse_args()
 
-    if options.command == "check":
+    if options.command in ("check", "alarms"):
         return check(options)
     ec2 = connect(options.url)
     if options.command == "answers":

@@ -54,6 +54,7 @@ fn main() {
         let scenarios = (0..count).map(|_| Scenario::Planned { rule, steps: steps.clone() }).collect();
         let begun = Instant::now();
         workers.play(scenarios, Arc::default()).await;
+        workers.gather().await;
         (begun.elapsed(), workers.context.requests(), workers.context.tally().passes[rule.0 as usize])
     });
     assert!(passes >= count as u64, "every scenario saw the change: {passes}");

@@ -13,8 +13,9 @@ use std::{
     thread,
 };
 
-use common::{Ran, ask, changed, ec2, eipcheck, lockers, post, rule_text, run, say, serve, text};
+use common::{Ran, Served, ask, changed, ec2, eipcheck, lockers, post, rule_text, run, say, serve, text};
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// A run of the small cloud's law.
 fn run_lockers(args: &[&str]) -> Ran {
@@ -473,6 +474,89 @@ fn only_operations_that_the_rules_need_are_called_missing() {
     assert!(its_own.said.out.contains("1 rule needs it and is unsupported"), "{}", its_own.said.out);
     assert!(its_own.said.out.contains("all for probing"), "{}", its_own.said.out);
     assert!(its_own.said.out.trim_end().ends_with("nothing could be checked"), "{}", its_own.said.out);
+}
+
+/// Whether a row of the answers of an operation is right shows in no other operation's answers.
+#[test]
+fn what_is_said_of_the_answers_of_an_operation_that_is_missing_is_out_of_reach() {
+    let row = "Size     = { type = \"integer\", shows = \"size\"";
+    let of_one = format!("{row}, operations = [\"PaintLocker\"]");
+    let law = changed(&lockers(), &[("resources.toml", row, &of_one)]);
+    let output = "[output.Locker]\ntype = \"struct\"\nview = \"locker\"\nof   = \"locker\"\n";
+    fs::write(law.path().join("operations/paint_locker.toml"), format!("{PAINT}\n{output}")).unwrap();
+    let server = serve(&["--specs", &text(&lockers())]);
+    let ran = run(&[&server.url, "--specs", &text(law.path()), "--only", "locker.Size*"]).ends(0);
+    let report = ran.report();
+    let result = |id: &str| report["rules"].as_array().unwrap().iter().find(|r| r["id"] == id).unwrap().clone();
+    assert_eq!(result("locker.Size")["result"], "unsupported");
+    assert_eq!(result("locker.Size")["reason"], "unreachable: needs PaintLocker");
+    assert_eq!(result("locker.Size.elsewhere")["result"], "pass");
+}
+
+/// Where the law is silent about a request, a target may refuse it in any way, and a breach would not be seen.
+#[test]
+fn a_refusal_is_tried_with_a_request_about_which_the_law_is_not_silent() {
+    let silent = "[input.Size]\ntype    = \"integer\"";
+    let insured = "[input.Insured]\ntype = \"boolean\"\n\n[[open]]\nid      = \"open-uninsured\"\n\
+                   says    = \"Is there such a locker?\"\nbecause = \"Nobody says so.\"\n\
+                   either  = \"!has(input.Insured)\"\naccepted = \"as-usual\"\n\n";
+    let law = changed(&lockers(), &[("operations/open_locker.toml", silent, &format!("{insured}{silent}"))]);
+    let ran = run(&["--specs", &text(law.path()), "--only", "OpenLocker.Size.type"]).ends(0);
+    let trace = ran.trace();
+    let wrong = trace.iter().filter(|line| line["scenario"] == "OpenLocker.Size.type" && line["cleanup"] == false);
+    let wrong: Vec<String> =
+        wrong.map(|line| line["call"].to_string()).filter(|call| call.contains("nonsense")).collect();
+    assert!(!wrong.is_empty() && wrong.iter().all(|call| call.contains("Insured")), "{wrong:?}");
+}
+
+/// A locker that closes within ten minutes by the law, and after eight at this server: longer than anybody waits here.
+fn closing_slowly() -> (TempDir, Served) {
+    let (at_once, later) = ("delete = \"locker\"", "each   = \"[locker]\"\ndelete = \"it\"\nafter  = ");
+    let law = |usually: &str| {
+        let window = format!("{later}{{ latest = \"600\", usually = \"{usually}\" }}");
+        changed(&lockers(), &[("operations/close_locker.toml", at_once, &window)])
+    };
+    let server = serve(&["--specs", &text(law("480").path())]);
+    (law("0"), server)
+}
+
+/// How often each scenario looked at the same during one and the same step, by the scenario's name.
+fn most_looks(trace: &[Value]) -> BTreeMap<String, usize> {
+    let mut most = BTreeMap::new();
+    let mine = |line: &&Value| line["cleanup"] == false && line["scenario"] != "probe";
+    for line in trace.iter().filter(mine) {
+        let same = |other: &&Value| ["tokens", "step", "cleanup", "call"].iter().all(|key| other[*key] == line[*key]);
+        let looks = most.entry(line["scenario"].as_str().unwrap().to_owned()).or_insert(0);
+        *looks = trace.iter().filter(same).count().max(*looks);
+    }
+    most
+}
+
+#[test]
+fn what_was_waited_for_in_vain_is_not_waited_for_again() {
+    let (law, server) = closing_slowly();
+    let specs = text(law.path());
+    // Requests that are sent at once are of one step, too.
+    let args = [&server.url, "--specs", &specs, "--clients", "1", "--patience", "1s"];
+    let ran = run(&[&args[..], &["--max-requests", "600", "--max-time", "60s"]].concat());
+    let looks = most_looks(&ran.trace());
+    let (random, planned): (Vec<_>, Vec<_>) = looks.iter().partition(|(name, _)| name.starts_with("random-"));
+    assert!(planned.iter().any(|(_, looks)| **looks >= 6), "{planned:?}");
+    assert!(!random.is_empty() && random.iter().all(|(_, looks)| **looks < 6), "{random:?}");
+}
+
+#[test]
+fn while_a_scenario_waits_for_long_others_begin() {
+    let (law, server) = closing_slowly();
+    let specs = text(law.path());
+    let ran = run(&[&server.url, "--specs", &specs, "--patience", "60s", "--max-requests", "600", "--max-time", "8s"]);
+    let trace = ran.trace();
+    let sent = |random: bool| {
+        let mine = trace.iter().filter(move |line| line["cleanup"] == false && line["tokens"] != "");
+        let of = mine.filter(move |line| line["scenario"].as_str().unwrap().starts_with("random-") == random);
+        of.map(|line| line["exchange"]["sent"].as_u64().unwrap())
+    };
+    assert!(sent(true).min().unwrap() < sent(false).max().unwrap());
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn names(law: &Law) -> BTreeMap<String, &'static str> {
     for operation in &law.operations {
         add(&operation.name, "an operation");
         params(&operation.params, &mut add);
-        operation.status.iter().for_each(|(c, _)| add(c, "an error code"));
+        operation.status.iter().for_each(|row| add(&row.code, "an error code"));
         operation.output.iter().for_each(|o| add(&o.name, "an output"));
         operation.refusals.iter().for_each(|r| refusal(&r.refusal, &mut add));
         operation.undeclared.iter().filter_map(|u| u.refusal()).for_each(|r| refusal(r, &mut add));

@@ -602,14 +602,14 @@ fn a_status_is_a_rule_of_its_operation_or_of_the_wire() {
     ]);
     let law = load_from(dir.path(), &[]).unwrap();
     let (drop, make) = (law.operation("DropBox").unwrap(), law.operation("MakeBox").unwrap());
-    let own = law.rule("DropBox.status").unwrap();
+    let own = law.rule("DropBox.status.Busy").unwrap();
     assert_eq!(law[own].level, Level::Must);
     assert_eq!(law.statuses(drop, "Busy"), Some((&[400, 409][..], Some(own))));
     // Without a wire rule nobody minds a general status.
     assert_eq!(law.statuses(drop, "Throttling"), Some((&[429][..], None)));
     assert_eq!(law.statuses(make, "Busy"), Some((&[503][..], None)));
     assert_eq!(law.statuses(make, "Other"), None);
-    assert!(law.rule("MakeBox.status").is_none());
+    assert!(law.rule("MakeBox.status.Busy").is_none());
 }
 
 #[test]

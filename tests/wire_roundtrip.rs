@@ -87,7 +87,6 @@ fn operation(name: &str, params: Vec<Param>, output: Vec<Output>) -> Operation {
         level: Level::Must,
         product: ProductIx(0),
         status: Vec::new(),
-        status_rule: None,
         params,
         dry_run: None,
         token: None,

@@ -79,7 +79,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
     /// How many requests of one scenario may be under way at a time; 1 for a server that takes one at a time.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=6))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=6))]
     clients: u8,
     /// The region that requests are signed for; the cloud's usual one unless given.
     #[arg(long)]

@@ -122,7 +122,9 @@ fn check(dir: Option<PathBuf>, as_json: bool) -> Result<Exit> {
         };
         let all: RuleSet = law.rules().map(|(ix, _)| ix).collect();
         let plans = search(&law, &all, as_json);
-        let unreached: Vec<&str> = all.iter().filter(|ix| !plans.contains_key(ix)).map(|ix| &*law[ix].id).collect();
+        let (up_to_target, missed): (Vec<RuleIx>, Vec<RuleIx>) =
+            all.iter().filter(|ix| !plans.contains_key(ix)).partition(|ix| law.is_up_to_target(*ix));
+        let unreached: Vec<&str> = missed.into_iter().map(|ix| &*law[ix].id).collect();
         sound &= unreached.is_empty();
         let (operations, rules) = (law.operations.len(), law.rules.len());
         results.push(json!({
@@ -130,6 +132,7 @@ fn check(dir: Option<PathBuf>, as_json: bool) -> Result<Exit> {
             "sound": unreached.is_empty(),
             "errors": [],
             "unreached": unreached,
+            "up_to_target": up_to_target.iter().map(|ix| &*law[*ix].id).collect::<Vec<_>>(),
             "operations": operations,
             "rules": rules,
             "readings": law.readings.len(),
@@ -140,7 +143,12 @@ fn check(dir: Option<PathBuf>, as_json: bool) -> Result<Exit> {
             continue;
         }
         if unreached.is_empty() {
-            anstream::println!("{cloud}: {operations} operations, {rules} rules, each reached; digest {}", law.digest);
+            let but = match up_to_target.len() {
+                0 => String::new(),
+                some => format!(" but {some} about codes that are up to the target"),
+            };
+            let digest = &law.digest;
+            anstream::println!("{cloud}: {operations} operations, {rules} rules, each reached{but}; digest {digest}");
         } else {
             let help = "give a parameter examples, or an operation that leads there, or list it as open";
             let list = unreached.join("\n");
@@ -193,6 +201,7 @@ fn rule_json(law: &Law, ix: RuleIx) -> Value {
         "codes": law.refusal(ix).map(|refusal| &refusal.codes[..]),
         "under": rule.under,
         "observed": rule.observed,
+        "up_to_target": law.is_up_to_target(ix),
     })
 }
 
@@ -277,7 +286,11 @@ fn show(law: Law, id: &str, as_json: bool) -> Result<Exit> {
     if let Some(observed) = &rule.observed {
         anstream::println!("  the real service: {observed}");
     }
-    if steps.is_empty() {
+    if law.is_up_to_target(ix) {
+        anstream::println!(
+            "  no request is sure to be refused with this code: it is judged where a target answers with it"
+        );
+    } else if steps.is_empty() {
         anstream::println!("  no sequence of requests was found that exercises it");
     } else {
         anstream::println!("  how it is exercised:");

@@ -7,7 +7,7 @@ use super::{
     eval::{EvalFailure, Scope},
     time::{Interval, Moment, Tolerance},
     value::{Handle, Value},
-    world::{Fired, Resource, Timer, TimerStep, Was, World},
+    world::{Claim, Fired, Resource, Timer, TimerStep, Was, World},
 };
 use crate::spec::law::{After, Change, Effect, FieldIx, Law, OperationIx, RuleIx, VarIx};
 
@@ -50,7 +50,7 @@ pub fn apply(
     for (rule, guard) in &operation.keeps {
         if assessment.resolves(&guard.needs) {
             for handle in assessment.scope.resources(&guard.expr)? {
-                claim(&mut run.scope.world, handle, *rule);
+                claim(&mut run.scope.world, handle, Claim { rule: *rule, kept: true });
             }
         }
     }
@@ -75,9 +75,9 @@ pub fn apply(
 }
 
 /// Records that a rule wants a resource unchanged; the next look at it confirms or denies that.
-pub fn claim(world: &mut Arc<World>, handle: Handle, rule: RuleIx) {
-    if world.get(handle).is_some_and(|r| !r.claims.contains(&rule)) {
-        Arc::make_mut(world).update(handle, |r| r.claims.push(rule));
+pub fn claim(world: &mut Arc<World>, handle: Handle, claim: Claim) {
+    if world.get(handle).is_some_and(|r| !r.claims.contains(&claim)) {
+        Arc::make_mut(world).update(handle, |r| r.claims.push(claim));
     }
 }
 

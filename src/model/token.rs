@@ -95,6 +95,15 @@ pub struct Use {
 }
 
 impl Use {
+    /// The resources that the request named and created, if it was accepted.
+    pub fn about(&self) -> impl Iterator<Item = Handle> {
+        let first = match &self.fate {
+            Fate::Accepted(first) => Some(first),
+            Fate::Refused => None,
+        };
+        first.into_iter().flat_map(|first| first.about())
+    }
+
     /// True if the request was accepted.
     pub fn is_accepted(&self) -> bool {
         matches!(self.fate, Fate::Accepted(_))

@@ -37,6 +37,15 @@ impl Proof {
     }
 }
 
+/// A rule's claim that a resource is unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The rule: to blame if it is changed.
+    pub rule: RuleIx,
+    /// The rule has been kept if it is not; false for one that may not have been the reason of a refusal.
+    pub kept: bool,
+}
+
 /// A resource of a world, live or gone.
 #[derive(Clone, Debug)]
 pub struct Resource {
@@ -53,7 +62,7 @@ pub struct Resource {
     /// Why it is there, or gone.
     pub life: Proof,
     /// Rules which say that it must be unchanged, not yet confirmed by a look.
-    pub claims: Vec<RuleIx>,
+    pub claims: Vec<Claim>,
     /// The resources that refer to it.
     referrers: Vec<Handle>,
 }
@@ -435,6 +444,11 @@ impl World {
         } else {
             Lookup::Nothing
         }
+    }
+
+    /// Every resource, live or gone, that has this text in some field.
+    pub fn named(&self, text: &str) -> impl Iterator<Item = Handle> {
+        self.texts.get(text).into_iter().flat_map(|places| places.iter().map(|(handle, _)| *handle))
     }
 
     /// Which live resources have this text in this field.

@@ -307,7 +307,7 @@ impl<'l> Family<'l> {
         for fault in faults {
             self.add_part(rule, "wrong-form", several.then(|| fault.name()), Way::Form(fault), None);
         }
-        if self.law.operations.iter().any(|operation| operation.status_rule == Some(rule)) {
+        if self.law.operations.iter().any(|operation| operation.status.iter().any(|row| row.rule == Some(rule))) {
             self.add(rule, "wrong-status", Way::Status);
         }
     }

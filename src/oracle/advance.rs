@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{MOST_WORLDS, Settings};
+use super::{MOST_WORLDS, Settings, reach};
 use crate::{
     model::{
         assess::assess,
@@ -27,9 +27,13 @@ pub enum Unclear {
     Unseen,
 }
 
+/// The resources of a world that matter at a moment; none for all of them.
+pub type Within<'a> = dyn Fn(&World) -> Option<FxHashSet<Handle>> + 'a;
+
 /// Every world that one may have become by some moment of `interval`: changes whose latest moment has passed have
 /// happened, changes whose window has begun may have, in any order that their windows allow, and requests without an
-/// answer may have been done.
+/// answer may have been done. Changes that have nothing to do with the resources `within` are put off as long as their
+/// windows allow.
 ///
 /// # Errors
 ///
@@ -39,6 +43,7 @@ pub fn advance(
     settings: &Settings,
     world: &Arc<World>,
     interval: Interval,
+    within: &Within<'_>,
 ) -> Result<Vec<Arc<World>>, Unclear> {
     let mut world = world.clone();
     if world.tokens.ages(interval.to) {
@@ -52,13 +57,19 @@ pub fn advance(
     if world.lost.is_empty() && !world.timers.iter().any(|t| may_change(t) || has_gone(t)) {
         return Ok(vec![world]);
     }
+    let within = within(&world);
+    let concerns = |timer: &Timer| within.as_ref().is_none_or(|reached| reach::concerns(timer, reached));
+    let may_change = |t: &Timer| is_due(t, interval.from) || t.earliest <= interval.to && concerns(t);
+    if world.lost.is_empty() && !world.timers.iter().any(|t| may_change(t) || has_gone(t)) {
+        return Ok(vec![world]);
+    }
     let mut start = world.clone();
     // What was to happen to something that has gone in the meantime will not happen.
     Arc::make_mut(&mut start).timers.retain(|t| !has_gone(t));
-    if start.lost.is_empty() && !order_matters(law, &start, interval) {
-        in_one_order(law, start, interval)
+    if start.lost.is_empty() && !order_matters(law, &start, interval, &may_change) {
+        in_one_order(law, start, interval, &may_change)
     } else {
-        in_every_order(law, settings, start, interval)
+        in_every_order(law, settings, start, interval, &may_change)
     }
 }
 
@@ -68,8 +79,8 @@ fn is_due(timer: &Timer, now: Moment) -> bool {
 }
 
 /// True if of the changes that may have happened some come to something else in another order.
-fn order_matters(law: &Law, world: &World, interval: Interval) -> bool {
-    let open: Vec<&Timer> = world.timers.iter().filter(|t| t.earliest <= interval.to).collect();
+fn order_matters(law: &Law, world: &World, interval: Interval, may_change: &impl Fn(&Timer) -> bool) -> bool {
+    let open: Vec<&Timer> = world.timers.iter().filter(|t| t.earliest <= interval.to && may_change(t)).collect();
     open.iter().enumerate().any(|(place, one)| {
         open.iter().enumerate().any(|(other_place, other)| {
             place != other_place
@@ -86,14 +97,19 @@ fn order_matters(law: &Law, world: &World, interval: Interval) -> bool {
 }
 
 /// The worlds where each change comes to the same whenever it happens: one for each choice of those that may have.
-fn in_one_order(law: &Arc<Law>, start: Arc<World>, interval: Interval) -> Result<Vec<Arc<World>>, Unclear> {
+fn in_one_order(
+    law: &Arc<Law>,
+    start: Arc<World>,
+    interval: Interval,
+    may_change: &impl Fn(&Timer) -> bool,
+) -> Result<Vec<Arc<World>>, Unclear> {
     let mut certain = start;
     while let Some(place) = certain.timers.iter().position(|t| is_due(t, interval.from)) {
         let timer = Arc::make_mut(&mut certain).timers.remove(place);
         fire_noted(law, &mut certain, timer);
     }
-    let may =
-        |w: &World, from: usize| w.timers.iter().skip(from).position(|t| t.earliest <= interval.to).map(|p| p + from);
+    let may_next = |t: &Timer| t.earliest <= interval.to && may_change(t);
+    let may = |w: &World, from: usize| w.timers.iter().skip(from).position(may_next).map(|p| p + from);
     let mut done = Vec::new();
     // A world with the place from which on its timers have not been considered yet.
     let mut open = vec![(certain, 0)];
@@ -121,6 +137,7 @@ fn in_every_order(
     settings: &Settings,
     start: Arc<World>,
     interval: Interval,
+    may_change: &impl Fn(&Timer) -> bool,
 ) -> Result<Vec<Arc<World>>, Unclear> {
     let mut met = Met::default();
     let mut open = vec![met.note(start).ok_or(Unclear::TooMany)?];
@@ -132,10 +149,13 @@ fn in_every_order(
             return Err(Unclear::TooMany);
         }
         for (place, timer) in world.timers.iter().enumerate() {
-            // What must have happened before another one could is first.
+            // What must have happened before another one could is first; what is put off has nothing to do with it.
             let is_next = world.may_be_next(place)
-                && world.timers.iter().all(|t| t.latest.is_none_or(|latest| latest >= timer.earliest));
-            if timer.earliest <= interval.to && is_next {
+                && world
+                    .timers
+                    .iter()
+                    .all(|t| t.latest.is_none_or(|latest| latest >= timer.earliest) || !may_change(t));
+            if timer.earliest <= interval.to && is_next && may_change(timer) {
                 let mut fired = world.clone();
                 let timer = Arc::make_mut(&mut fired).timers.remove(place);
                 fire_noted(law, &mut fired, timer);

@@ -743,7 +743,7 @@ impl<'a> Compare<'a> {
     }
 
     fn last_claim(&self, handle: Handle) -> Option<RuleIx> {
-        self.world.get(handle).and_then(|r| r.claims.last().copied())
+        self.world.get(handle).and_then(|r| r.claims.last().map(|claim| claim.rule))
     }
 
     /// A reading answer has shown this value: whatever put it there is confirmed.
@@ -775,7 +775,7 @@ impl<'a> Compare<'a> {
         self.confirm_life(handle);
         let claims = self.world.get(handle).map_or(&[][..], |r| &r.claims);
         if !claims.is_empty() {
-            self.passes.extend(claims);
+            self.passes.extend(claims.iter().filter(|claim| claim.kept).map(|claim| claim.rule));
             Arc::make_mut(&mut self.world).update(handle, |r| r.claims.clear());
         }
     }

@@ -4,8 +4,9 @@ use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
 use super::{
     MOST_WORLDS, Oracle, RuleSet,
-    advance::{Unclear, advance, fold, merge},
+    advance::{Unclear, Within, advance, fold, merge},
     compare::{Compare, Mismatch},
+    reach::{connected, reach},
 };
 use crate::{
     model::{
@@ -16,7 +17,7 @@ use crate::{
         time::{Interval, Moment},
         token::First,
         value::{Handle, Value},
-        world::World,
+        world::{Claim, World},
     },
     spec::{
         file::{AfterFailure, WireFault},
@@ -96,7 +97,8 @@ impl Oracle {
         if let Some(why) = self.says_nothing(answer) {
             return Judgement::indeterminate(why);
         }
-        let worlds = match self.possible(interval) {
+        let read = Reading::of(&self.law, request);
+        let worlds = match self.possible(interval, &|world| reach(&self.law, world, request, &read, interval.from)) {
             Ok(worlds) => worlds,
             Err(unclear) => return Judgement::indeterminate(why(unclear)),
         };
@@ -106,7 +108,6 @@ impl Oracle {
         let mut death: Option<(Violation, usize)> = None;
         let mut suspects = Vec::new();
         let mut explained: Vec<Explained> = Vec::new();
-        let read = Reading::of(&self.law, request);
         let mut prospects = Vec::with_capacity(worlds.len());
         for world in &worlds {
             let assessment = assess_as_read(&self.law, world, request, &read);
@@ -151,14 +152,11 @@ impl Oracle {
             (Some(mut found), _) => {
                 (found.passes, self.withheld) = agreed(&self.law, &explained, &self.withheld);
                 // Where one world would have had it accepted and another refused, neither answer keeps a rule that it
-                // could have broken.
+                // could have broken; but the code of a refusal could have been wrong in all of them that are left.
                 if is_undetermined(&prospects) {
                     let about_acceptance = |rule: &RuleIx| {
                         *rule != self.law[request.operation].accepts
-                            && !matches!(
-                                self.law[*rule].demand,
-                                Demand::Refuse | Demand::Code | Demand::Permit | Demand::DryRun
-                            )
+                            && !matches!(self.law[*rule].demand, Demand::Refuse | Demand::Permit | Demand::DryRun)
                     };
                     found.passes.retain(about_acceptance);
                 }
@@ -192,7 +190,8 @@ impl Oracle {
     ) -> Vec<(Arc<World>, Violation)> {
         let mut standing: Vec<(Arc<World>, Violation)> = Vec::new();
         for (world, violation) in &self.suspicions {
-            for possible in advance(&self.law, &self.settings, world, interval).unwrap_or_default() {
+            let within = |world: &World| reach(&self.law, world, request, read, interval.from);
+            for possible in advance(&self.law, &self.settings, world, interval, &within).unwrap_or_default() {
                 let assessment = assess_as_read(&self.law, &possible, request, read);
                 if let Fate::Lives(after, _) = self.fate(assessment, interval, answer) {
                     standing.extend(after.into_iter().map(|w| (w, violation.clone())));
@@ -207,21 +206,23 @@ impl Oracle {
 
     /// Lets time pass without a request: what must have happened by this moment has happened.
     pub fn pass_time(&mut self, now: Moment) {
-        if let Ok(mut worlds) = self.possible(Interval { from: now, to: now }) {
+        if let Ok(mut worlds) =
+            self.possible(Interval { from: now, to: now }, &|world| Some(connected(world, Vec::new(), now)))
+        {
             self.most_worlds = self.most_worlds.max(worlds.len());
             fold(&self.law, &mut worlds, now);
             self.worlds = worlds;
         }
     }
 
-    /// Every world that is possible in an interval.
-    pub(super) fn possible(&self, interval: Interval) -> Result<Vec<Arc<World>>, Unclear> {
+    /// Every world that is possible in an interval, as far as it matters to the resources `within`.
+    pub(super) fn possible(&self, interval: Interval, within: &Within<'_>) -> Result<Vec<Arc<World>>, Unclear> {
         if let [only] = self.worlds.as_slice() {
-            return advance(&self.law, &self.settings, only, interval);
+            return advance(&self.law, &self.settings, only, interval, within);
         }
         let mut worlds: Vec<Arc<World>> = Vec::with_capacity(self.worlds.len());
         for world in &self.worlds {
-            merge(&mut worlds, advance(&self.law, &self.settings, world, interval)?);
+            merge(&mut worlds, advance(&self.law, &self.settings, world, interval, within)?);
             if worlds.len() > MOST_WORLDS {
                 return Err(Unclear::TooMany);
             }
@@ -368,7 +369,9 @@ impl Oracle {
                 0,
             );
         }
-        if !assessment.may_accept() && !assessment.undecided {
+        // What could not be done anew may still be the answer to an earlier request that counts as the same.
+        let repeat = assessment.again.as_ref().filter(|again| again.like);
+        if !assessment.may_accept() && !assessment.undecided && repeat.is_none() {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
             let shown = self.still_shown(assessment, tree, answer);
             // That it has not gone is known already, and says nothing new.
@@ -391,7 +394,7 @@ impl Oracle {
         }
         let Some(again) = &assessment.again else { return self.accepted_anew(assessment, interval, tree) };
         let replayed = self.replayed(assessment, again, tree);
-        if again.only {
+        if again.only || !assessment.may_accept() && !assessment.undecided {
             return replayed;
         }
         either(replayed, self.accepted_anew(assessment, interval, tree))
@@ -403,7 +406,7 @@ impl Oracle {
         let rule = again.rule.filter(|_| again.only);
         if let Some(rule) = rule {
             for handle in neighbourhood(&world, again.first.about().collect()) {
-                claim(&mut world, handle, rule);
+                claim(&mut world, handle, Claim { rule, kept: true });
             }
             self.count(&mut world, assessment.operation, rule);
         }
@@ -577,8 +580,10 @@ impl Oracle {
         let mut after = world.clone();
         let rule = assessment.refusals.first().map(|r| r.rule).or(assessment.dry_run);
         if let Some(rule) = rule {
+            // A refusal that may have had another reason keeps no rule, whatever a look shows afterwards.
+            let kept = assessment.refusals.is_empty() || found.passes.contains(&rule);
             for handle in neighbourhood(&after, assessment.named()) {
-                claim(&mut after, handle, rule);
+                claim(&mut after, handle, Claim { rule, kept });
             }
             self.count(&mut after, assessment.operation, rule);
         }
@@ -629,7 +634,7 @@ impl Oracle {
         if law[assessment.operation].reads {
             for handle in assessment.named() {
                 let Some(resource) = world.get(handle) else { continue };
-                if let Some(rule) = resource.claims.last().copied().or(resource.life.open()) {
+                if let Some(rule) = resource.claims.last().map(|claim| claim.rule).or(resource.life.open()) {
                     return rule;
                 }
             }

@@ -8,6 +8,7 @@
 //! - [`judge`]: one answer against all worlds.
 //! - [`compare`]: a successful answer's fields against one world.
 //! - [`advance`]: what time alone may have changed.
+//! - `reach`: which resources a request can tell anything about.
 //! - `untimely`: whether only the time of a change was wrong.
 //! - [`history`]: requests that overlap, judged as a whole.
 //! - [`handles`]: names for resources that are the same in every run of a scenario.
@@ -19,6 +20,7 @@ pub mod compare;
 pub mod handles;
 pub mod history;
 pub mod judge;
+mod reach;
 mod untimely;
 
 use std::sync::Arc;

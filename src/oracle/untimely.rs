@@ -10,6 +10,7 @@ use super::{
     Oracle,
     advance::{advance, without_windows},
     judge::{Fate, Violation, describe},
+    reach::reach,
 };
 use crate::{
     model::{
@@ -52,7 +53,9 @@ impl Oracle {
         for world in worlds.iter().take(MOST_LOOKED_AT) {
             for (rule, fault) in faults(world, interval) {
                 let Some(opened) = without_windows(&self.law, world, rule) else { continue };
-                let possible = advance(&self.law, &self.settings, &Arc::new(opened), interval).unwrap_or_default();
+                let within = |world: &World| reach(&self.law, world, request, read, interval.from);
+                let possible = advance(&self.law, &self.settings, &Arc::new(opened), interval, &within);
+                let possible = possible.unwrap_or_default();
                 let lives = |w: &Arc<World>| {
                     let assessment = assess_as_read(&self.law, w, request, read);
                     matches!(self.fate(assessment, interval, answer), Fate::Lives(..))

@@ -2,7 +2,7 @@
 //!
 //! A server with a race of its own may fail one good request of thousands. That would mark a rule as broken that the
 //! server otherwise keeps, and the rest of the run would lead around it; and whoever wants to see it again cannot. So a
-//! scenario that broke a rule which other answers kept is played once more, alone. If the rule is not broken then, the
+//! scenario that broke a rule which other answers kept is played once more, alone but for looks of scenarios that wait. If the rule is not broken then, the
 //! second playing is what counts, and the first is reported among what could not be judged.
 
 use std::sync::Arc;
@@ -48,9 +48,11 @@ pub async fn confirm(
         if gone.is_empty() || again.indeterminate.is_some() {
             in_doubt.iter().for_each(|(violation, _)| _ = confirmed.insert(violation.rule));
             first.judged += again.judged;
+            first.requests += again.requests;
             first.leftovers.append(&mut again.leftovers);
         } else {
             again.judged += first.judged;
+            again.requests += first.requests;
             again.leftovers.append(&mut first.leftovers);
             again.unrepeated = gone;
             *first = again;

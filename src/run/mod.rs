@@ -8,8 +8,8 @@
 //! 4. [`random`]: seeded sequences.
 //! 5. [`summary`]: the report.
 //!
-//! [`solo`] plays scenarios one by one against servers in this process; [`session`] plays one scenario, `waiting` lets time pass in it, and `again` says what is sent more than once;
-//! [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
+//! [`session`] plays one scenario, [`solo`] many of them against servers in this process, `waiting` lets time pass in it, and `again` says what is sent more than once;
+//! `group` plays several side by side, and [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
 //! a scenario created, [`tally`] counts, [`request_ids`] tells which ids have come before, [`event`] tells whoever wants to
 //! watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does
 //! not depend on how fast the
@@ -22,6 +22,7 @@ pub mod cleanup;
 pub mod confirm;
 pub mod event;
 pub mod flight;
+mod group;
 pub mod overlap;
 pub mod probe;
 pub mod random;
@@ -41,7 +42,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -52,9 +53,10 @@ use url::Url;
 use self::{
     event::{Event, Observer},
     flight::Flight,
+    group::{MOST_UNDER_WAY, Room},
     random::Sequences,
     request_ids::RequestIds,
-    session::{Played, Scenario, Session},
+    session::{Scenario, Session},
     suite::Plans,
     tally::Tally,
     turns::Turns,
@@ -220,6 +222,8 @@ pub struct Context {
     started: OnceLock<Instant>,
     /// Requests that count against the budget.
     requests: AtomicU64,
+    /// Those of them that scenarios made which are counted, and that were made before any was played.
+    spent: AtomicU64,
     /// All requests, clean-up included.
     sent: AtomicU64,
     /// When there was a request in flight.
@@ -250,6 +254,7 @@ impl Context {
             stop,
             started: OnceLock::new(),
             requests: AtomicU64::new(0),
+            spent: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             flight: Flight::default(),
             groups: AtomicU64::new(0),
@@ -313,9 +318,15 @@ impl Context {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// What is left of the budget.
+    /// Takes note of requests that a scenario made which is counted now.
+    fn count_spent(&self, requests: u64) {
+        self.spent.fetch_add(requests, Ordering::Relaxed);
+    }
+
+    /// What was left of the budget of requests when scenarios were last counted: unlike what is left at this moment, it
+    /// does not depend on how fast the target answers those that are still waiting.
     pub fn requests_left(&self) -> u64 {
-        self.options.max_requests.saturating_sub(self.requests())
+        self.options.max_requests.saturating_sub(self.spent.load(Ordering::Relaxed))
     }
 
     /// Counts a request against the budget.
@@ -433,14 +444,21 @@ async fn run_suite(
     let available: Available = Arc::new(move |ix| implemented[ix.0 as usize]);
     let atlas = Arc::new(Atlas::new(&law, &*available));
     let workers = Workers::new(context.clone(), endpoints, atlas);
+    context.count_spent(context.requests());
     context.observer.event(&Event::Phase("running the suite"));
     let mut random = Sequences::new(&workers, &*available);
     let overlaps = overlap::start_planning(&workers, &plans, &available);
-    suite::run(&workers, &plans, &available, &mut random).await;
+    let put_off = suite::run(&workers, &plans, &available, &mut random).await;
     context.observer.event(&Event::Phase("running requests that overlap"));
     overlap::run(&workers, overlaps).await;
     context.observer.event(&Event::Phase("running random sequences"));
-    random.play_on(&workers).await;
+    // What has been waited for in vain is known once it is gathered; until then there is something else to do.
+    if workers.room.waiting() > 0 {
+        random.play_beside(&workers, put_off.len()).await;
+        workers.gather().await;
+    }
+    random.play_on(&workers, put_off.len()).await;
+    suite::run_put_off(&workers, put_off).await;
     let report = summary::report(&context, &target, &operations, &plans);
     context.observer.event(&Event::Finished { report: &report });
     Ok(report)
@@ -510,9 +528,6 @@ fn endpoint_options(law: &Law, options: &RunOptions, url: &Url) -> Result<Target
     Ok(TargetOptions { signer, timeout: options.timeout, endpoints: more })
 }
 
-/// Scenarios that are under way at a time at most, those that wait included: bounds the memory of a run.
-const MOST_UNDER_WAY: usize = 512;
-
 /// The workers of a run.
 #[derive(Clone)]
 pub struct Workers {
@@ -524,13 +539,15 @@ pub struct Workers {
     pub atlas: Arc<Atlas>,
     /// Who may send requests.
     turns: Arc<Turns>,
+    /// Scenarios that wait for long.
+    room: Room,
 }
 
 impl Workers {
     /// Workers that play scenarios at these targets.
     pub fn new(context: Arc<Context>, endpoints: Vec<Endpoint>, atlas: Arc<Atlas>) -> Workers {
         let turns = Arc::new(Turns::new(context.options.jobs));
-        Workers { context, endpoints: Arc::new(endpoints), atlas, turns }
+        Workers { context, endpoints: Arc::new(endpoints), atlas, turns, room: Room::default() }
     }
 
     /// How many scenarios can be under way. Who moves a clock moves it for all who go by it, so that there is one for each
@@ -551,47 +568,9 @@ impl Workers {
         let tolerance = options.tolerance.lagging(options.consistency);
         let settings = Settings { tolerance, muted: muted.clone() };
         let endpoint = &self.endpoints[worker % self.endpoints.len()];
-        Session::new(&self.context, endpoint, &self.atlas, scenario, settings, tokens)
-    }
-
-    /// Plays scenarios side by side, and tallies them in their order, not in the order in which they end.
-    pub async fn play(&self, scenarios: Vec<Scenario>, muted: Arc<RuleSet>) {
-        let scenarios = Arc::new(scenarios);
-        let group = self.context.next_group().to_string();
-        let next = Arc::new(AtomicUsize::new(0));
-        let mut tasks = tokio::task::JoinSet::new();
-        for worker in 0..self.most_under_way().min(scenarios.len()) {
-            let (this, scenarios, next, muted) = (self.clone(), scenarios.clone(), next.clone(), muted.clone());
-            let group = group.clone();
-            tasks.spawn(async move {
-                let mut played = Vec::new();
-                loop {
-                    let turn = this.turns.take().await;
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(scenario) = scenarios.get(number) else { return played };
-                    if this.context.is_over() {
-                        return played;
-                    }
-                    let tokens = this.context.tokens(&group, number);
-                    let mut session = this.session(worker, scenario, &muted, tokens);
-                    session.turn = Some(turn);
-                    let result = session.play().await;
-                    this.context.observer.event(&Event::Played { context: &this.context, result: &result });
-                    played.push((number, result));
-                }
-            });
-        }
-        let mut results: Vec<(usize, Played)> = Vec::with_capacity(scenarios.len());
-        while let Some(played) = tasks.join_next().await {
-            // A worker that panicked has lost its scenarios; the others go on.
-            results.extend(played.unwrap_or_default());
-        }
-        results.sort_by_key(|(number, _)| *number);
-        confirm::confirm(self, &group, &scenarios, &mut results, &muted).await;
-        let mut tally = self.context.tally();
-        for (_, result) in results {
-            tally.add(&self.context, result);
-        }
+        let mut session = Session::new(&self.context, endpoint, &self.atlas, scenario, settings, tokens);
+        session.in_vain = self.context.tally().waited_for_in_vain();
+        session
     }
 }
 

@@ -36,7 +36,7 @@ pub async fn run(workers: &Workers, planned: JoinHandle<Vec<Overlap>>) {
     // Nobody cancels it, so that the only other end is a panic, which goes on here.
     let planned = planned.await.unwrap_or_else(|end| std::panic::resume_unwind(end.into_panic()));
     let mut chosen: Vec<Arc<Overlap>> = planned.into_iter().map(Arc::new).collect();
-    let left = context.options.max_requests.saturating_sub(context.requests());
+    let left = context.requests_left();
     // Whoever asked for certain rules wants those: no random sequences will follow.
     let share = if context.options.only.is_some() { left } else { left / SHARE };
     let until = context.requests() + share;

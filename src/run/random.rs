@@ -32,28 +32,30 @@ impl Sequences {
         Sequences { strategies: Arc::new(Strategies::new(&workers.context.law, available)), played: 0 }
     }
 
-    /// Plays sequences until the budget of requests or time is spent.
-    pub async fn play_on(&mut self, workers: &Workers) {
-        while self.play_batch(workers, 0).await {}
+    /// Plays sequences until the budget of requests or time is spent, but for what so many scenarios may need.
+    pub async fn play_on(&mut self, workers: &Workers, scenarios: usize) {
+        let reserve = (scenarios as u64 * COST).min(workers.context.requests_left() / 2);
+        while self.play_batch(workers, reserve, false).await {}
     }
 
     /// Plays some batches while something else is waited for, and leaves so many scenarios' requests for that. How many
-    /// there are must not depend on how long the waiting takes.
+    /// there are must not depend on how long the waiting takes. What scenarios wait for already these do not wait for.
     pub async fn play_beside(&mut self, workers: &Workers, scenarios: usize) {
         for _ in 0..BESIDE {
             let left = workers.context.requests_left();
-            self.play_batch(workers, (scenarios as u64 * COST).min(left / 2)).await;
+            self.play_batch(workers, (scenarios as u64 * COST).min(left / 2), true).await;
         }
     }
 
     /// Plays one batch, and leaves so many requests of the budget. False if there is nothing to play any more.
-    async fn play_batch(&mut self, workers: &Workers, reserve: u64) -> bool {
+    async fn play_batch(&mut self, workers: &Workers, reserve: u64, beside: bool) -> bool {
         let context = &workers.context;
         // Whoever asked for certain rules wants those, and nothing by chance.
         if context.options.only.is_some() || context.is_over() {
             return false;
         }
-        let left = context.requests_left().saturating_sub(reserve);
+        let waiting = workers.room.waiting() as u64 * COST;
+        let left = context.requests_left().saturating_sub(reserve + waiting);
         let batch = if context.options.waits_for().is_some() { WAITING_BATCH } else { BATCH };
         let batch = batch.min(usize::try_from(left / COST).unwrap_or(batch));
         if batch == 0 {
@@ -68,7 +70,10 @@ impl Sequences {
             .collect();
         self.played += batch as u64;
         let before = context.requests();
-        workers.play(scenarios, context.broken()).await;
+        match beside {
+            true => workers.play_beside(scenarios, context.broken()).await,
+            false => workers.play(scenarios, context.broken()).await,
+        }
         // Otherwise there is nothing left that the law has a say in and that no broken rule stands in the way of.
         context.requests() > before
     }

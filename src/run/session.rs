@@ -10,6 +10,7 @@ use super::{
     Context, Endpoint,
     again::{Freshness, Tries, is_throttled, retry_after},
     cleanup,
+    group::Bell,
     together::Sent,
     turns::Turn,
 };
@@ -120,8 +121,12 @@ pub struct Played {
     pub steps: Vec<Step>,
     /// What was sent and received: for each exchange the step that it belongs to.
     pub exchanges: Vec<(usize, Exchange)>,
+    /// Requests that were sent, clean-up not counted.
+    pub requests: u64,
     /// Requests whose answers were judged.
     pub judged: u64,
+    /// Rules of changes that were waited for as long as the patience lasts, and had not been seen to happen then.
+    pub in_vain: RuleSet,
     /// The most states that were possible at once.
     pub most_worlds: usize,
     /// What could not be deleted.
@@ -172,7 +177,7 @@ pub struct Session<'a> {
     scenario: &'a Scenario,
     pub(super) oracle: Oracle,
     pub(super) settings: Settings,
-    muted: Arc<RuleSet>,
+    pub(super) muted: Arc<RuleSet>,
     /// Everything that was sent, if some of it overlaps.
     pub(super) sent: Vec<Sent>,
     /// What the tokens of this session begin with.
@@ -199,6 +204,10 @@ pub struct Session<'a> {
     pub(super) turn: Option<Turn<'a>>,
     /// What the latest step that changed something has changed.
     pub(super) touched: Vec<Handle>,
+    /// Rules of changes that others have waited for in vain: they are not waited for once more.
+    pub(super) in_vain: RuleSet,
+    /// Tells others that this scenario will wait for long, so that they need not wait for it.
+    pub(super) bell: Option<Bell>,
 }
 
 impl<'a> Session<'a> {
@@ -237,6 +246,8 @@ impl<'a> Session<'a> {
             freshness: Freshness::new(context.options.consistency),
             turn: None,
             touched: Vec::new(),
+            in_vain: RuleSet::default(),
+            bell: None,
             played: Played { name: scenario.name(&context.law), goal, ..Played::default() },
         }
     }
@@ -331,7 +342,7 @@ impl<'a> Session<'a> {
 
     async fn wander(&mut self, walk: &mut Walk<'_>, length: usize) -> Result<(), End> {
         for _ in 0..length {
-            if !self.is_settled() && (self.is_crowded() || walk.below(4) == 0) {
+            if self.awaits_something() && (self.is_crowded() || walk.below(4) == 0) {
                 self.settle().await?;
                 continue;
             }
@@ -357,15 +368,23 @@ impl<'a> Session<'a> {
 
     /// A request that the law has something to say about, and that touches no rule already known to be broken.
     pub(super) fn draw(&self, walk: &mut Walk<'_>) -> Option<Call> {
+        self.draw_beside(walk, &[]).map(|(call, _)| call)
+    }
+
+    /// The same, and its request, for one that is sent at once with others: `after` is what the oracle would know after
+    /// each of them.
+    pub(super) fn draw_beside(&self, walk: &mut Walk<'_>, after: &[Oracle]) -> Option<(Call, Request)> {
         let law = &self.context.law;
         for _ in 0..8 {
             let Some(mut call) = walk.next(self.atlas, self.oracle.worlds()) else { continue };
             self.context.shorten(&mut call);
             let Some(request) = call.resolve(law, self.oracle.worlds(), &self.tokens) else { continue };
             let rules = self.oracle.foresee(&request);
-            let harmful = rules.iter().any(|r| self.muted.contains(r) && !law[r].demand.is_about_answers());
+            let is_harmful = |rule: RuleIx| self.muted.contains(rule) && !law[rule].demand.is_about_answers();
+            let harms = |rules: &RuleSet| rules.iter().any(is_harmful);
+            let harmful = harms(&rules) || after.iter().any(|oracle| harms(&oracle.foresee(&request)));
             if !rules.is_empty() && !harmful {
-                return Some(call);
+                return Some((call, request));
             }
         }
         None
@@ -488,7 +507,7 @@ impl<'a> Session<'a> {
     pub(super) async fn exchange(&mut self, request: &Request, call: &Call) -> Result<(Interval, Answer), Lost> {
         let law = &self.context.law;
         if !self.cleaning {
-            self.context.count_request();
+            self.count_request();
         }
         self.context.count_sent();
         let from = self.clock.before();
@@ -515,6 +534,12 @@ impl<'a> Session<'a> {
         };
         self.keep(request, call, interval, outcome.as_ref().ok().map(|(_, answer)| answer));
         outcome
+    }
+
+    /// Counts a request against the budget.
+    pub(super) fn count_request(&mut self) {
+        self.played.requests += 1;
+        self.context.count_request();
     }
 
     /// Keeps what was sent for judging it as a whole, if some of it overlaps.

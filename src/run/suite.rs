@@ -32,8 +32,9 @@ pub fn plan_everything(law: &Arc<Law>) -> Plans {
 /// alone, nearly always by the same steps, so that what a whole run has found is found again. `go_on` is told how many
 /// rules have none yet, and of how many, and ends the search by saying no.
 pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &(dyn Fn(usize, usize) -> bool + Sync)) -> Plans {
-    let all: RuleSet = law.rules().map(|(ix, _)| ix).collect();
+    let all: RuleSet = law.rules().map(|(ix, _)| ix).filter(|rule| !law.is_up_to_target(*rule)).collect();
     let plan = |wanted: &RuleSet, thorough| plan_around(law, &|_| true, wanted, &RuleSet::default(), thorough, go_on);
+    let wanted: &RuleSet = &wanted.iter().filter(|rule| all.contains(*rule)).collect();
     if *wanted != all {
         let plans = plan(wanted, false);
         if plans.len() == wanted.len() {
@@ -65,7 +66,7 @@ fn plan_around(
     let atlas = Atlas::new(law, available);
     // Looking for what cannot be reached without the operations that are not there would take the longest.
     let beyond = out_of_reach(law, available);
-    let wanted: &RuleSet = &wanted.iter().filter(|r| !beyond.contains(*r)).collect();
+    let wanted: &RuleSet = &wanted.iter().filter(|r| !beyond.contains(*r) && !law.is_up_to_target(*r)).collect();
     let of = wanted.len();
     plan(&Search { law, atlas: &atlas, available, wanted, avoid, thorough, go_on: &|left| go_on(left, of) })
         .into_iter()
@@ -78,8 +79,9 @@ pub fn operations_of(steps: &[Step]) -> impl Iterator<Item = OperationIx> + '_ {
 }
 
 /// Plays the suite. Rules that a broken one stands in the way of are planned for again, around it, until nothing more
-/// is reached. While plans are searched for, the target has something else to do.
-pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random: &mut Sequences) {
+/// is reached. While plans are searched for, the target has something else to do. Returns plans of rules that a scenario
+/// may still decide which waits for long: they are to be played if it does not.
+pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random: &mut Sequences) -> Plans {
     let context = &workers.context;
     let wanted = context.wanted();
     // A plan that uses only what is there stays as it is.
@@ -91,15 +93,16 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
     let unplanned: RuleSet = wanted.iter().filter(|r| !usable.contains_key(r)).collect();
     let everything = context.law.operations().all(|(ix, _)| available(ix));
     let search = (!everything).then(|| start_planning(context, available, unplanned, Arc::default(), true));
-    play_covering(workers, usable).await;
+    play_covering(workers, usable.clone()).await;
     if let Some(search) = search {
         play_covering(workers, finished(search).await).await;
     }
     for _ in 1..ROUNDS {
         let broken = context.broken();
-        let open = open(context, &broken);
+        let awaited = workers.room.awaited();
+        let open: RuleSet = open(context, &broken).iter().filter(|rule| !awaited.contains(*rule)).collect();
         if context.is_over() || open.is_empty() || broken.is_empty() {
-            return;
+            break;
         }
         // Only what the systematic search finds: most of what is left stands behind something broken, and to look for it
         // with all means would take longer than the suite.
@@ -110,9 +113,18 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
         let before = progress(context);
         play(workers, plans.into_iter().collect(), broken).await;
         if progress(context) == before {
-            return;
+            break;
         }
     }
+    let awaited = workers.room.awaited();
+    usable.into_iter().filter(|(rule, _)| awaited.contains(*rule)).collect()
+}
+
+/// Plays the plans of rules that were left to a scenario which waits for long, and that it has not decided.
+pub async fn run_put_off(workers: &Workers, plans: Plans) {
+    workers.gather().await;
+    play(workers, plans.into_iter().collect(), Arc::default()).await;
+    workers.gather().await;
 }
 
 /// How many of the rules that are wanted have a result, and how many are known to stand in the way.
@@ -130,7 +142,9 @@ fn open(context: &Context, broken: &RuleSet) -> RuleSet {
         law[rule].demand == Demand::Code && law.refusal(rule).is_some_and(|refusal| broken.contains(refusal.rule))
     };
     // What the target had an occasion to show and did not, as it may, would be looked for in vain once more.
-    let settled = |rule| tally.is_decided(rule) || tally.unshown.contains(rule) || codeless(rule);
+    let in_vain = tally.waited_for_in_vain();
+    let settled =
+        |rule| tally.is_decided(rule) || tally.unshown.contains(rule) || in_vain.contains(rule) || codeless(rule);
     context.wanted().iter().filter(|r| !settled(*r)).collect()
 }
 
@@ -173,12 +187,16 @@ async fn play(workers: &Workers, mut plans: Vec<(RuleIx, Vec<Step>)>, muted: Arc
     let context = &workers.context;
     {
         let tally = context.tally();
-        plans.retain(|(rule, _)| context.wants(*rule) && !tally.is_decided(*rule));
+        let (in_vain, awaited) = (tally.waited_for_in_vain(), workers.room.awaited());
+        let is_settled = |rule| tally.is_decided(rule) || in_vain.contains(rule) || awaited.contains(rule);
+        plans.retain(|(rule, _)| context.wants(*rule) && !is_settled(*rule));
     }
     for (rule, steps) in &mut plans {
         shorten(context, &workers.atlas, *rule, steps);
     }
-    plans.sort_by_key(|(rule, steps)| (steps.len(), *rule));
+    // What has to wait begins first, so that the others work meanwhile.
+    let works = |steps: &[Step]| context.options.waits_for().is_none() || !steps.contains(&Step::Settle);
+    plans.sort_by_key(|(rule, steps)| (works(steps), steps.len(), *rule));
     let scenarios = plans.into_iter().map(|(rule, steps)| Scenario::Planned { rule, steps }).collect();
     workers.play(scenarios, muted).await;
 }

@@ -32,27 +32,31 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
     for (ix, rule) in law.rules().filter(|(ix, _)| context.wants(*ix)) {
         let exercised = tally.passes[ix.0 as usize];
         let broken = tally.broken.get(&ix).map_or(0, |broken| broken.answers);
+        // No request was ever due that it speaks of, so that it is nothing that the run has missed.
+        if exercised + broken == 0 && law.is_up_to_target(ix) {
+            continue;
+        }
         let (result, reason) = if broken > 0 {
             (Outcome::Violation, None)
         } else if exercised > 0 {
             (Outcome::Pass, None)
-        } else if let Some(missing) = missing(law, operations, plans, ix) {
-            let why = match beyond.contains(ix) {
-                true => format!("unreachable: needs {missing}"),
-                false => format!("no way was found without {missing}"),
+        } else if beyond.contains(ix) && operations.iter().any(|o| !o.implemented) {
+            let why = match missing(law, operations, plans, ix) {
+                Some(missing) => format!("unreachable: needs {missing}"),
+                None => "unreachable with the operations that the target implements".into(),
             };
             (Outcome::Unsupported, Some(why))
-        } else if beyond.contains(ix) && operations.iter().any(|o| !o.implemented) {
-            (Outcome::Unsupported, Some("unreachable with the operations that the target implements".into()))
         } else if let Some(why) = tally.unclear.get(&ix) {
             (Outcome::Indeterminate, Some(why.clone()))
-        } else if !plans.contains_key(&ix) {
-            (Outcome::NotReached, Some("no sequence of requests was found that exercises it".into()))
         } else if tally.unshown.contains(ix) {
             (
                 Outcome::NotReached,
                 Some("its scenario came to its end, and no answer showed what the rule is about".into()),
             )
+        } else if let Some(missing) = missing(law, operations, plans, ix) {
+            (Outcome::Unsupported, Some(format!("no way was found without {missing}")))
+        } else if !plans.contains_key(&ix) {
+            (Outcome::NotReached, Some("no sequence of requests was found that exercises it".into()))
         } else {
             (Outcome::NotReached, Some("a broken rule stands in the way, or the run was over before".into()))
         };

@@ -49,6 +49,8 @@ pub struct Tally {
     pub unclear: BTreeMap<RuleIx, String>,
     /// Rules that no answer exercised although the scenario that was played for them came to its end.
     pub unshown: RuleSet,
+    /// Rules of changes that a scenario has waited for in vain.
+    in_vain: RuleSet,
     /// Reasons for answers that could not be judged.
     pub indeterminate: BTreeMap<String, u64>,
     /// What could not be deleted.
@@ -70,6 +72,7 @@ impl Tally {
             in_the_way: RuleSet::default(),
             unclear: BTreeMap::new(),
             unshown: RuleSet::default(),
+            in_vain: RuleSet::default(),
             indeterminate: BTreeMap::new(),
             leftovers: Vec::new(),
             judged: 0,
@@ -93,6 +96,12 @@ impl Tally {
         self.is_kept(rule) || self.broken.contains_key(&rule)
     }
 
+    /// The rules of changes that a scenario has waited for in vain, and that no other one has seen happen: waiting for them
+    /// once more would show nothing else.
+    pub fn waited_for_in_vain(&self) -> RuleSet {
+        self.in_vain.iter().filter(|rule| !self.is_kept(*rule)).collect()
+    }
+
     /// Adds what came of a scenario. Rules that the user does not want tested are not reported as broken.
     pub fn add(&mut self, context: &Context, played: Played) {
         self.scenarios += 1;
@@ -101,6 +110,7 @@ impl Tally {
         for rule in &played.passes {
             self.passes[rule.0 as usize] += 1;
         }
+        played.in_vain.iter().for_each(|rule| _ = self.in_vain.insert(rule));
         // A fault that leaves the meaning of the answer clear ends no scenario.
         let ends = |violation: &Violation| !matches!(context.law[violation.rule].demand, Demand::Form | Demand::Code);
         let mut here = RuleSet::default();

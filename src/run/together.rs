@@ -8,6 +8,7 @@ use super::session::{End, Session, record};
 use crate::{
     model::time::Interval,
     oracle::{
+        Oracle,
         history::{self, Budget, Event, Outcome},
         judge::{Verdict, describe},
     },
@@ -50,7 +51,7 @@ impl Session<'_> {
         let mut lost = None;
         for (place, ((request, call), (exchange, interval))) in requests.iter().zip(calls).zip(exchanges).enumerate() {
             let client = place as u32 + 1;
-            self.context.count_request();
+            self.count_request();
             self.context.count_sent();
             let record = record(&exchange, interval);
             let step = self.played.steps.len();
@@ -113,14 +114,19 @@ impl Session<'_> {
     ) -> Result<(), End> {
         let mut left = length;
         while left > 0 {
-            if !self.is_settled() && (self.is_crowded() || walk.below(4) == 0) {
+            if self.awaits_something() && (self.is_crowded() || walk.below(4) == 0) {
                 self.settle().await?;
                 left -= 1;
                 continue;
             }
             let mut calls: Vec<Call> = Vec::new();
+            let mut after: Vec<Oracle> = Vec::new();
             for _ in 0..clients.min(left) {
-                if let Some(call) = self.draw(walk) {
+                if let Some((call, request)) = self.draw_beside(walk, &after) {
+                    // Whatever touches a broken rule once one of the others is done would hide what is right.
+                    if !self.muted.is_empty() {
+                        after.extend(self.oracle.supposing(&request, self.clock.before()));
+                    }
                     calls.push(call);
                 }
             }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::session::{End, Session};
 use crate::{
     model::{time::Moment, world::Timer},
+    oracle::RuleSet,
     scenario::step::{Call, Step},
     target::clock::ClockError,
 };
@@ -21,6 +22,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_MOVE: Duration = Duration::from_secs(3600);
 /// How often a waiting scenario asks whether the run is over.
 const GLANCE: Duration = Duration::from_millis(250);
+/// After so many looks in vain, past the moment at which a change usually has happened, waiting for it takes long.
+const LONG: u32 = 6;
+/// A wait of so much takes long, too.
+const LONG_WAIT: Duration = Duration::from_millis(2500);
 /// How much sooner than a change may happen the last look before it is sent, answers not counted.
 const MARGIN: Duration = Duration::from_millis(100);
 
@@ -42,17 +47,18 @@ impl Session<'_> {
             // Nothing is under way: what was changed last should stay like that.
             looks = self.atlas.looks(&self.context.law, world, self.touched.iter().copied());
         }
-        let begun = Instant::now();
+        // Only the pauses count against the patience: how often it looks must not depend on how long the answers take.
+        let mut waited = Duration::ZERO;
         let step = self.clock.least_step();
-        let (mut pause, mut polled) = (step, Duration::ZERO);
+        let (mut pause, mut polled, mut polls) = (step, Duration::ZERO, 0);
         loop {
             self.look_at(&looks).await?;
             self.oracle.pass_time(self.clock.before());
-            if self.is_settled() {
+            if !self.awaits_something() {
                 break;
             }
             if let Some(to) = self.next_moment() {
-                self.let_pass(to, begun).await?;
+                self.let_pass(to, &mut waited).await?;
                 continue;
             }
             // It usually has happened by now. Where time costs nothing the moment by which it must have is the next.
@@ -67,11 +73,19 @@ impl Session<'_> {
                 return Err(End::Indeterminate(format!("a change was still under way after {polled:?}")));
             }
             polled += pause;
+            polls += 1;
             pause *= 2;
             if !self.clock.is_moved() {
                 pause = pause.min(self.clock.there(LONGEST_PAUSE));
             }
-            self.let_pass(To::Past(next), begun).await?;
+            let passed = self.let_pass(To::Past(next), &mut waited).await;
+            if let Err(End::Indeterminate(_)) = &passed {
+                self.played.in_vain = self.awaited();
+            }
+            passed?;
+            if polls == LONG {
+                self.tell_of_waiting();
+            }
         }
         // That all is over may have been seen at one resource before another had its turn; and what was seen once may be
         // gone again.
@@ -106,9 +120,34 @@ impl Session<'_> {
         !self.oracle.worlds().iter().any(|w| !w.timers.is_empty())
     }
 
-    /// Moments of the changes that are under way.
+    /// True if something is under way that others have not waited for in vain.
+    pub(super) fn awaits_something(&self) -> bool {
+        self.timers().next().is_some()
+    }
+
+    /// The changes that are under way and worth waiting for.
+    fn timers(&self) -> impl Iterator<Item = &Timer> {
+        let is_worth_it = |timer: &&Timer| timer.steps.iter().any(|step| !self.in_vain.contains(step.rule));
+        self.oracle.worlds().iter().flat_map(|w| &w.timers).filter(is_worth_it)
+    }
+
+    /// Their rules.
+    fn awaited(&self) -> RuleSet {
+        self.timers().flat_map(|timer| timer.steps.iter().map(|step| step.rule)).collect()
+    }
+
+    /// Moments of the changes that are under way and worth waiting for.
     fn moments<'s>(&'s self, of: impl Fn(&Timer) -> Option<Moment> + 's) -> impl Iterator<Item = Moment> + 's {
-        self.oracle.worlds().iter().flat_map(|w| &w.timers).filter_map(of)
+        self.timers().filter_map(of)
+    }
+
+    /// Lets others know that this will take long, if they do not know yet. Where time is moved nothing does.
+    fn tell_of_waiting(&mut self) {
+        if !self.clock.is_moved()
+            && let Some(bell) = self.bell.take()
+        {
+            bell.waits_for(self.awaited());
+        }
     }
 
     /// The next moment at which a look tells something: shortly before a change may happen for the first time, or when it
@@ -126,13 +165,17 @@ impl Session<'_> {
         }
     }
 
-    /// Waits on the target's clock, or moves it.
-    async fn let_pass(&mut self, to: To, begun: Instant) -> Result<(), End> {
+    /// Waits on the target's clock, or moves it. `waited` is for how long it has been waited so far.
+    async fn let_pass(&mut self, to: To, waited: &mut Duration) -> Result<(), End> {
         let (To::Before(moment) | To::Past(moment)) = to;
         let (patience, takes) = (self.context.options.patience, self.clock.takes(moment));
-        if begun.elapsed() + takes > patience {
+        *waited += takes;
+        if *waited > patience {
             let why = format!("a change that may take longer than the patience of {patience:?} was not waited for");
             return Err(End::Indeterminate(why));
+        }
+        if takes >= LONG_WAIT {
+            self.tell_of_waiting();
         }
         match to {
             To::Before(moment) if self.clock.is_moved() => self.clock.approach(moment).await.map_err(not_moved),

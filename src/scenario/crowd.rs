@@ -21,7 +21,7 @@ use crate::{
         world::{Timer, World},
     },
     oracle::{Oracle, Settings, handles::seen_text, history::Event, judge::Verdict},
-    spec::law::Law,
+    spec::law::{Law, Operation, Reference},
     wire::{Body, Request, Tree},
 };
 
@@ -45,7 +45,7 @@ pub struct Manners {
     pub requests: usize,
     /// One in so many answers is lost; none are if this is 0.
     pub lost: usize,
-    /// They look at nothing that they do not name.
+    /// They look at nothing that they do not name, and name nothing by a value that they only guess.
     pub discreet: bool,
 }
 
@@ -140,7 +140,18 @@ impl Crowd<'_> {
         if self.manners.discreet && operation.reads && !call.args.iter().any(|(name, _)| names(name)) {
             return None;
         }
+        if self.manners.discreet && call.args.iter().any(|(name, symbol)| self.guesses(operation, name, symbol)) {
+            return None;
+        }
         self.can_name(&world, &call).then(|| call.resolve(self.law, &[world], TOKENS))?
+    }
+
+    /// True if an argument names something by a value that others may have as well (an address, say), and not one that
+    /// an answer has shown.
+    fn guesses(&self, operation: &Operation, name: &Arc<str>, symbol: &Symbol) -> bool {
+        let is_guessable = |r: &Reference| self.law[r.kind].id != Some(r.by);
+        let param = operation.params.iter().find(|p| p.name == *name);
+        param.is_some_and(|param| param.names.iter().any(is_guessable)) && has_text(symbol)
     }
 
     fn can_name(&self, world: &World, call: &Call) -> bool {
@@ -182,6 +193,15 @@ impl Crowd<'_> {
             note(tree, &mut self.seen);
         }
         Some(Event { client, request, interval, answer: (!lost).then_some(answer) })
+    }
+}
+
+fn has_text(symbol: &Symbol) -> bool {
+    match symbol {
+        Symbol::Text(_) => true,
+        Symbol::Token(_) | Symbol::Of { .. } => false,
+        Symbol::List(items) => items.iter().any(has_text),
+        Symbol::Struct(members) => members.iter().any(|(_, member)| has_text(member)),
     }
 }
 

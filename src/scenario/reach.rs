@@ -11,9 +11,9 @@ use rustc_hash::FxHashSet;
 use crate::{
     oracle::RuleSet,
     spec::{
-        expr::Expr,
+        expr::{ANYTHING, Expr},
         file::{Defect, FieldKind},
-        law::{Change, Effect, FieldIx, Guard, KindIx, Law, Operation, OperationIx, Refusal, RuleIx},
+        law::{Change, Effect, FieldIx, Guard, KindIx, Law, Operation, OperationIx, Refusal, RuleIx, Shown, ShownFrom},
     },
 };
 
@@ -124,14 +124,32 @@ pub fn out_of_reach(law: &Law, available: &dyn Fn(OperationIx) -> bool) -> RuleS
     for (ix, kind) in law.kinds() {
         let there = possible.kinds.contains(&ix);
         note(kind.id_rule, there);
-        kind.view.iter().for_each(|shown| note(shown.rule, there));
+        for shown in &kind.view {
+            let there = there && possible.may_be_judged(ix, shown);
+            let Some((operations, elsewhere)) = &shown.elsewhere else {
+                note(shown.rule, there);
+                continue;
+            };
+            // What is said of the answers of some operations needs one of those.
+            let answers = |theirs: bool| {
+                let mut all = law.operations();
+                all.any(|(ix, o)| operations.contains(&ix) == theirs && available(ix) && possible.can_ask(o))
+            };
+            note(shown.rule, there && answers(true));
+            note(Some(*elsewhere), there && answers(false));
+        }
     }
     // The rules that follow from a table alone (answers, tokens, rehearsals, forms) need their operation, and no more.
     let without_operation = |rule: RuleIx| law[rule].operation.is_some_and(|operation| !available(operation));
-    law.rules()
-        .map(|(ix, _)| ix)
-        .filter(|rule| !within.contains(*rule) && (known.contains(*rule) || without_operation(*rule)))
-        .collect()
+    // A documented status needs a refusal that demands its code.
+    let without_refusal = |rule: RuleIx| {
+        let Some(operation) = law[rule].operation.map(|operation| &law[operation]) else { return false };
+        let Some(row) = operation.status.iter().find(|row| row.rule == Some(rule)) else { return false };
+        let can_be_due = |refusal: &Refusal| within.contains(refusal.rule) || !known.contains(refusal.rule);
+        row.demanded && !operation.refusals_of(&row.code).any(can_be_due)
+    };
+    let is_out = |rule: RuleIx| known.contains(rule) || without_operation(rule) || without_refusal(rule);
+    law.rules().map(|(ix, _)| ix).filter(|rule| !within.contains(*rule) && is_out(*rule)).collect()
 }
 
 fn each_of(refusal: &Refusal, mut note: impl FnMut(RuleIx)) {
@@ -216,6 +234,19 @@ impl Possible<'_> {
 
     fn may_hold(&self, operation: &Operation, condition: &Expr) -> bool {
         self.eval(condition.program().expression(), &mut self.vars(operation)).truth().0
+    }
+
+    /// True if a view of a resource might be asked to show this: not where it is nothing but anything.
+    fn may_be_judged(&self, kind: KindIx, shown: &Shown) -> bool {
+        let eval = |expr: &Expr| {
+            let mut vars = vec![(SELF, Might::Resource(kind)), (ANYTHING, Might::Never)];
+            self.eval(expr.program().expression(), &mut vars)
+        };
+        shown.judged_while.as_ref().is_none_or(|condition| eval(condition).truth().0)
+            && match &shown.from {
+                ShownFrom::Value(value) => eval(value) != Might::Never,
+                _ => true,
+            }
     }
 
     fn value_of(&self, operation: &Operation, guard: &Guard) -> Might {
@@ -355,6 +386,8 @@ impl Possible<'_> {
     }
 }
 
+/// The variable of a view: what it shows.
+const SELF: &str = "self";
 /// The variable of an effect that happens once for each of some things.
 const EACH: &str = "it";
 

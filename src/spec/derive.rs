@@ -6,7 +6,10 @@
 use super::{
     error::{Problem, SpecText},
     file::{self, Convention, Defect, Level, OperationFile, OutputFile, ParameterFile, ScalarType, TokenDemand},
-    law::{Demand, OperationIx, Param, ParamIx, Reference, Refusal, Rule, RuleIx, SourceAt, Token, Undeclared},
+    law::{
+        Demand, Operation, OperationIx, Param, ParamIx, Reference, Refusal, Rule, RuleIx, SourceAt, StatusRow, Token,
+        Undeclared,
+    },
     names::Names,
     rules::{Codes, code_id, codes_apart},
 };
@@ -323,25 +326,26 @@ pub(super) fn token(names: &mut Names<'_>, table: Table<'_>, params: &[Param]) -
     })
 }
 
-/// The rule about the HTTP statuses of an operation's errors, if its file gives any.
-pub(super) fn status(names: &mut Names<'_>, table: Table<'_>) -> Option<RuleIx> {
-    let operation = table.operation;
-    for (code, statuses) in &operation.status {
+/// The rules about the HTTP statuses of an operation's errors, if its file gives any: one for each code.
+pub(super) fn status(names: &mut Names<'_>, table: Table<'_>, operation: &mut Operation) {
+    let file = table.operation;
+    let source = names.source_at(table.file, &file.source, "table of errors".into());
+    for (code, statuses) in &file.status {
+        let place = table.file.at(statuses.span());
         let all = statuses.all();
         if all.is_empty() || all.iter().any(|s| !(400..600).contains(s)) {
             let problem = Problem::Value(format!("`{code}` does not come with an HTTP status of an error"));
-            names.error_with(problem, table.file.at(statuses.span()), "give a number from 400 to 599, or several");
+            names.error_with(problem, place.clone(), "give a number from 400 to 599, or several");
         }
+        let rule = (!names.cloud.codes.says_nothing(code)).then(|| {
+            let id = format!("{}.status.{code}", *file.operation);
+            let says = format!("An error {code} of {} has the HTTP status that is documented for it.", *file.operation);
+            names.note(&id, None, place);
+            names.book.add(Rule { demand: Demand::Form, ..table.rule(id, file.level, says, source.clone()) })
+        });
+        let demanded = operation.refusals_of(code).next().is_some();
+        operation.status.push(StatusRow { code: code.as_str().into(), statuses: all.to_vec(), rule, demanded });
     }
-    if operation.status.is_empty() {
-        return None;
-    }
-    let id = format!("{}.status", *operation.operation);
-    let says = format!("An error of {} has the HTTP status that is documented for its code.", *operation.operation);
-    let source = names.source_at(table.file, &operation.source, "table of errors".into());
-    names.note(&id, None, table.file.at(operation.operation.span()));
-    let rule = Rule { demand: Demand::Form, ..table.rule(id, operation.level, says, source) };
-    Some(names.book.add(rule))
 }
 
 /// The rule about a field of an answer.

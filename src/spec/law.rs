@@ -104,9 +104,9 @@ impl Law {
     /// not say.
     pub fn statuses(&self, ix: OperationIx, code: &str) -> Option<(&[u16], Option<RuleIx>)> {
         let operation = &self[ix];
-        let own = operation.status.iter().find(|(c, _)| **c == *code);
+        let own = operation.status.iter().find(|row| *row.code == *code);
         match own {
-            Some((_, statuses)) => Some((statuses, operation.status_rule)),
+            Some(row) => Some((&row.statuses, row.rule)),
             None => {
                 let general = self.codes.status.get(code)?;
                 Some((std::slice::from_ref(general), self.wire_rule(WireFault::Status, ix)))
@@ -135,16 +135,16 @@ impl Law {
         self.rules.iter().enumerate().map(|(i, r)| (RuleIx(i as u32), r))
     }
 
+    /// True if it is up to the target whether a rule is ever met: it speaks of a code that no request is sure to be
+    /// refused with. So no scenario is made for it.
+    pub fn is_up_to_target(&self, rule: RuleIx) -> bool {
+        let rows = self[rule].operation.into_iter().flat_map(|operation| &self[operation].status);
+        rows.into_iter().any(|row| row.rule == Some(rule) && !row.demanded)
+    }
+
     /// The refusal that a rule demands, or that a rule about codes belongs to.
     pub fn refusal(&self, rule: RuleIx) -> Option<&Refusal> {
-        let refusals = self.operations.iter().flat_map(|operation| {
-            let of_params = operation.params.iter().flat_map(|p| &p.refusals).map(|(_, refusal)| refusal);
-            let of_rules = operation.refusals.iter().map(|r| &r.refusal);
-            let undeclared = operation.undeclared.as_ref().and_then(Undeclared::refusal);
-            let mismatch = operation.token.as_ref().and_then(|token| token.mismatch.as_ref());
-            of_params.chain(of_rules).chain(undeclared).chain(mismatch)
-        });
-        refusals.into_iter().find(|r| r.rule == rule || r.code_rule == Some(rule))
+        self.operations.iter().flat_map(Operation::all_refusals).find(|r| r.rule == rule || r.code_rule == Some(rule))
     }
 
     /// Every open question with the operation that it is about.
@@ -419,10 +419,8 @@ pub struct Operation {
     pub level: Level,
     /// What it belongs to.
     pub product: ProductIx,
-    /// The HTTP statuses that its table of errors gives for its codes; any of them is right.
-    pub status: Vec<(Arc<str>, Vec<u16>)>,
-    /// The rule about those, if there are any.
-    pub status_rule: Option<RuleIx>,
+    /// The HTTP statuses that its table of errors gives for its codes.
+    pub status: Vec<StatusRow>,
     /// Its parameters.
     pub params: Vec<Param>,
     /// The parameter that makes it a rehearsal, with the rule about it.
@@ -475,10 +473,37 @@ impl Operation {
         }
     }
 
+    /// Every refusal: of its parameters, of its rules, of what it does not declare, and of a token that was used.
+    pub fn all_refusals(&self) -> impl Iterator<Item = &Refusal> {
+        let of_params = self.params.iter().flat_map(|p| &p.refusals).map(|(_, refusal)| refusal);
+        let of_rules = self.refusals.iter().map(|r| &r.refusal);
+        let undeclared = self.undeclared.as_ref().and_then(Undeclared::refusal);
+        let mismatch = self.token.as_ref().and_then(|t| t.mismatch.as_ref());
+        of_params.chain(of_rules).chain(undeclared).chain(mismatch)
+    }
+
+    /// The refusals that demand this code before any other: the reference gives it, so a request can be made for it.
+    pub fn refusals_of(&self, code: &str) -> impl Iterator<Item = &Refusal> {
+        self.all_refusals().filter(move |refusal| refusal.codes.first().is_some_and(|first| **first == *code))
+    }
+
     /// The variable of this name.
     pub fn var(&self, name: &str) -> Option<VarIx> {
         self.vars.iter().position(|v| &*v.name == name).map(|i| i as VarIx)
     }
+}
+
+/// What a table of errors says of a code.
+#[derive(Clone, Debug)]
+pub struct StatusRow {
+    /// The code.
+    pub code: Arc<str>,
+    /// The HTTP statuses that it may come with: any of them is right.
+    pub statuses: Vec<u16>,
+    /// The rule that says so; none for a code that says nothing about the law.
+    pub rule: Option<RuleIx>,
+    /// True if some refusal demands this code before any other, so that a request can be made for it.
+    pub demanded: bool,
 }
 
 /// What becomes of a request with a parameter that the operation does not have.

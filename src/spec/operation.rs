@@ -49,8 +49,8 @@ pub(super) fn declare(names: &mut Names<'_>, table: Table<'_>) -> (Operation, He
         summary: operation.summary.clone(),
         level: operation.level,
         product: names.product(file, operation),
-        status: operation.status.iter().map(|(code, s)| (code.as_str().into(), s.all().to_vec())).collect(),
-        status_rule: derive::status(names, table),
+        // Until `complete` knows the refusals.
+        status: Vec::new(),
         dry_run: derive::dry_run(names, table, &params),
         token: derive::token(names, table, &params),
         params,
@@ -280,7 +280,9 @@ pub(super) fn complete(names: &mut Names<'_>, table: Table<'_>, operation: Opera
     }
     behaviour.operation.reads = behaviour.operation.effects.is_empty();
     behaviour.operation.accepts = behaviour.accepts();
-    behaviour.operation
+    let mut operation = behaviour.operation;
+    derive::status(names, table, &mut operation);
+    operation
 }
 
 impl<'t> Behaviour<'_, '_, 't> {

@@ -139,8 +139,7 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
             summary: _,
             level: _,
             product: _,
-            status: _,
-            status_rule,
+            status,
             params,
             dry_run,
             token,
@@ -157,7 +156,7 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
             reads: _,
         } = operation;
         params.iter_mut().flat_map(|p| &mut p.refusals).for_each(|(_, r)| refusal(r));
-        status_rule.iter_mut().for_each(new);
+        status.iter_mut().filter_map(|row| row.rule.as_mut()).for_each(new);
         dry_run.iter_mut().for_each(|(_, rule)| new(rule));
         if let Some(token) = token {
             token.repeat.iter_mut().for_each(new);

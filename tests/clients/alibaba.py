@@ -321,7 +321,7 @@ def refusals(j, net):
         "Forbidden.RegionNotFound",
         status=(404,),
         AllocationId=allocation,
-        RegionId="nowhere",
+        RegionId="no_where",
     )
     j.refuse(
         "AssociateEipAddress",

@@ -39,12 +39,15 @@ use std::sync::Arc;
 use super::{
     Oracle, Settings,
     judge::{Judgement, Verdict, Violation},
+    reach::reach,
 };
 use crate::{
     model::{
         effect,
         eval::EvalFailure,
+        input::Reading,
         time::{Interval, Moment},
+        token::First,
         world::World,
     },
     spec::law::{Change, Law},
@@ -258,7 +261,7 @@ impl<'a> History<'a> {
             _ if self.shares_token(call.event) => {
                 return Step::Unclear("a token was used again whose first answer was lost".into());
             }
-            _ => return oracle.happens(&event.request, interval),
+            _ => return oracle.happens(&event.request, interval, Token::Unseen),
         };
         note(&judgement);
         match judgement.verdict {
@@ -267,6 +270,15 @@ impl<'a> History<'a> {
             Verdict::Indeterminate(why) => Step::Unclear(why),
         }
     }
+}
+
+/// What becomes of the token of a request whose answer nobody has seen.
+#[derive(Clone, Copy)]
+enum Token {
+    /// Nothing: what a repeat of it would be answered, nobody knows.
+    Unseen,
+    /// It is known as that of an accepted request, with nothing in its answer.
+    Remembered,
 }
 
 /// What came of a step.
@@ -282,9 +294,18 @@ enum Step {
 }
 
 impl Oracle {
+    /// What it would know if a request were done at this moment, its answer unseen. None if it cannot be done, or nobody
+    /// can tell what comes of it.
+    pub fn supposing(&self, request: &Request, now: Moment) -> Option<Oracle> {
+        let mut supposing = self.clone();
+        let step = supposing.happens(request, Interval { from: now, to: now }, Token::Remembered);
+        matches!(step, Step::Taken).then_some(supposing)
+    }
+
     /// A request takes effect whose answer nobody has seen: only the worlds remain that may have accepted it.
-    fn happens(&mut self, request: &Request, interval: Interval) -> Step {
-        let worlds = match self.possible(interval) {
+    fn happens(&mut self, request: &Request, interval: Interval, token: Token) -> Step {
+        let read = Reading::of(&self.law, request);
+        let worlds = match self.possible(interval, &|world| reach(&self.law, world, request, &read, interval.from)) {
             Ok(worlds) => worlds,
             Err(unclear) => return Step::Unclear(super::judge::why(unclear)),
         };
@@ -303,8 +324,15 @@ impl Oracle {
             }
             match effect::apply(&self.law, &assessment, interval, self.settings.tolerance) {
                 Ok(mut outcome) => {
-                    if outcome.scope.world.len() > world.len() {
-                        Arc::make_mut(&mut outcome.scope.world).has_foundlings = true;
+                    let created = outcome.scope.world.len() > world.len();
+                    let world = Arc::make_mut(&mut outcome.scope.world);
+                    if created {
+                        world.has_foundlings = true;
+                    }
+                    if let (Token::Remembered, Some(sent)) = (token, assessment.token) {
+                        let first =
+                            First::new(&self.law, world, interval.to, outcome.scope.vars, Tree::Struct(Vec::new()));
+                        world.tokens.accepted(sent, first);
                     }
                     super::advance::merge(&mut after, [outcome.scope.world]);
                 }

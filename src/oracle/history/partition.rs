@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::Event;
+use super::{super::reach::shows_unnamed, Event};
 use crate::{
     model::input,
     spec::{
@@ -36,7 +36,7 @@ const DEPTH: usize = 8;
 
 /// The groups of a history: places of its requests, each group in order, the groups in the order of their first ones.
 pub(super) fn groups(law: &Law, events: &[Event]) -> Vec<Vec<usize>> {
-    if events.iter().any(|event| shows_unnamed(law, event)) {
+    if events.iter().any(|event| shows_unnamed(law, &event.request)) {
         return vec![(0..events.len()).collect()];
     }
     let mut names: FxHashSet<Arc<str>> = FxHashSet::default();
@@ -84,20 +84,6 @@ pub(super) fn groups(law: &Law, events: &[Event]) -> Vec<Vec<usize>> {
         groups[group].push(place);
     }
     groups
-}
-
-/// True if an answer may show resources that the request does not name.
-fn shows_unnamed(law: &Law, event: &Event) -> bool {
-    let operation = &law[event.request.operation];
-    let given = |ix: &u32| {
-        let param = &operation.params[*ix as usize];
-        let empty = |tree: &Tree| matches!(tree, Tree::List(items) if items.is_empty());
-        event.request.args.iter().any(|(name, tree)| *name == param.name && !empty(tree))
-    };
-    operation.output.iter().any(|output| match &output.from {
-        OutputFrom::Selected { by, .. } => !by.iter().any(given),
-        _ => false,
-    })
 }
 
 /// The texts of a request and its answer that name resources, and the kinds that are named by what can be guessed.

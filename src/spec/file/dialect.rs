@@ -112,6 +112,12 @@ impl GeneralCodes {
         ];
         all.into_iter().flatten().any(|c| c == code)
     }
+
+    /// True if an error with this code says nothing about the law, whatever else is wrong with it.
+    pub fn says_nothing(&self, code: &str) -> bool {
+        let lists = [&self.throttled, &self.quota, &self.denied, &self.unimplemented];
+        self.turns_away(code) || lists.into_iter().flatten().any(|c| c == code)
+    }
 }
 
 /// A rule about the form of every answer; which forms there are is the protocol's own.
