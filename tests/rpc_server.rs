@@ -117,7 +117,12 @@ fn options_that_do_not_fit_the_cloud_are_usage_errors() {
 #[test]
 fn a_server_that_departs_from_the_law_of_the_wire_is_found_out() {
     for (file, from, to, finding) in [
-        ("operations/return_box.toml", "BoxNotEmpty           = [400, 409]", "BoxNotEmpty = 403", "ReturnBox.status.BoxNotEmpty"),
+        (
+            "operations/return_box.toml",
+            "BoxNotEmpty           = [400, 409]",
+            "BoxNotEmpty = 403",
+            "ReturnBox.status.BoxNotEmpty",
+        ),
         (
             "operations/put_parcel.toml",
             "\"InvalidBox.NotFound\" = 400",

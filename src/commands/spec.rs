@@ -287,7 +287,9 @@ fn show(law: Law, id: &str, as_json: bool) -> Result<Exit> {
         anstream::println!("  the real service: {observed}");
     }
     if law.is_up_to_target(ix) {
-        anstream::println!("  no request is sure to be refused with this code: it is judged where a target answers with it");
+        anstream::println!(
+            "  no request is sure to be refused with this code: it is judged where a target answers with it"
+        );
     } else if steps.is_empty() {
         anstream::println!("  no sequence of requests was found that exercises it");
     } else {

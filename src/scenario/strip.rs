@@ -52,6 +52,19 @@ pub fn strip(search: &Search<'_>, rule: RuleIx, steps: Vec<Step>) -> Vec<Step> {
             way = plainer;
         }
     }
+    // Whatever is still under way may be one more reason for a refusal that the law leaves open.
+    let last = way.steps.len().saturating_sub(1);
+    if way.ends_unsaid
+        && last > 0
+        && way.steps[last - 1] != Step::Settle
+        && way.states.get(last).is_some_and(|(state, _)| state.is_changing())
+    {
+        let mut more = way.steps.clone();
+        more.insert(last, Step::Settle);
+        if let Some(waiting) = way.with(last, more).filter(|waiting| waiting.unsaid() <= way.unsaid()) {
+            way = waiting;
+        }
+    }
     way.steps
 }
 

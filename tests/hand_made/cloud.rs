@@ -429,7 +429,9 @@ impl Cloud {
         self.goes_on(&id);
         let within = asked.get("VpcId").filter(|_| *kind == "IpAddress").map(str::to_owned);
         let known = match *kind {
-            "IpAddress" => named.parse::<Ipv4Addr>().is_ok() && within.as_ref().is_some_and(|v| self.vpcs.contains_key(v)),
+            "IpAddress" => {
+                named.parse::<Ipv4Addr>().is_ok() && within.as_ref().is_some_and(|v| self.vpcs.contains_key(v))
+            }
             "EcsInstance" => self.instances.contains_key(&named),
             _ => false,
         };
@@ -484,7 +486,9 @@ impl Cloud {
         match status {
             "InUse" => {}
             "Unassociating" if self.errs(Mistake::UnassociatesTwice) => return Ok(Map::new()),
-            "Unassociating" if self.errs(Mistake::ConflictIs409) => return refuse(409, "TaskConflict", "TaskConflict."),
+            "Unassociating" if self.errs(Mistake::ConflictIs409) => {
+                return refuse(409, "TaskConflict", "TaskConflict.");
+            }
             "Unassociating" => return refuse(400, "TaskConflict", "The eip operate too frequent, TaskConflict."),
             _ => {
                 return refuse(400, "IncorrectEipStatus", "Current elastic IP status does not support this operation.");
@@ -562,7 +566,11 @@ impl Cloud {
             .filter(|(_, e)| ips.as_ref().is_none_or(|ips| ips.contains(&e.ip)))
             .filter(|(_, e)| status.is_none_or(|s| s == e.status.now))
             .filter(|(_, e)| instance.is_none_or(|i| e.instance.as_deref() == Some(i)))
-            .filter(|(_, e)| kind.is_none_or(|k| e.instance.is_some() && k == if e.within.is_some() { "IpAddress" } else { "EcsInstance" }))
+            .filter(|(_, e)| {
+                kind.is_none_or(|k| {
+                    e.instance.is_some() && k == if e.within.is_some() { "IpAddress" } else { "EcsInstance" }
+                })
+            })
             .map(|(id, _)| id.clone())
             .collect();
         let all = chosen.iter().map(|id| self.show_eip(id)).collect();
@@ -826,7 +834,7 @@ impl Cloud {
         // An address stays InUse for a while after its instance.
         for eip in self.eips.values_mut().filter(|e| e.instance.as_deref() == Some(id)) {
             match eip.status.now {
-                "Releasing" => eip.instance = None,
+                "Releasing" | "Available" => eip.instance = None,
                 _ => eip.status = Status::passing("InUse", &["Available"]),
             }
         }
