@@ -16,7 +16,10 @@ use tempfile::TempDir;
 /// Ways to break the served law of the lockers, each with the rule that a run on it finds broken.
 const BREACHES: &[(&str, &[(&str, &str, &str)])] = &[
     ("close-gently-large", &[("operations/close_locker.toml", "locker.size > 5", "locker.size > 50")]),
-    ("close-removes", &[("operations/close_locker.toml", "delete = \"locker\"", "delete = \"locker\"\nwhen = \"locker.size > 50\"")]),
+    (
+        "close-removes",
+        &[("operations/close_locker.toml", "delete = \"locker\"", "delete = \"locker\"\nwhen = \"locker.size > 50\"")],
+    ),
     ("locker.Size", &[("operations/open_locker.toml", "size = \"input.Size\"", "size = \"input.Size + 1\"")]),
     ("CloseLocker.LockerId.unknown", &[("resources.toml", "LockerNotFound", "LockerLost")]),
 ];
@@ -157,7 +160,11 @@ fn a_rule_is_explained_with_an_answer_that_keeps_it_and_one_that_breaks_it() {
     ] {
         let said = ask(&["explain", rule, "--specs", &specs]).ends(0);
         let (kept, broken) = said.out.split_once("Broken by").unwrap_or_else(|| panic!("{}", said.out));
-        assert!(kept.contains("The lockers' guide") && kept.contains("Kept by") && kept.contains(right), "{}", said.out);
+        assert!(
+            kept.contains("The lockers' guide") && kept.contains("Kept by") && kept.contains(right),
+            "{}",
+            said.out
+        );
         assert!(broken.contains(wrong), "{}", said.out);
         let said = ask(&["explain", rule, "--specs", &specs, "--json"]).ends(0);
         let value: Value = serde_json::from_str(&said.out).unwrap();

@@ -92,6 +92,10 @@ fn a_replay_at_a_target_where_nobody_listens_ends_with_3() {
     drop(server);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("scenario.json");
-    fs::write(&path, json!({ "format": 1, "cloud": "lockers", "rule": "close-removes", "steps": ["settle"] }).to_string()).unwrap();
+    fs::write(
+        &path,
+        json!({ "format": 1, "cloud": "lockers", "rule": "close-removes", "steps": ["settle"] }).to_string(),
+    )
+    .unwrap();
     replay(&[&text(&path), &url]).ends(3);
 }

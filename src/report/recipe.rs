@@ -391,7 +391,8 @@ impl Cook<'_> {
                     let mut allowed = vec![self.value(&wanted)];
                     for value in values.iter().filter(|value| ***value != *wanted) {
                         let mut patched = right.clone();
-                        if patch(&mut patched, &difference.path, Some(&Tree::text(value.as_str()))) && is_right(patched) {
+                        if patch(&mut patched, &difference.path, Some(&Tree::text(value.as_str()))) && is_right(patched)
+                        {
                             allowed.push(Arg::Text(value.as_str().into()));
                         }
                     }
@@ -464,7 +465,8 @@ fn names<'a>(law: &'a Law, world: &'a World) -> impl Iterator<Item = (&'a Kind, 
 }
 
 fn named<'a>(law: &'a Law, world: &'a World, text: &str) -> Option<(&'a Kind, u32, usize)> {
-    let mut found = names(law, world).filter(|(.., own)| **own == *text).map(|(kind, nth, field, _)| (kind, nth, field));
+    let mut found =
+        names(law, world).filter(|(.., own)| **own == *text).map(|(kind, nth, field, _)| (kind, nth, field));
     let first = found.next()?;
     // Its own id rather than what holds the same text.
     let own = std::iter::once(first).chain(found).find(|(kind, _, field)| kind.id == Some(*field as u32));
@@ -516,7 +518,9 @@ fn compare(right: &Tree, came: &Tree, ids: &BTreeSet<Arc<str>>, path: &mut Vec<T
             let mut left: Vec<&Tree> = theirs.iter().collect();
             for (place, tree) in ours.iter().enumerate() {
                 path.push(Turn::Item(place));
-                let same = |other: &Tree| other == tree || first_id(tree, ids).is_some() && first_id(other, ids) == first_id(tree, ids);
+                let same = |other: &Tree| {
+                    other == tree || first_id(tree, ids).is_some() && first_id(other, ids) == first_id(tree, ids)
+                };
                 match left.iter().position(|other| same(other)) {
                     Some(at) => compare(tree, left.remove(at), ids, path, found),
                     None => found.push(Difference { path: path.clone(), right: Some(tree.clone()), came: None }),
@@ -661,12 +665,7 @@ fn place(law: &Law, operation: OperationIx, tree: &Tree, steps: &[Turn]) -> Opti
         let named = matches!(path.last(), Some(Turn::Member(name)) if *name == last.0);
         before += usize::from(named && !seen);
     });
-    Some(Place {
-        element: (element.clone(), nth(&element, &body)),
-        member: (member, before + 1),
-        path,
-        wire,
-    })
+    Some(Place { element: (element.clone(), nth(&element, &body)), member: (member, before + 1), path, wire })
 }
 
 fn at<'t>(tree: &'t Tree, path: &[Turn]) -> Option<&'t Tree> {

@@ -114,7 +114,11 @@ fn render(law: &Law, recipe: &Recipe, about: About<'_>, tool: &Tool) -> String {
     let mut out = String::new();
     let shell = matches!(tool.language, Language::ShellPairs | Language::ShellJson);
     // Writing to a string does not fail.
-    let _ = if shell { shell_script(&mut out, law, recipe, about, tool) } else { python(&mut out, law, recipe, about, tool) };
+    let _ = if shell {
+        shell_script(&mut out, law, recipe, about, tool)
+    } else {
+        python(&mut out, law, recipe, about, tool)
+    };
     let credentials = &law.credentials;
     let name = |variable: &Option<String>, usual: &str| variable.clone().unwrap_or_else(|| usual.to_owned());
     let endpoint = if about.endpoint.contains("://") { about.endpoint } else { "http://127.0.0.1:5000" };
@@ -140,7 +144,9 @@ fn heading(about: About<'_>, tool: &Tool) -> Vec<String> {
     lines.push(format!("With {}. The law allows: {}", tool.name, about.allowed));
     lines.push(format!("What came: {}", about.came));
     lines.push("usage: the server's address is the first argument, or EIPCHECK_ENDPOINT".to_owned());
-    lines.push("exit code: 0 as the law wants it, 1 the rule is broken, 2 it could not be told; nothing is deleted".to_owned());
+    lines.push(
+        "exit code: 0 as the law wants it, 1 the rule is broken, 2 it could not be told; nothing is deleted".to_owned(),
+    );
     lines.push("made by eipcheck".to_owned());
     lines.into_iter().map(|line| line.replace(|c: char| c.is_control(), " ")).collect()
 }
@@ -239,7 +245,9 @@ fn shell_check(law: &Law, operation: OperationIx, check: &Check, tool: &Tool) ->
         Check::Refused(codes) => {
             codes.iter().fold("refused".to_owned(), |text, code| format!("{text} {}", quoted_shell(code)))
         }
-        Check::Status(statuses) => statuses.iter().fold("status_in".to_owned(), |text, status| format!("{text} {status}")),
+        Check::Status(statuses) => {
+            statuses.iter().fold("status_in".to_owned(), |text, status| format!("{text} {status}"))
+        }
         Check::Holds(text) => format!("holds {}", arg(text)),
         Check::Lacks(text) => format!("lacks {}", arg(text)),
         Check::Is(at, values) => format!("is {} {}", place(at), all(values)),
@@ -265,9 +273,7 @@ fn form_check(law: &Law, fault: WireFault, operation: &str) -> Option<String> {
         }
         WireFault::NoHostId => "(<HostId>[^<]|\"HostId\" *: *\"[^\"])".to_owned(),
         WireFault::NoRecommend => "(<Recommend>[^<]|\"Recommend\" *: *\"[^\"])".to_owned(),
-        WireFault::RequestIdForm => {
-            "[>\"][0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}[<\"]".to_owned()
-        }
+        WireFault::RequestIdForm => "[>\"][0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}[<\"]".to_owned(),
         _ => return None,
     })
 }
@@ -306,7 +312,11 @@ fn tree(arg: &Arg) -> Tree {
 
 fn quoted_shell(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,@%+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// Marks within single quotes as variables within double quotes.
@@ -412,7 +422,11 @@ fn python(out: &mut String, law: &Law, recipe: &Recipe, about: About<'_>, tool: 
                 for check in &ask.checks {
                     let text = python_check(check, tool);
                     match last {
-                        true => writeln!(out, "    assert {text}, {} + f\"; came {{answer}}\"", quoted_python(&words(check)))?,
+                        true => writeln!(
+                            out,
+                            "    assert {text}, {} + f\"; came {{answer}}\"",
+                            quoted_python(&words(check))
+                        )?,
                         false => writeln!(out, "    require({text}, answer)")?,
                     }
                 }
@@ -433,7 +447,10 @@ fn python(out: &mut String, law: &Law, recipe: &Recipe, about: About<'_>, tool: 
                 writeln!(out, "            break")?;
                 writeln!(out, "        if time.monotonic() > until:")?;
                 let wrong = if last { "AssertionError" } else { "Unclear" };
-                writeln!(out, "            raise {wrong}(f\"what was under way has not happened in time: {{answer}}\")")?;
+                writeln!(
+                    out,
+                    "            raise {wrong}(f\"what was under way has not happened in time: {{answer}}\")"
+                )?;
                 writeln!(out, "        time.sleep(1)")?;
             }
         }
@@ -549,7 +566,9 @@ fn python_value(out: &mut String, kind: ScalarType, of: Option<ScalarType>, fiel
         }
         Arg::Struct(members) => python_of(out, fields, members),
         Arg::Text(text) if kind == ScalarType::Integer => out.push_str(text),
-        Arg::Text(text) if kind == ScalarType::Boolean => out.push_str(if &**text == "true" { "True" } else { "False" }),
+        Arg::Text(text) if kind == ScalarType::Boolean => {
+            out.push_str(if &**text == "true" { "True" } else { "False" })
+        }
         scalar => out.push_str(&python_text(&marked(scalar))),
     }
 }
@@ -563,7 +582,10 @@ mod tests {
         let evil = Arg::Text("a'b\"$(x)`\\\n".into());
         assert_eq!(with_variables(&quoted_shell(&marked(&evil))), "'a'\\''b\"$(x)`\\\n'");
         assert_eq!(python_text(&marked(&evil)), "\"a'b\\\"$(x)`\\\\\\n\"");
-        assert_eq!(with_variables(&quoted_shell(&format!("Name={}", marked(&Arg::Var("it".into()))))), "'Name='\"$it\"");
+        assert_eq!(
+            with_variables(&quoted_shell(&format!("Name={}", marked(&Arg::Var("it".into()))))),
+            "'Name='\"$it\""
+        );
         assert_eq!(python_text(&marked(&Arg::Var("it".into()))), "it");
         assert_eq!(quoted_shell("Name=é"), "'Name=é'");
     }

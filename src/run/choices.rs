@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::session::Session;
 use crate::{
-    report::data::CHANGE,
     model::{assess::assess, world::World},
+    report::data::CHANGE,
     spec::law::RuleIx,
     wire::{Answer, Body, Request},
 };

@@ -44,8 +44,11 @@ pub fn write(context: &Context, out: &Path, report: &mut Report) -> Result<(), (
     let width = several.to_string().len().max(2);
     let target = report.target.clone();
     for (place, finding) in report.findings.iter_mut().chain(&mut report.flaky).enumerate() {
-        let name: String =
-            finding.rule.chars().map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '_' }).collect();
+        let name: String = finding
+            .rule
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || "-._".contains(c) { c } else { '_' })
+            .collect();
         let name = format!("{FOLDER}/{:0width$}-{name}", place + 1);
         let folder = out.join(&name);
         fs::create_dir_all(&folder).map_err(failed(&folder))?;
@@ -91,7 +94,8 @@ fn files(
         files.push((FILE, text, false));
     }
     files.push(("exchange.txt", exchanges(&finding.exchanges).into_bytes(), false));
-    let made = wrong(evidence).and_then(|wrong| recipe(law, atlas, rule, &evidence.muted, &evidence.steps, Some(wrong)));
+    let made =
+        wrong(evidence).and_then(|wrong| recipe(law, atlas, rule, &evidence.muted, &evidence.steps, Some(wrong)));
     let about = About {
         rule: &finding.rule,
         says: &finding.says,

@@ -259,7 +259,10 @@ impl<'a> Hunt<'a> {
         let mut tries = 0;
         'plainer: while tries < MOST_ARGUMENTS {
             for plainer in self.model.plainer(&steps) {
-                if tries >= MOST_ARGUMENTS || self.tried.contains_key(&plainer) || self.model.rules_out(&plainer).is_some() {
+                if tries >= MOST_ARGUMENTS
+                    || self.tried.contains_key(&plainer)
+                    || self.model.rules_out(&plainer).is_some()
+                {
                     continue;
                 }
                 tries += 1;

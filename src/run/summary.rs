@@ -84,30 +84,30 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         });
     }
     let findings = tally.broken.iter().map(|(ix, broken)| {
-            let (rule, evidence) = (&law[*ix], &broken.shortest);
-            let finding = Finding {
-                rule: rule.id.to_string(),
-                level: rule.level,
-                says: statement(law, *ix),
-                source: rule.source.clone(),
-                under: rule.under.clone(),
-                observed: rule.observed.clone(),
-                scenario: evidence.scenario.clone(),
-                allowed: evidence.violation.allowed.clone(),
-                came: evidence.violation.came.clone(),
-                steps: evidence.steps.iter().map(|s| s.display(law)).collect(),
-                scenario_steps: evidence.steps.iter().map(|s| StepFile::new(law, s)).collect(),
-                exchanges: evidence.exchanges.clone(),
-                overlap: evidence.overlap.clone(),
-                times: broken.scenarios,
-                passed_over: evidence.muted.iter().map(|rule| law[rule].id.to_string()).collect(),
-                reproduced: evidence.again.as_ref().and_then(|again| again.reproduced),
-                needed: evidence.again.as_ref().map(|again| again.needed.clone()).unwrap_or_default(),
-                shrinking: evidence.again.as_ref().map_or(0, |again| again.requests),
-                folder: None,
-            };
-            (is_flaky(*ix), finding)
-        });
+        let (rule, evidence) = (&law[*ix], &broken.shortest);
+        let finding = Finding {
+            rule: rule.id.to_string(),
+            level: rule.level,
+            says: statement(law, *ix),
+            source: rule.source.clone(),
+            under: rule.under.clone(),
+            observed: rule.observed.clone(),
+            scenario: evidence.scenario.clone(),
+            allowed: evidence.violation.allowed.clone(),
+            came: evidence.violation.came.clone(),
+            steps: evidence.steps.iter().map(|s| s.display(law)).collect(),
+            scenario_steps: evidence.steps.iter().map(|s| StepFile::new(law, s)).collect(),
+            exchanges: evidence.exchanges.clone(),
+            overlap: evidence.overlap.clone(),
+            times: broken.scenarios,
+            passed_over: evidence.muted.iter().map(|rule| law[rule].id.to_string()).collect(),
+            reproduced: evidence.again.as_ref().and_then(|again| again.reproduced),
+            needed: evidence.again.as_ref().map(|again| again.needed.clone()).unwrap_or_default(),
+            shrinking: evidence.again.as_ref().map_or(0, |again| again.requests),
+            folder: None,
+        };
+        (is_flaky(*ix), finding)
+    });
     let (flaky, findings): (Vec<_>, Vec<_>) = findings.partition(|(flaky, _)| *flaky);
     let mut findings: Vec<Finding> = findings.into_iter().map(|(_, finding)| finding).collect();
     findings.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.rule.cmp(&b.rule)));

@@ -70,8 +70,9 @@ impl<'a> AtStake<'a> {
                 let foreseen = simulation.oracle.foresee(&request).contains(self.rule);
                 let (_, answer, judgement) = simulation.exchange(call)?;
                 let shown = matches!(judgement.verdict, Verdict::Explained) && judgement.passes.contains(&self.rule);
-                (!foreseen && !shown)
-                    .then(|| format!("by the law the last answer is then {}, and {id} is not at stake", describe(&answer)))
+                (!foreseen && !shown).then(|| {
+                    format!("by the law the last answer is then {}, and {id} is not at stake", describe(&answer))
+                })
             }
             other => {
                 let kept = simulation.take(self.atlas, other).is_some_and(|passes| passes.contains(self.rule));

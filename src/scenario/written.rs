@@ -160,9 +160,8 @@ impl ScenarioFile {
     /// It names something that the law does not have.
     pub fn fit(&self, law: &Law) -> Result<Written, FitError> {
         let rule = |id: &String| law.rule(id).ok_or_else(|| FitError::Rule(id.clone()));
-        let step = |(place, step): (usize, &StepFile)| {
-            step.read(law).map_err(|why| FitError::Step { number: place + 1, why })
-        };
+        let step =
+            |(place, step): (usize, &StepFile)| step.read(law).map_err(|why| FitError::Step { number: place + 1, why });
         if self.steps.is_empty() {
             return Err(FitError::Empty);
         }
