@@ -14,7 +14,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Ways to break the served law of the lockers, each with the rule that a run on it finds broken.
-const BREACHES: &[(&str, &[(&str, &str, &str)])] = &[
+/// A file, what stands there, and what shall stand there.
+type Change = (&'static str, &'static str, &'static str);
+
+const BREACHES: &[(&str, &[Change])] = &[
     ("close-gently-large", &[("operations/close_locker.toml", "locker.size > 5", "locker.size > 50")]),
     (
         "close-removes",
