@@ -4,7 +4,7 @@
 //! when it is gathered. Which ones these are depends on how often they looked in vain, not on how fast the target
 //! answers, and it is gathered where the order of work says so. So a run with the same seed sends the same requests.
 //!
-//! Imports only from this room.
+//! Imports `oracle`, for the set of rules.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
