@@ -112,6 +112,11 @@ impl Timer {
 }
 
 impl Timer {
+    /// True if it must have happened before this moment.
+    pub fn is_due(&self, now: Moment) -> bool {
+        self.latest.is_some_and(|latest| latest < now)
+    }
+
     /// True if this change comes after another one: the same rule says what a field is first, and what it is next.
     pub fn follows(&self, earlier: &Timer) -> bool {
         self.rule == earlier.rule && self.steps.iter().any(|step| earlier.steps.iter().any(|e| step.follows(e)))

@@ -53,16 +53,13 @@ pub fn advance(
         return Ok(vec![world]);
     }
     let has_gone = |timer: &Timer| !timer.steps.iter().any(|s| lives(&world, s.on));
-    let may_change = |t: &Timer| t.earliest <= interval.to || is_due(t, interval.from);
-    if world.lost.is_empty() && !world.timers.iter().any(|t| may_change(t) || has_gone(t)) {
+    let is_open = |t: &Timer| t.earliest <= interval.to;
+    if world.lost.is_empty() && !world.timers.iter().any(|t| is_open(t) || t.is_due(interval.from) || has_gone(t)) {
         return Ok(vec![world]);
     }
     let within = within(&world);
-    let concerns = |timer: &Timer| within.as_ref().is_none_or(|reached| reach::concerns(timer, reached));
-    let may_change = |t: &Timer| is_due(t, interval.from) || t.earliest <= interval.to && concerns(t);
-    if world.lost.is_empty() && !world.timers.iter().any(|t| may_change(t) || has_gone(t)) {
-        return Ok(vec![world]);
-    }
+    let concerns = |t: &Timer| within.as_ref().is_none_or(|reached| reach::concerns(t, reached));
+    let may_change = |t: &Timer| t.is_due(interval.from) || is_open(t) && concerns(t);
     let mut start = world.clone();
     // What was to happen to something that has gone in the meantime will not happen.
     Arc::make_mut(&mut start).timers.retain(|t| !has_gone(t));
@@ -71,11 +68,6 @@ pub fn advance(
     } else {
         in_every_order(law, settings, start, interval, &may_change)
     }
-}
-
-/// True if a change must have happened before some moment.
-fn is_due(timer: &Timer, now: Moment) -> bool {
-    timer.latest.is_some_and(|latest| latest < now)
 }
 
 /// True if of the changes that may have happened some come to something else in another order.
@@ -104,7 +96,7 @@ fn in_one_order(
     may_change: &impl Fn(&Timer) -> bool,
 ) -> Result<Vec<Arc<World>>, Unclear> {
     let mut certain = start;
-    while let Some(place) = certain.timers.iter().position(|t| is_due(t, interval.from)) {
+    while let Some(place) = certain.timers.iter().position(|t| t.is_due(interval.from)) {
         let timer = Arc::make_mut(&mut certain).timers.remove(place);
         fire_noted(law, &mut certain, timer);
     }
@@ -169,7 +161,7 @@ fn in_every_order(
                 open.extend(met.note(after));
             }
         }
-        if !world.timers.iter().any(|t| is_due(t, interval.from)) {
+        if !world.timers.iter().any(|t| t.is_due(interval.from)) {
             done.push(world);
         }
         if done.len() > MOST_WORLDS {

@@ -114,15 +114,18 @@ impl Oracle {
             prospects.push(Prospect::of(&assessment));
             match self.fate(assessment, interval, answer) {
                 Fate::Lives(after, found) => {
-                    explained.push((after.clone(), found.passes.clone()));
-                    merge(&mut living, after);
+                    merge(&mut living, after.clone());
+                    let own: Explained = (after, found.passes.clone());
                     // A fault counts only if every world sees it; the one with the fewest is the most charitable.
                     if first.as_ref().is_none_or(|f| found.faults.len() < f.faults.len()) {
                         first = Some(found);
+                        explained.insert(0, own);
+                    } else {
+                        explained.push(own);
                     }
                 }
                 Fate::Dies(violation, depth) => {
-                    // Of two that followed equally far, the one that blames the less binding rule is the more charitable.
+                    // Of two that followed equally far, the one that blames the less binding rule is more charitable.
                     let level = |violation: &Violation| Reverse(self.law[violation.rule].level);
                     let rank = (depth, level(&violation));
                     if death.as_ref().is_none_or(|(earlier, deepest)| (*deepest, level(earlier)) < rank) {
@@ -369,9 +372,9 @@ impl Oracle {
                 0,
             );
         }
-        // What could not be done anew may still be the answer to an earlier request that counts as the same.
-        let repeat = assessment.again.as_ref().filter(|again| again.like);
-        if !assessment.may_accept() && !assessment.undecided && repeat.is_none() {
+        let is_possible = assessment.may_accept() || assessment.undecided;
+        // What cannot be done may still be the answer to an earlier request that counts as the same.
+        if !is_possible && !assessment.again.as_ref().is_some_and(|again| again.like) {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule));
             let shown = self.still_shown(assessment, tree, answer);
             // That it has not gone is known already, and says nothing new.
@@ -394,7 +397,7 @@ impl Oracle {
         }
         let Some(again) = &assessment.again else { return self.accepted_anew(assessment, interval, tree) };
         let replayed = self.replayed(assessment, again, tree);
-        if again.only || !assessment.may_accept() && !assessment.undecided {
+        if again.only || !is_possible {
             return replayed;
         }
         either(replayed, self.accepted_anew(assessment, interval, tree))
@@ -731,26 +734,24 @@ type Explained = (Vec<Arc<World>>, Vec<RuleIx>);
 /// worlds are gone it is. Whether a request is accepted is another matter: nobody ever knows for certain that a change
 /// has not ended between the last look and the request, so there the first world that explains the answer has its say.
 fn agreed(law: &Law, explained: &[Explained], withheld: &[RuleIx]) -> (Vec<RuleIx>, Vec<RuleIx>) {
+    let mut candidates: Vec<RuleIx> =
+        explained.iter().flat_map(|(_, passes)| passes).chain(withheld).copied().collect();
+    candidates.sort_unstable();
+    candidates.dedup();
     let (mut confirmed, mut open) = (Vec::new(), Vec::new());
-    let mut seen = RuleSet::default();
-    for (number, (_, passes)) in
-        explained.iter().map(|(w, p)| (w.as_slice(), p.as_slice())).chain([(&[][..], withheld)]).enumerate()
-    {
-        for rule in passes.iter().filter(|rule| seen.insert(**rule)) {
-            let everywhere = |sees: &dyn Fn(&World) -> bool| {
-                explained.iter().all(|(worlds, own)| own.contains(rule) || worlds.iter().all(|world| sees(world)))
-            };
-            match law[*rule].demand {
-                Demand::Effect => {
-                    let awaited = explained.iter().flat_map(|(worlds, _)| worlds).any(|world| world.awaits(*rule));
-                    let is_confirmed = !awaited && everywhere(&|world| world.has_confirmed(*rule));
-                    if is_confirmed { confirmed.push(*rule) } else { open.push(*rule) }
-                }
-                Demand::Answer if everywhere(&|_| false) => confirmed.push(*rule),
-                Demand::Answer => {}
-                _ if number == 0 => confirmed.push(*rule),
-                _ => {}
-            }
+    for rule in candidates {
+        let is_done = |passes: &[RuleIx], world: &World| {
+            !world.awaits(rule) && (passes.contains(&rule) || world.has_confirmed(rule))
+        };
+        let is_confirmed = match law[rule].demand {
+            Demand::Effect => explained.iter().all(|(worlds, passes)| worlds.iter().all(|w| is_done(passes, w))),
+            Demand::Answer => explained.iter().all(|(_, passes)| passes.contains(&rule)),
+            _ => explained.first().is_some_and(|(_, passes)| passes.contains(&rule)),
+        };
+        if is_confirmed {
+            confirmed.push(rule);
+        } else if law[rule].demand == Demand::Effect {
+            open.push(rule);
         }
     }
     (confirmed, open)

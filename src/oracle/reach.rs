@@ -50,8 +50,7 @@ pub fn reach(law: &Law, world: &World, request: &Request, read: &Reading, now: M
 /// The resources that are connected with these, or with a change that must have happened by this moment: another change
 /// that may have come before that one may have kept it from happening.
 pub fn connected(world: &World, mut open: Vec<Handle>, now: Moment) -> FxHashSet<Handle> {
-    let is_due = |timer: &&Timer| timer.latest.is_some_and(|latest| latest < now);
-    open.extend(world.timers.iter().filter(is_due).flat_map(ends));
+    open.extend(world.timers.iter().filter(|timer| timer.is_due(now)).flat_map(ends));
     let mut reached = FxHashSet::default();
     loop {
         while let Some(handle) = open.pop() {

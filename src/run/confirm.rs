@@ -2,8 +2,9 @@
 //!
 //! A server with a race of its own may fail one good request of thousands. That would mark a rule as broken that the
 //! server otherwise keeps, and the rest of the run would lead around it; and whoever wants to see it again cannot. So a
-//! scenario that broke a rule which other answers kept is played once more, alone but for looks of scenarios that wait. If the rule is not broken then, the
-//! second playing is what counts, and the first is reported among what could not be judged.
+//! scenario that broke a rule which other answers kept is played once more, alone but for looks of scenarios that wait.
+//! If the rule is not broken then, the second playing is what counts, and the first is reported among what could not be
+//! judged.
 
 use std::sync::Arc;
 

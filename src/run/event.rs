@@ -27,7 +27,7 @@ pub enum Event<'a> {
     Planned {
         /// How many rules have a sequence.
         reached: usize,
-        /// Of how many.
+        /// Of how many that can have one.
         of: usize,
     },
     /// A scenario was played.

@@ -4,7 +4,7 @@
 //! when it is gathered. Which ones these are depends on how often they looked in vain, not on how fast the target
 //! answers, and it is gathered where the order of work says so. So a run with the same seed sends the same requests.
 //!
-//! Imports only from this room.
+//! Imports `oracle`, for the set of rules.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -35,7 +35,6 @@ enum News {
 }
 
 /// Tells that a scenario waits for long.
-#[derive(Debug)]
 pub(super) struct Bell {
     number: usize,
     news: UnboundedSender<News>,
@@ -46,15 +45,6 @@ impl Bell {
     pub(super) fn waits_for(self, rules: RuleSet) {
         // Nobody listens any more where the run itself has come to its end.
         let _ = self.news.send(News::Waits(self.number, rules));
-    }
-}
-
-impl std::fmt::Debug for News {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            News::Waits(number, _) => write!(f, "Waits({number})"),
-            News::Ended(number, _) => write!(f, "Ended({number})"),
-        }
     }
 }
 

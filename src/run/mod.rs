@@ -9,11 +9,11 @@
 //! 5. [`summary`]: the report.
 //!
 //! [`session`] plays one scenario, `waiting` lets time pass in it, and `again` says what is sent more than once;
-//! `group` plays several side by side, and [`turns`] lets others work while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what
-//! a scenario created, [`tally`] counts, [`request_ids`] tells which ids have come before, [`event`] tells whoever wants to
-//! watch; [`recheck`] judges a trace again. The randomness of a run comes from its seed alone, and its order of work does
-//! not depend on how fast the
-//! target answers, so that the same seed sends the same requests.
+//! `group` plays several side by side, and [`turns`] lets others work while one waits. [`confirm`] sees whether a
+//! violation comes again, [`cleanup`] removes what a scenario created, [`tally`] counts, [`request_ids`] tells which ids
+//! have come before, [`event`] tells whoever wants to watch; [`recheck`] judges a trace again. The randomness of a run
+//! comes from its seed alone, and its order of work does not depend on how fast the target answers, so that the same seed
+//! sends the same requests, but for what follows on requests that were sent at once.
 //!
 //! Imports every floor below: `report`'s data, `reference` for the embedded target, `scenario`, `oracle`, `target`.
 
@@ -431,7 +431,8 @@ async fn run_suite(
         }
         None => suite::plan_wanted(&law, &wanted, &|left, of| context.plans_on(left, of)),
     };
-    context.observer.event(&Event::Planned { reached: plans.len(), of: wanted.len() });
+    let of = wanted.iter().filter(|rule| !law.is_up_to_target(*rule)).count();
+    context.observer.event(&Event::Planned { reached: plans.len(), of });
     context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));
     let operations = probe::probe(&context, &endpoints[0], &plans, &yardstick).await?;

@@ -21,7 +21,7 @@ use crate::{
         world::{Timer, World},
     },
     oracle::{Oracle, Settings, handles::seen_text, history::Event, judge::Verdict},
-    spec::law::{Law, Operation, Reference},
+    spec::law::{Law, Operation},
     wire::{Body, Request, Tree},
 };
 
@@ -149,9 +149,8 @@ impl Crowd<'_> {
     /// True if an argument names something by a value that others may have as well (an address, say), and not one that
     /// an answer has shown.
     fn guesses(&self, operation: &Operation, name: &Arc<str>, symbol: &Symbol) -> bool {
-        let is_guessable = |r: &Reference| self.law[r.kind].id != Some(r.by);
         let param = operation.params.iter().find(|p| p.name == *name);
-        param.is_some_and(|param| param.names.iter().any(is_guessable)) && has_text(symbol)
+        param.is_some_and(|param| param.names.iter().any(|r| self.law.is_guessable(r))) && has_text(symbol)
     }
 
     fn can_name(&self, world: &World, call: &Call) -> bool {

@@ -147,6 +147,11 @@ impl Law {
         self.operations.iter().flat_map(Operation::all_refusals).find(|r| r.rule == rule || r.code_rule == Some(rule))
     }
 
+    /// True if what it names by is a value that somebody might guess (an address, say): not the id of its kind.
+    pub fn is_guessable(&self, reference: &Reference) -> bool {
+        self[reference.kind].id != Some(reference.by)
+    }
+
     /// Every open question with the operation that it is about.
     pub fn open(&self) -> impl Iterator<Item = (&Operation, &Open)> {
         self.operations.iter().flat_map(|operation| operation.open.iter().map(move |open| (operation, open)))

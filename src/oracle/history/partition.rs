@@ -68,7 +68,7 @@ pub(super) fn groups(law: &Law, events: &[Event]) -> Vec<Vec<usize>> {
             _ => None,
         });
         let guessed = operation.params.iter().filter(|p| request.args.iter().any(|(n, _)| *n == p.name));
-        let guessed = guessed.flat_map(|p| p.names.iter()).filter(|r| law[r.kind].id != Some(r.by)).map(|r| r.kind);
+        let guessed = guessed.flat_map(|p| p.names.iter()).filter(|r| law.is_guessable(r)).map(|r| r.kind);
         for kind in created.chain(guessed).filter(|kind| guessable.contains(kind)) {
             let other = *by_kind.entry(kind).or_insert(place);
             sets.join(place, other);
@@ -96,7 +96,7 @@ fn names_in(law: &Law, event: &Event, names: &mut FxHashSet<Arc<str>>, guessable
         if is_token(name) {
             texts(tree, &mut |text| note(names, text));
         } else if !param.names.is_empty() {
-            guessable.extend(param.names.iter().filter(|r| law[r.kind].id != Some(r.by)).map(|r| r.kind));
+            guessable.extend(param.names.iter().filter(|r| law.is_guessable(r)).map(|r| r.kind));
             texts(tree, &mut |text| {
                 if !input::is_plain(param, text) {
                     names.insert(text.clone());

@@ -32,6 +32,7 @@ impl Oracle {
             history: &history,
             worlds: Vec::new(),
             suspicions: Vec::new(),
+            withheld: Vec::new(),
             passes: None,
             faults: None,
             open: false,
@@ -41,7 +42,7 @@ impl Oracle {
         if let Err(why) = orders.explore(&mut progress, self, &Along::default()) {
             return Judgement::indeterminate(why);
         }
-        let Orders { worlds, suspicions, passes, faults, open, .. } = orders;
+        let Orders { worlds, suspicions, withheld, passes, faults, open, .. } = orders;
         if worlds.is_empty() {
             let found = shrink::shrink(&history, &calls, Budget::default().shrinking);
             let verdict = Verdict::Violation(found.violation);
@@ -50,6 +51,7 @@ impl Oracle {
         self.most_worlds = self.most_worlds.max(worlds.len());
         self.worlds = worlds;
         self.suspicions = suspicions;
+        self.withheld = withheld;
         Judgement {
             passes: passes.unwrap_or_default(),
             faults: faults.unwrap_or_default(),
@@ -72,6 +74,8 @@ struct Orders<'h> {
     history: &'h History<'h>,
     worlds: Vec<Arc<World>>,
     suspicions: Vec<(Arc<World>, Violation)>,
+    /// What some order has seen confirmed in some of its worlds.
+    withheld: Vec<RuleIx>,
     passes: Option<Vec<RuleIx>>,
     faults: Option<Vec<Violation>>,
     open: bool,
@@ -127,6 +131,7 @@ impl Orders<'_> {
         }
         self.suspicions.extend(oracle.suspicions.iter().cloned());
         self.suspicions.truncate(MOST_SUSPICIONS);
+        self.withheld.extend(&oracle.withheld);
         match &mut self.passes {
             Some(passes) => passes.retain(|rule| along.passes.contains(rule)),
             none => *none = Some(along.passes.clone()),
