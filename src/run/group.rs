@@ -110,8 +110,19 @@ impl Room {
     }
 
     /// The rules of the changes that they wait for.
-    pub(super) fn awaited(&self) -> RuleSet {
+    fn awaited(&self) -> RuleSet {
         self.groups().iter().flat_map(|group| group.awaited.iter()).collect()
+    }
+
+    /// The rules that they may still decide: of those changes, and those that they are played for.
+    pub(super) fn undecided(&self) -> RuleSet {
+        let groups = self.groups();
+        let goals = groups.iter().flat_map(|group| group.waiting.iter().map(|number| &group.scenarios[*number]));
+        let goals = goals.filter_map(|scenario| match scenario {
+            Scenario::Planned { rule, .. } => Some(*rule),
+            _ => None,
+        });
+        goals.chain(groups.iter().flat_map(|group| group.awaited.iter())).collect()
     }
 }
 

@@ -126,6 +126,8 @@ pub struct Played {
     pub judged: u64,
     /// Rules of changes that were waited for as long as the patience lasts, and had not been seen to happen then.
     pub in_vain: RuleSet,
+    /// Rules of changes that were waited for until they had been seen to happen.
+    pub came: RuleSet,
     /// The most states that were possible at once.
     pub most_worlds: usize,
     /// What could not be deleted.

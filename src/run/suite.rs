@@ -99,8 +99,8 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
     }
     for _ in 1..ROUNDS {
         let broken = context.broken();
-        let awaited = workers.room.awaited();
-        let open: RuleSet = open(context, &broken).iter().filter(|rule| !awaited.contains(*rule)).collect();
+        let undecided = workers.room.undecided();
+        let open: RuleSet = open(context, &broken).iter().filter(|rule| !undecided.contains(*rule)).collect();
         if context.is_over() || open.is_empty() || broken.is_empty() {
             break;
         }
@@ -116,8 +116,8 @@ pub async fn run(workers: &Workers, plans: &Plans, available: &Available, random
             break;
         }
     }
-    let awaited = workers.room.awaited();
-    usable.into_iter().filter(|(rule, _)| awaited.contains(*rule)).collect()
+    let undecided = workers.room.undecided();
+    usable.into_iter().filter(|(rule, _)| undecided.contains(*rule)).collect()
 }
 
 /// Plays the plans of rules that were left to a scenario which waits for long, and that it has not decided.
@@ -187,8 +187,8 @@ async fn play(workers: &Workers, mut plans: Vec<(RuleIx, Vec<Step>)>, muted: Arc
     let context = &workers.context;
     {
         let tally = context.tally();
-        let (in_vain, awaited) = (tally.waited_for_in_vain(), workers.room.awaited());
-        let is_settled = |rule| tally.is_decided(rule) || in_vain.contains(rule) || awaited.contains(rule);
+        let (in_vain, undecided) = (tally.waited_for_in_vain(), workers.room.undecided());
+        let is_settled = |rule| tally.is_decided(rule) || in_vain.contains(rule) || undecided.contains(rule);
         plans.retain(|(rule, _)| context.wants(*rule) && !is_settled(*rule));
     }
     for (rule, steps) in &mut plans {

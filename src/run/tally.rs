@@ -51,6 +51,8 @@ pub struct Tally {
     pub unshown: RuleSet,
     /// Rules of changes that a scenario has waited for in vain.
     in_vain: RuleSet,
+    /// Rules of changes that a scenario has waited for and seen happen.
+    came: RuleSet,
     /// Reasons for answers that could not be judged.
     pub indeterminate: BTreeMap<String, u64>,
     /// What could not be deleted.
@@ -73,6 +75,7 @@ impl Tally {
             unclear: BTreeMap::new(),
             unshown: RuleSet::default(),
             in_vain: RuleSet::default(),
+            came: RuleSet::default(),
             indeterminate: BTreeMap::new(),
             leftovers: Vec::new(),
             judged: 0,
@@ -99,7 +102,7 @@ impl Tally {
     /// The rules of changes that a scenario has waited for in vain, and that no other one has seen happen: waiting for them
     /// once more would show nothing else.
     pub fn waited_for_in_vain(&self) -> RuleSet {
-        self.in_vain.iter().filter(|rule| !self.is_kept(*rule)).collect()
+        self.in_vain.iter().filter(|rule| !self.came.contains(*rule)).collect()
     }
 
     /// Adds what came of a scenario. Rules that the user does not want tested are not reported as broken.
@@ -111,6 +114,7 @@ impl Tally {
             self.passes[rule.0 as usize] += 1;
         }
         played.in_vain.iter().for_each(|rule| _ = self.in_vain.insert(rule));
+        played.came.iter().for_each(|rule| _ = self.came.insert(rule));
         // A fault that leaves the meaning of the answer clear ends no scenario.
         let ends = |violation: &Violation| !matches!(context.law[violation.rule].demand, Demand::Form | Demand::Code);
         let mut here = RuleSet::default();

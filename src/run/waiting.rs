@@ -43,6 +43,7 @@ impl Session<'_> {
     pub(super) async fn settle(&mut self) -> Result<(), End> {
         self.played.steps.push(Step::Settle);
         let looks = self.atlas.looks_at_changing(&self.context.law, self.oracle.worlds());
+        let to_come = self.awaited();
         // Only the pauses count against the patience: how often it looks must not depend on how long the answers take.
         let mut waited = Duration::ZERO;
         let step = self.clock.least_step();
@@ -83,6 +84,7 @@ impl Session<'_> {
                 self.tell_of_waiting();
             }
         }
+        to_come.iter().for_each(|rule| _ = self.played.came.insert(rule));
         // That all is over may have been seen at one resource before another had its turn; and what was seen once may be
         // gone again.
         for steps in LOOKS_AFTER {
