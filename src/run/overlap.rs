@@ -13,6 +13,8 @@ use crate::scenario::overlap::{Overlap, overlaps};
 const TURNS: usize = 6;
 /// How many are played in all at least, before each has had its turns: where there are few, each is played more often.
 const LEAST: usize = 240;
+/// How many are played side by side at least, so that where there are few, one that waits does not keep the others waiting.
+const SIDE_BY_SIDE: usize = 40;
 /// The part of the requests that are left that may be used, if random sequences are to follow: one of so many.
 const SHARE: u64 = 3;
 
@@ -40,8 +42,8 @@ pub async fn run(workers: &Workers, planned: JoinHandle<Vec<Overlap>>) {
     // Whoever asked for certain rules wants those: no random sequences will follow.
     let share = if context.options.only.is_some() { left } else { left / SHARE };
     let until = context.requests() + share;
-    let mut number = 0;
-    for turn in 0.. {
+    let (mut number, mut turn) = (0, 0);
+    loop {
         let broken = context.broken();
         // What is broken without any overlap demands nothing any more.
         chosen.retain(|overlap| !broken.contains(overlap.rule));
@@ -51,10 +53,12 @@ pub async fn run(workers: &Workers, planned: JoinHandle<Vec<Overlap>>) {
         if chosen.is_empty() || had_their_turns || unanswered || context.is_over() || context.requests() >= until {
             return;
         }
-        let scenarios: Vec<Scenario> = chosen
-            .iter()
-            .enumerate()
-            .map(|(place, overlap)| Scenario::Overlapping { overlap: overlap.clone(), turn, number: number + place })
+        let turns = turn..turn + SIDE_BY_SIDE.div_ceil(chosen.len());
+        turn = turns.end;
+        let each = turns.flat_map(|turn| chosen.iter().map(move |overlap| (turn, overlap.clone())));
+        let scenarios: Vec<Scenario> = each
+            .zip(number..)
+            .map(|((turn, overlap), number)| Scenario::Overlapping { overlap, turn, number })
             .collect();
         number += scenarios.len();
         workers.play(scenarios, broken).await;
