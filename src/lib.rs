@@ -16,7 +16,7 @@
 //! | Floor | Module | What it is for |
 //! | --- | --- | --- |
 //! | 5 | `main.rs`, `commands` | The command line, one file a subcommand. |
-//! | 4 | [`run`] | A run: which operations are there, the suite, random sequences, clean-up, the summary. Also imports `reference` and `report`. |
+//! | 4 | [`run`] | A run: which operations are there, the suite, random sequences, clean-up, what was found made short, the summary. Also imports `reference` and `report`. |
 //! | 4 | [`mod@reference`] | The embedded server: the law run forwards over HTTP, with a clock that can be moved. |
 //! | 4 | [`report`] | What a run found, as data for programs and as text for people; the trace of all that was sent. |
 //! | 3 | [`scenario`] | Sequences of requests: good and bad arguments, random walks, the search for a sequence for each rule, the file form. Also imports `oracle`. |
@@ -52,7 +52,9 @@
 //! The reference server goes the same way backwards: [`wire`] decodes the request, [`model::forward`] answers it from a
 //! single world, and `wire` encodes the answer.
 //!
-//! Steps, the trace and the report can be written to files and read back. [`run::recheck`] judges a trace again.
+//! Steps, the trace and the report can be written to files and read back. [`run::recheck`] judges a trace again, and
+//! [`run::replay`] plays a scenario again. [`run::shrink`] makes findings short, and [`report::recipe`] turns them into
+//! scripts.
 #![forbid(unsafe_code)]
 
 pub mod exit;

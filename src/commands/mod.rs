@@ -2,12 +2,15 @@
 //!
 //! Imports everything below; nothing imports this but `main.rs`.
 
+pub mod explain;
 pub mod progress;
 pub mod recheck;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod serve;
 pub mod spec;
+pub mod target;
 
 use std::{
     path::{Path, PathBuf},
@@ -55,8 +58,12 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Check, list and show the law.
     Spec(spec::SpecArgs),
-    /// Show the report of an earlier run.
+    /// Explain a rule, with an answer that keeps it and one that breaks it.
+    Explain(explain::ExplainArgs),
+    /// Show the report of an earlier run, or what changed from one to another.
     Report(report::ReportArgs),
+    /// Play a scenario that was written down, and say whether the rule is broken again.
+    Replay(Box<replay::ReplayArgs>),
     /// Judge the trace of an earlier run again, by the law as it is now.
     Recheck(recheck::RecheckArgs),
 }
@@ -73,6 +80,8 @@ impl Command {
             Command::Serve(args) => serve::execute(args),
             Command::Spec(args) => spec::execute(args),
             Command::Report(args) => report::execute(&args),
+            Command::Explain(args) => explain::execute(&args),
+            Command::Replay(args) => replay::execute(*args),
             Command::Recheck(args) => recheck::execute(&args),
         }
     }

@@ -2,16 +2,19 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use miette::{Diagnostic, Result, miette};
 use owo_colors::OwoColorize;
+use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
 use super::{LawArgs, complain, print_json, progress::Progress};
 use eipcheck::{
     exit::Exit,
     oracle::RuleSet,
+    report::{data::Report, trace},
     run::suite::{Plans, plan_wanted},
+    scenario::written::ScenarioFile,
     spec::{
         SpecError, SpecErrors,
         file::Accepted,
@@ -69,14 +72,47 @@ enum SpecCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Print the JSON Schema of a kind of spec file, for editors.
+    /// Print the JSON Schema of a kind of file: of the law, for editors, or of what a run writes, for programs.
     #[command(after_help = "Examples:\n  \
         eipcheck spec schema operation > operation.schema.json")]
     Schema {
         /// Which kind of file.
         #[arg(value_enum)]
-        file: schema::FileKind,
+        file: FileKind,
     },
+}
+
+/// A kind of file that has a schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FileKind {
+    /// `cloud.toml`.
+    Cloud,
+    /// `resources.toml`.
+    Resources,
+    /// `operations/NAME.toml`.
+    Operation,
+    /// `facts.toml`.
+    Facts,
+    /// `scenario.json`, of a finding.
+    Scenario,
+    /// `report.json`, of a run.
+    Report,
+    /// A line of `trace.jsonl`, of a run.
+    Trace,
+}
+
+impl FileKind {
+    fn schema(self) -> Schema {
+        match self {
+            FileKind::Cloud => schema::schema(schema::FileKind::Cloud),
+            FileKind::Resources => schema::schema(schema::FileKind::Resources),
+            FileKind::Operation => schema::schema(schema::FileKind::Operation),
+            FileKind::Facts => schema::schema(schema::FileKind::Facts),
+            FileKind::Scenario => schema_for!(ScenarioFile),
+            FileKind::Report => schema_for!(Report),
+            FileKind::Trace => schema_for!(trace::Line),
+        }
+    }
 }
 
 /// Does it.
@@ -90,7 +126,7 @@ pub fn execute(args: SpecArgs) -> Result<Exit> {
         SpecCommand::List { law, json } => list(&law.load()?, json),
         SpecCommand::Show { rule, law, json } => show(law.load()?, &rule, json),
         SpecCommand::Schema { file } => {
-            print_json(&schema::schema(file))?;
+            print_json(&file.schema())?;
             Ok(Exit::Conforms)
         }
     }
@@ -162,7 +198,7 @@ fn check(dir: Option<PathBuf>, as_json: bool) -> Result<Exit> {
 }
 
 /// Searches for sequences, and shows how far it is unless it is for programs.
-fn search(law: &Arc<Law>, wanted: &RuleSet, quiet: bool) -> Plans {
+pub fn search(law: &Arc<Law>, wanted: &RuleSet, quiet: bool) -> Plans {
     let progress = (!quiet).then(Progress::new);
     plan_wanted(law, wanted, &|left, of| {
         if let Some(progress) = &progress {
@@ -189,7 +225,8 @@ fn broken(cloud: Option<&str>, errors: &SpecErrors) -> Value {
     json!({ "cloud": cloud, "sound": false, "errors": errors.iter().map(error).collect::<Vec<_>>() })
 }
 
-fn rule_json(law: &Law, ix: RuleIx) -> Value {
+/// A rule, for programs.
+pub fn rule_json(law: &Law, ix: RuleIx) -> Value {
     let rule = &law[ix];
     json!({
         "id": rule.id,
@@ -316,6 +353,18 @@ fn show_open(operation: &Operation, open: &Open, as_json: bool) -> Result<Exit> 
     };
     anstream::println!("  once it is accepted: {afterwards}");
     Ok(Exit::Conforms)
+}
+
+/// The law that has a rule, and the rule: of all clouds, unless the user names one.
+///
+/// # Errors
+///
+/// The law is broken, or none has such a rule.
+pub fn find_rule(args: &LawArgs, id: &str) -> Result<(Law, RuleIx)> {
+    let laws = args.load_all()?;
+    let hint = laws.first().map(|law| nearest(law, id)).unwrap_or_default();
+    let mut found = laws.into_iter().filter_map(|law| law.rule(id).map(|ix| (law, ix)));
+    found.next().ok_or_else(|| miette!(help = hint, "no law has a rule {id}"))
 }
 
 /// A hint at the id that was probably meant, if one comes near.

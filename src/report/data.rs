@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The version of the format; a reader refuses any other.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A run's results.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -40,12 +40,32 @@ pub struct Report {
     pub rules: Vec<RuleResult>,
     /// Each violation, the most binding first.
     pub findings: Vec<Finding>,
+    /// What was seen once and never came again: no violations.
+    pub flaky: Vec<Finding>,
     /// Answers that could not be judged, each reason with how often.
     pub indeterminate: BTreeMap<String, u64>,
+    /// What the target chose where the law lets it choose: the fingerprint of its behaviour. None of it is judged.
+    pub choices: Vec<Choice>,
     /// What the run created and could not delete.
     pub leftovers: Vec<Leftover>,
     /// The figures.
     pub totals: Totals,
+}
+
+/// What there is to choose where a change may be seen early or late.
+pub const CHANGE: &str = "change";
+
+/// What a target chose where the law lets it choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// What there was to choose: the `code` of a refusal that has several, the error that came where several rules
+    /// `refused together`, the answer to an `open question`, or when a `change` was seen.
+    pub what: String,
+    /// The rules that it is about, or the open question.
+    pub about: String,
+    /// What was chosen, each with how often.
+    pub chose: BTreeMap<String, u64>,
 }
 
 /// Which law a report is about.
@@ -84,6 +104,19 @@ pub enum Outcome {
     Unsupported,
     /// No request exercised it.
     NotReached,
+}
+
+impl Outcome {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Violation => "violation",
+            Outcome::Pass => "pass",
+            Outcome::Indeterminate => "indeterminate",
+            Outcome::Unsupported => "unsupported",
+            Outcome::NotReached => "not reached",
+        }
+    }
 }
 
 /// A rule and what became of it.
@@ -142,6 +175,52 @@ pub struct Finding {
     pub overlap: Option<Overlap>,
     /// In how many scenarios it was seen.
     pub times: u64,
+    /// Rules that were known to be broken and demanded nothing on the way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<String>,
+    /// How often these steps broke the rule when they were played again from a clean start; none if they were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reproduced: Option<Reproduced>,
+    /// For each step, what happens without it; empty if nobody looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needed: Vec<Needed>,
+    /// Requests that it took to make the steps this few and to play them again, clean-up included.
+    pub shrinking: u64,
+    /// The folder with the scenario and the scripts, in the run's; none if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+}
+
+/// How often a scenario broke its rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reproduced {
+    /// So often.
+    pub times: u32,
+    /// Of so many times that it was played.
+    pub of: u32,
+}
+
+/// What happens without a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Needed {
+    /// In words.
+    pub says: String,
+    /// How that is known.
+    pub shown_by: ShownBy,
+}
+
+/// How something is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShownBy {
+    /// It follows from the law; nothing was sent for it.
+    Law,
+    /// It was tried at the target.
+    Target,
+    /// It is not known.
+    Nobody,
 }
 
 /// Requests that cannot be put into an order that explains their answers.

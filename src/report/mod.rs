@@ -1,12 +1,18 @@
 //! Results: what a run has to say, as a file for programs and a text for people.
 //!
 //! - [`data`]: the report itself, versioned; `report.json` is this and nothing else.
+//! - [`diff`](mod@diff): what changed from one to another.
 //! - [`terminal`]: the same for people; `chart` draws requests that overlap.
 //! - [`trace`]: everything that was sent and received, line by line.
 //!
-//! Imports `spec` and `scenario`'s file form.
+//! - [`recipe`]: a finding as other tools can follow it, and [`scripts`]: the same as scripts for those tools.
+//!
+//! Imports `spec`, `wire`, `model`, `oracle` and `scenario`.
 
 mod chart;
 pub mod data;
+pub mod diff;
+pub mod recipe;
+pub mod scripts;
 pub mod terminal;
 pub mod trace;

@@ -30,6 +30,7 @@ fn write_report(out: &mut String, report: &Report) -> fmt::Result {
     write_most_binding(out, report)?;
     write_unsupported(out, report)?;
     write_indeterminate(out, report)?;
+    write_flaky(out, report)?;
     if !report.leftovers.is_empty() {
         writeln!(out, "{}", "Left behind: these could not be deleted".bold())?;
         for left in &report.leftovers {
@@ -81,6 +82,9 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
         let last = place + 1 == finding.steps.len();
         let mark = if last { "->".red().to_string() } else { "  ".to_owned() };
         writeln!(out, "  {mark} {:>2}. {}", place + 1, plain(step))?;
+        if let Some(needed) = finding.needed.get(place).filter(|_| !last) {
+            writeln!(out, "          {}", plain(&needed.says).dimmed())?;
+        }
     }
     if let Some(overlap) = &finding.overlap {
         chart::write(out, overlap)?;
@@ -90,8 +94,15 @@ pub fn write_finding(out: &mut String, number: usize, count: usize, finding: &Fi
     if let Some(observed) = &finding.observed {
         writeln!(out, "  {} {}", "the real service:".dimmed(), plain(observed))?;
     }
+    if let Some(folder) = &finding.folder {
+        writeln!(out, "  {} {}, in the run's folder", "scripts:".dimmed(), plain(folder))?;
+    }
     let times = if finding.times == 1 { "once".to_owned() } else { format!("in {} scenarios", finding.times) };
     let (rule, scenario) = (plain(&finding.rule), plain(&finding.scenario));
+    if let Some(reproduced) = finding.reproduced {
+        let told = format!("reproduced {}/{}", reproduced.times, reproduced.of);
+        writeln!(out, "  {} {told}, after {}", "again:".dimmed(), counted(finding.shrinking, "request"))?;
+    }
     let again = if scenario.starts_with("random-") {
         format!("--seed {seed} ({scenario})")
     } else if let Some((_, planned)) = scenario.strip_prefix("overlap-").and_then(|s| s.split_once(':')) {
@@ -151,6 +162,18 @@ fn write_indeterminate(out: &mut String, report: &Report) -> fmt::Result {
     }
     if report.indeterminate.len() > 8 {
         writeln!(out, "  and {} more reasons, in report.json", report.indeterminate.len() - 8)?;
+    }
+    writeln!(out)
+}
+
+/// What was seen once and never again.
+fn write_flaky(out: &mut String, report: &Report) -> fmt::Result {
+    if report.flaky.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "{}", "Flaky: seen once, and not when the same was done again".bold())?;
+    for finding in &report.flaky {
+        writeln!(out, "  {}: {}", plain(&finding.rule), plain(&finding.came))?;
     }
     writeln!(out)
 }

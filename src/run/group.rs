@@ -212,5 +212,6 @@ impl Workers {
             self.context.count_spent(played.requests);
             tally.add(&self.context, played);
         }
+        self.context.found.store(!tally.broken.is_empty(), Ordering::Relaxed);
     }
 }

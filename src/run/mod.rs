@@ -1,34 +1,40 @@
 //! A run: scenarios against a target, judged by the oracle, cleaned up, and summed up in a report.
 //!
-//! A run goes through five rooms, each a module:
+//! A run goes through six rooms, each a module:
 //!
 //! 1. [`probe`]: which operations does the target implement?
 //! 2. [`suite`]: one short scenario for each rule, the same every time.
 //! 3. [`overlap`]: requests that stand in each other's way, at once.
 //! 4. [`random`]: seeded sequences.
-//! 5. [`summary`]: the report.
+//! 5. [`shrink`]: what was found, made short and seen to come again.
+//! 6. [`summary`]: the report.
 //!
 //! [`session`] plays one scenario, `waiting` lets time pass in it, and `again` says what is sent more than once;
 //! `group` plays several side by side, and [`turns`] lets others work while one waits. [`confirm`] sees whether a
 //! violation comes again, [`cleanup`] removes what a scenario created, [`tally`] counts, [`request_ids`] tells which ids
-//! have come before, [`event`] tells whoever wants to watch; [`recheck`] judges a trace again. The randomness of a run
-//! comes from its seed alone, and its order of work does not depend on how fast the target answers, so that the same seed
-//! sends the same requests, but for what follows on requests that were sent at once.
+//! have come before, [`event`] tells whoever wants to watch; [`choices`] keeps what a target chose where it may, and
+//! [`folders`] writes what is left of each finding; [`recheck`] judges a trace again, and [`replay`] plays a scenario again.
+//! The randomness of a run comes from its seed alone, and its order of work does not depend on how fast the target answers,
+//! so that the same seed sends the same requests, but for what follows on requests that were sent at once.
 //!
 //! Imports every floor below: `report`'s data, `reference` for the embedded target, `scenario`, `oracle`, `target`.
 
 mod again;
+pub mod choices;
 pub mod cleanup;
 pub mod confirm;
 pub mod event;
 pub mod flight;
+pub mod folders;
 mod group;
 pub mod overlap;
 pub mod probe;
 pub mod random;
 pub mod recheck;
+pub mod replay;
 pub mod request_ids;
 pub mod session;
+pub mod shrink;
 pub mod suite;
 pub mod summary;
 pub mod tally;
@@ -101,6 +107,8 @@ pub struct RunOptions {
     pub only: Option<GlobSet>,
     /// Rules not to test.
     pub skip: Option<GlobSet>,
+    /// How many requests may be spent on each finding to make it short and to see it again; 0 for none.
+    pub shrink: u64,
     /// How long an answer may take.
     pub timeout: Duration,
     /// How long a change is waited for.
@@ -169,6 +177,14 @@ pub enum RunError {
     /// The embedded server cannot listen.
     #[error("the embedded server cannot listen on the loopback interface")]
     Listen(#[source] std::io::Error),
+    /// What is left of the findings cannot be written.
+    #[error("cannot write {path}")]
+    Findings {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The trace cannot be written.
     #[error("cannot write the trace to {path}")]
     Trace {
@@ -225,6 +241,10 @@ pub struct Context {
     spent: AtomicU64,
     /// All requests, clean-up included.
     sent: AtomicU64,
+    /// True once findings are being made short, which the budget of requests does not count for.
+    shrinking: AtomicBool,
+    /// True once something was found: then a part of the time is kept for that.
+    found: AtomicBool,
     /// When there was a request in flight.
     pub flight: Flight,
     tally: Mutex<Tally>,
@@ -271,9 +291,21 @@ impl Context {
 
     /// True when no further request should be sent but those that clean up.
     pub fn is_over(&self) -> bool {
-        self.stop.is_stopped()
-            || self.requests.load(Ordering::Relaxed) >= self.options.max_requests
-            || self.elapsed() >= self.options.max_time
+        let most = self.options.max_time;
+        let over = if self.shrinking.load(Ordering::Relaxed) {
+            false
+        } else {
+            // What was found is of little use if nobody has seen it again.
+            let kept = self.found.load(Ordering::Relaxed) && self.options.shrink > 0;
+            self.requests.load(Ordering::Relaxed) >= self.options.max_requests
+                || kept && self.elapsed() >= most - most / KEPT_FOR_SHRINKING
+        };
+        over || self.stop.is_stopped() || self.elapsed() >= most
+    }
+
+    /// From now on the budget of requests does not count.
+    fn begin_shrinking(&self) {
+        self.shrinking.store(true, Ordering::Relaxed);
     }
 
     /// True if somebody asked the run to stop.
@@ -373,6 +405,8 @@ pub async fn begin(
         requests: AtomicU64::new(0),
         spent: AtomicU64::new(0),
         sent: AtomicU64::new(0),
+        shrinking: AtomicBool::new(false),
+        found: AtomicBool::new(false),
         flight: Flight::default(),
         groups: AtomicU64::new(0),
         windows,
@@ -455,7 +489,11 @@ async fn run_suite(
     }
     random.play_on(&workers, put_off.len()).await;
     suite::run_put_off(&workers, put_off).await;
-    let report = summary::report(&context, &target, &operations, &plans);
+    shrink::shrink(&workers, &plans, context.options.shrink).await;
+    let mut report = summary::report(&context, &target, &operations, &plans);
+    if let Some(out) = &context.options.out {
+        folders::write(&context, out, &mut report).map_err(|(path, source)| RunError::Findings { path, source })?;
+    }
     context.observer.event(&Event::Finished { report: &report });
     Ok(report)
 }
@@ -517,6 +555,9 @@ fn endpoint(
     let target = HttpTarget::new(url, TargetOptions { signer, timeout: options.timeout, endpoints: more })?;
     Ok(Endpoint { target, clock, _server: server })
 }
+
+/// Of the longest time, the part that is kept for making findings short, if there are any: one of so many.
+const KEPT_FOR_SHRINKING: u32 = 4;
 
 /// The workers of a run.
 #[derive(Clone)]

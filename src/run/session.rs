@@ -9,6 +9,7 @@ use std::{
 use super::{
     Context, Endpoint,
     again::{Freshness, Tries, is_throttled, retry_after},
+    choices::Choices,
     cleanup,
     group::Bell,
     together::Sent,
@@ -18,6 +19,7 @@ use crate::{
     model::{
         time::{Interval, Moment},
         value::Handle,
+        world::World,
     },
     oracle::{
         Oracle, RuleSet, Settings,
@@ -57,6 +59,13 @@ pub enum Scenario {
         /// The steps.
         steps: Vec<Step>,
     },
+    /// Steps that are taken as they stand, without any looks besides: what was seen to break a rule.
+    Given {
+        /// What it is called.
+        name: String,
+        /// The steps.
+        steps: Vec<Step>,
+    },
     /// Steps that end with requests that overlap.
     Overlapping {
         /// The steps.
@@ -80,10 +89,11 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    /// A rule's id, `overlap-N:` and a rule's id, or `random-N`.
+    /// A rule's id, `overlap-N:` or a purpose and a rule's id, or `random-N`.
     pub fn name(&self, law: &Law) -> String {
         match self {
             Scenario::Planned { rule, .. } => law[*rule].id.to_string(),
+            Scenario::Given { name, .. } => name.clone(),
             Scenario::Overlapping { overlap, number, .. } => format!("{OVERLAP}{number}:{}", law[overlap.rule].id),
             Scenario::Random { number, .. } => format!("random-{number}"),
         }
@@ -93,6 +103,7 @@ impl Scenario {
     pub fn overlaps(&self) -> bool {
         match self {
             Scenario::Planned { .. } => false,
+            Scenario::Given { steps, .. } => steps.iter().any(|step| matches!(step, Step::Together(_))),
             Scenario::Overlapping { .. } => true,
             Scenario::Random { clients, .. } => *clients > 1,
         }
@@ -134,6 +145,21 @@ pub struct Played {
     pub leftovers: Vec<Leftover>,
     /// Requests that were never answered, by the operation and the reason.
     pub unanswered: BTreeMap<String, u64>,
+    /// The rules that demanded nothing.
+    pub muted: Arc<RuleSet>,
+    /// What the target chose where it may.
+    pub choices: Choices,
+    /// A state that was possible when it ended.
+    pub world: Option<Arc<World>>,
+    /// Requests sent, clean-up included.
+    pub sent: u64,
+}
+
+impl Played {
+    /// The violation of a rule, if there was one, and the number of steps that led to it.
+    pub fn breaks(&self, rule: RuleIx) -> Option<&(Violation, usize)> {
+        self.violations.iter().find(|(violation, _)| violation.rule == rule)
+    }
 }
 
 /// Something that a target has created.
@@ -222,14 +248,15 @@ impl<'a> Session<'a> {
         let goal = match scenario {
             Scenario::Planned { rule, .. } => Some(*rule),
             // That nothing came of it this time does not mean that the rule was not reached.
-            Scenario::Overlapping { .. } | Scenario::Random { .. } => None,
+            Scenario::Given { .. } | Scenario::Overlapping { .. } | Scenario::Random { .. } => None,
         };
+        let muted = settings.muted.clone();
         Session {
             context,
             endpoint,
             atlas,
             scenario,
-            muted: settings.muted.clone(),
+            muted: muted.clone(),
             settings: settings.clone(),
             sent: Vec::new(),
             tokens,
@@ -246,7 +273,7 @@ impl<'a> Session<'a> {
             turn: None,
             in_vain: RuleSet::default(),
             bell: None,
-            played: Played { name: scenario.name(&context.law), goal, ..Played::default() },
+            played: Played { name: scenario.name(&context.law), goal, muted, ..Played::default() },
         }
     }
 
@@ -254,6 +281,7 @@ impl<'a> Session<'a> {
     pub async fn play(mut self) -> Played {
         let end = match self.scenario {
             Scenario::Planned { rule, steps } => self.follow(Some(*rule), steps).await,
+            Scenario::Given { steps, .. } => self.follow_as_they_stand(steps).await,
             Scenario::Overlapping { overlap, turn, .. } => self.follow(None, &overlap.steps(*turn)).await,
             Scenario::Random { strategies, number, length, clients } => {
                 let mut walk = Walk::new(strategies, self.context.options.seed, *number);
@@ -264,8 +292,8 @@ impl<'a> Session<'a> {
             }
         };
         let end = match end {
-            Ok(()) => self.look_around().await,
-            Err(end) => Err(end),
+            Ok(()) if !matches!(self.scenario, Scenario::Given { .. }) => self.look_around().await,
+            end => end,
         };
         match end {
             Err(End::Indeterminate(why)) => self.played.indeterminate = Some(why),
@@ -274,8 +302,20 @@ impl<'a> Session<'a> {
             Ok(()) => {}
         }
         self.played.most_worlds = self.oracle.most_worlds();
+        self.played.world = self.oracle.worlds().first().cloned();
         cleanup::clean_up(&mut self).await;
         self.played
+    }
+
+    async fn follow_as_they_stand(&mut self, steps: &[Step]) -> Result<(), End> {
+        for step in steps {
+            match step {
+                Step::Call(call) => self.call(call).await?,
+                Step::Together(calls) => self.together(calls).await?,
+                Step::Settle => self.settle().await?,
+            }
+        }
+        Ok(())
     }
 
     async fn follow(&mut self, goal: Option<RuleIx>, steps: &[Step]) -> Result<(), End> {
@@ -427,6 +467,9 @@ impl<'a> Session<'a> {
                 self.pause(pause).await?;
                 continue;
             }
+            if matches!(judgement.verdict, Verdict::Explained) {
+                self.note_choice(before.worlds(), &request, &answer, judgement.open);
+            }
             self.freshness.note(&law, &request, &answer, interval, before.worlds(), self.oracle.worlds());
             // The step itself does not say by which of several looks it was seen.
             let waited = matches!(self.played.steps.last(), Some(Step::Settle));
@@ -482,6 +525,7 @@ impl<'a> Session<'a> {
             self.count_request();
         }
         self.context.count_sent();
+        self.played.sent += 1;
         let from = self.clock.before();
         let exchange = self.context.flight.during(self.endpoint.target.send(law, request)).await;
         let interval = Interval { from, to: self.clock.after() };

@@ -8,7 +8,7 @@ use super::{
     suite::{Plans, operations_of},
 };
 use crate::{
-    report::data::{FORMAT, Finding, LawName, OperationResult, Outcome, Report, RuleResult, Totals},
+    report::data::{Choice, FORMAT, Finding, LawName, OperationResult, Outcome, Report, RuleResult, Totals},
     scenario::{file::StepFile, reach::out_of_reach},
     spec::law::{Law, OperationIx, RuleIx},
 };
@@ -28,6 +28,10 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         ..Totals::default()
     };
     let beyond = out_of_reach(law, &|operation| operations[operation.0 as usize].implemented);
+    let is_flaky = |ix: RuleIx| {
+        let broken = tally.broken.get(&ix);
+        broken.and_then(|broken| broken.shortest.again.as_ref()).is_some_and(|again| again.flaky)
+    };
     let mut rules = Vec::new();
     for (ix, rule) in law.rules().filter(|(ix, _)| context.wants(*ix)) {
         let exercised = tally.passes[ix.0 as usize];
@@ -36,8 +40,12 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
         if exercised + broken == 0 && law.is_up_to_target(ix) {
             continue;
         }
+        let flaky = is_flaky(ix);
+        let broken = if flaky { 0 } else { broken };
         let (result, reason) = if broken > 0 {
             (Outcome::Violation, None)
+        } else if flaky {
+            (Outcome::Indeterminate, Some("it was broken once, and not when the same was done again".into()))
         } else if exercised > 0 {
             (Outcome::Pass, None)
         } else if beyond.contains(ix) && operations.iter().any(|o| !o.implemented) {
@@ -79,29 +87,33 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
             reason,
         });
     }
-    let mut findings: Vec<Finding> = tally
-        .broken
-        .iter()
-        .map(|(ix, broken)| {
-            let (rule, evidence) = (&law[*ix], &broken.shortest);
-            Finding {
-                rule: rule.id.to_string(),
-                level: rule.level,
-                says: statement(law, *ix),
-                source: rule.source.clone(),
-                under: rule.under.clone(),
-                observed: rule.observed.clone(),
-                scenario: evidence.scenario.clone(),
-                allowed: evidence.violation.allowed.clone(),
-                came: evidence.violation.came.clone(),
-                steps: evidence.steps.iter().map(|s| s.display(law)).collect(),
-                scenario_steps: evidence.steps.iter().map(|s| StepFile::new(law, s)).collect(),
-                exchanges: evidence.exchanges.clone(),
-                overlap: evidence.overlap.clone(),
-                times: broken.scenarios,
-            }
-        })
-        .collect();
+    let findings = tally.broken.iter().map(|(ix, broken)| {
+        let (rule, evidence) = (&law[*ix], &broken.shortest);
+        let finding = Finding {
+            rule: rule.id.to_string(),
+            level: rule.level,
+            says: statement(law, *ix),
+            source: rule.source.clone(),
+            under: rule.under.clone(),
+            observed: rule.observed.clone(),
+            scenario: evidence.scenario.clone(),
+            allowed: evidence.violation.allowed.clone(),
+            came: evidence.violation.came.clone(),
+            steps: evidence.steps.iter().map(|s| s.display(law)).collect(),
+            scenario_steps: evidence.steps.iter().map(|s| StepFile::new(law, s)).collect(),
+            exchanges: evidence.exchanges.clone(),
+            overlap: evidence.overlap.clone(),
+            times: broken.scenarios,
+            passed_over: evidence.muted.iter().map(|rule| law[rule].id.to_string()).collect(),
+            reproduced: evidence.again.as_ref().and_then(|again| again.reproduced),
+            needed: evidence.again.as_ref().map(|again| again.needed.clone()).unwrap_or_default(),
+            shrinking: evidence.again.as_ref().map_or(0, |again| again.requests),
+            folder: None,
+        };
+        (is_flaky(*ix), finding)
+    });
+    let (flaky, findings): (Vec<_>, Vec<_>) = findings.partition(|(flaky, _)| *flaky);
+    let mut findings: Vec<Finding> = findings.into_iter().map(|(_, finding)| finding).collect();
     findings.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.rule.cmp(&b.rule)));
     // Whoever asked for some rules is told of the operations that those rules need, and of no others.
     let needed: BTreeSet<OperationIx> = context.wanted().iter().flat_map(|rule| needs(law, plans, rule)).collect();
@@ -126,7 +138,13 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
             .collect(),
         rules,
         findings,
+        flaky: flaky.into_iter().map(|(_, finding)| finding).collect(),
         indeterminate: tally.indeterminate.clone(),
+        choices: tally
+            .choices
+            .iter()
+            .map(|((what, about), chose)| Choice { what: what.clone(), about: about.clone(), chose: chose.clone() })
+            .collect(),
         leftovers,
         totals,
     }

@@ -1,11 +1,16 @@
 //! What a run has counted so far.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Context, session::Played};
+use super::{
+    Context,
+    choices::{self, Choices},
+    session::Played,
+};
 use crate::{
+    model::world::World,
     oracle::{RuleSet, judge::Violation},
-    report::data::{Leftover, Overlap},
+    report::data::{Leftover, Needed, Overlap, Reproduced},
     scenario::step::Step,
     spec::law::{Demand, Law, RuleIx},
 };
@@ -23,6 +28,46 @@ pub struct Evidence {
     pub exchanges: Vec<crate::report::data::Exchange>,
     /// The requests that no order explains, if that is what is wrong.
     pub overlap: Option<Overlap>,
+    /// The rules that demanded nothing on the way.
+    pub muted: Arc<RuleSet>,
+    /// A state that was possible at the end.
+    pub world: Option<Arc<World>>,
+    /// What came of playing it again, if it was.
+    pub again: Option<Again>,
+}
+
+/// What came of playing a finding again.
+#[derive(Clone, Debug)]
+pub struct Again {
+    /// Requests that it took to make it short and to see it again, clean-up included.
+    pub requests: u64,
+    /// How often the steps as they are now broke the rule; none if they were not played.
+    pub reproduced: Option<Reproduced>,
+    /// For each step, what happens without it.
+    pub needed: Vec<Needed>,
+    /// True if it did not come again at all.
+    pub flaky: bool,
+}
+
+impl Evidence {
+    /// The violation that was seen after so many steps of a scenario.
+    pub fn of(played: &Played, violation: &Violation, length: usize, scenario: String) -> Evidence {
+        Evidence {
+            violation: violation.clone(),
+            scenario,
+            steps: played.steps.iter().take(length).cloned().collect(),
+            exchanges: played
+                .exchanges
+                .iter()
+                .filter(|(step, _)| *step <= length)
+                .map(|(_, exchange)| exchange.clone())
+                .collect(),
+            overlap: played.overlap.iter().find(|(r, _)| *r == violation.rule).map(|(_, o)| o.clone()),
+            muted: played.muted.clone(),
+            world: played.world.clone(),
+            again: None,
+        }
+    }
 }
 
 /// How often a rule was seen broken.
@@ -57,6 +102,8 @@ pub struct Tally {
     pub indeterminate: BTreeMap<String, u64>,
     /// What could not be deleted.
     pub leftovers: Vec<Leftover>,
+    /// What the target chose where it may.
+    pub choices: Choices,
     /// Requests whose answers were judged.
     pub judged: u64,
     /// Scenarios played.
@@ -78,6 +125,7 @@ impl Tally {
             came: RuleSet::default(),
             indeterminate: BTreeMap::new(),
             leftovers: Vec::new(),
+            choices: Choices::new(),
             judged: 0,
             scenarios: 0,
             most_worlds: 1,
@@ -131,18 +179,7 @@ impl Tally {
                 }
                 continue;
             }
-            let evidence = || Evidence {
-                violation: violation.clone(),
-                scenario: played.name.clone(),
-                steps: played.steps.iter().take(*length).cloned().collect(),
-                exchanges: played
-                    .exchanges
-                    .iter()
-                    .filter(|(step, _)| step <= length)
-                    .map(|(_, exchange)| exchange.clone())
-                    .collect(),
-                overlap: played.overlap.iter().find(|(r, _)| *r == violation.rule).map(|(_, o)| o.clone()),
-            };
+            let evidence = || Evidence::of(&played, violation, *length, played.name.clone());
             let none_yet = || Broken { answers: 0, scenarios: 0, shortest: evidence() };
             let broken = self.broken.entry(violation.rule).or_insert_with(none_yet);
             broken.answers += 1;
@@ -171,5 +208,6 @@ impl Tally {
             *self.indeterminate.entry(why).or_default() += times;
         }
         self.leftovers.extend(played.leftovers);
+        choices::add(&mut self.choices, played.choices);
     }
 }

@@ -53,6 +53,7 @@ impl Session<'_> {
             let client = place as u32 + 1;
             self.count_request();
             self.context.count_sent();
+            self.played.sent += 1;
             let record = record(&exchange, interval);
             let step = self.played.steps.len();
             if let Some(trace) = &self.context.trace {

@@ -48,8 +48,12 @@ impl Session<'_> {
         let mut waited = Duration::ZERO;
         let step = self.clock.least_step();
         let (mut pause, mut polled, mut polls) = (step, Duration::ZERO, 0);
+        let mut changes = Some(self.under_way());
         loop {
             self.look_at(&looks).await?;
+            if let Some(changes) = changes.take() {
+                self.note_changes(changes);
+            }
             self.oracle.pass_time(self.clock.before());
             if !self.awaits_something() {
                 break;

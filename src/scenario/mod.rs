@@ -14,8 +14,10 @@
 //! - [`overlap`]: requests that stand in each other's way, worked out from the law.
 //! - [`crowd`]: several clients that talk to the reference at once, in simulated time.
 //! - [`reach`]: what can be reached at all without some operations, worked out from the law.
+//! - [`example`](mod@example): a rule by an answer that keeps it and one that breaks it.
+//! - [`shrink`]: which steps of a scenario that breaks a rule cannot matter.
 //! - [`windows`]: asking for less time where it has to be waited for.
-//! - [`file`](mod@file): the form in which a scenario is written to disk.
+//! - [`file`](mod@file): the form in which steps are written to disk; [`written`]: a scenario as a file of its own.
 //!
 //! Imports `oracle`, `model`, `wire` and `spec`.
 
@@ -24,13 +26,16 @@ pub mod atlas;
 mod build_up;
 pub mod crowd;
 pub mod draft;
+pub mod example;
 pub mod file;
 pub mod novelty;
 pub mod overlap;
 pub mod plan;
 pub mod reach;
+pub mod shrink;
 pub mod simulation;
 pub mod step;
 pub mod strategy;
 pub mod strip;
 pub mod windows;
+pub mod written;

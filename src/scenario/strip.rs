@@ -108,7 +108,7 @@ impl<'s> Way<'s> {
 }
 
 /// For each kind, the ordinals of what a step creates.
-type Created = Vec<Range<u32>>;
+pub(super) type Created = Vec<Range<u32>>;
 
 /// The steps with one of them as plain as it can be: without the arguments that a good request need not carry. None if
 /// it carries none.
@@ -133,7 +133,7 @@ fn plainer(search: &Search<'_>, steps: &[Step], place: usize) -> Option<Vec<Step
 
 /// The steps without one of them, and without those after it that name what it created; and what each of them creates
 /// then. None if the last one names it.
-fn without(place: usize, steps: &[Step], created: &[Created]) -> Option<(Vec<Step>, Vec<Created>)> {
+pub(super) fn without(place: usize, steps: &[Step], created: &[Created]) -> Option<(Vec<Step>, Vec<Created>)> {
     let (mut fewer, mut creates) = (steps.to_vec(), created.to_vec());
     let gone = created.get(place)?;
     for later in (place + 1..steps.len()).rev() {
