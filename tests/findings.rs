@@ -14,13 +14,16 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Ways to break the served law of the lockers, each with the rule that a run on it finds broken.
-const BREACHES: &[(&str, &[(&str, &str, &str)])] = &[
+/// A file, what stands there, and what shall stand there.
+type Change = (&'static str, &'static str, &'static str);
+
+const BREACHES: &[(&str, &[Change])] = &[
     ("close-gently-large", &[("operations/close_locker.toml", "locker.size > 5", "locker.size > 50")]),
     (
         "close-removes",
         &[("operations/close_locker.toml", "delete = \"locker\"", "delete = \"locker\"\nwhen = \"locker.size > 50\"")],
     ),
-    ("open-creates", &[("operations/open_locker.toml", "size = \"input.Size\"", "size = \"input.Size + 1\"")]),
+    ("locker.Size", &[("operations/open_locker.toml", "size = \"input.Size\"", "size = \"input.Size + 1\"")]),
     ("CloseLocker.LockerId.unknown", &[("resources.toml", "LockerNotFound", "LockerLost")]),
 ];
 
@@ -76,7 +79,10 @@ fn a_finding_is_short_seen_three_times_again_and_says_of_each_step_why_it_is_the
         assert!((1..=40).contains(&spent), "{rule}: {spent} requests");
         assert!(found.ran.said.out.contains("reproduced 3/3"), "{}", found.ran.said.out);
         assert_eq!(found.ran.report()["flaky"], Value::Array(Vec::new()));
-        assert_eq!(found.ran.report()["leftovers"], Value::Array(Vec::new()));
+        // Where the code for what is gone is a wrong one, the clean-up cannot know it for gone.
+        if !rule.ends_with(".unknown") {
+            assert_eq!(found.ran.report()["leftovers"], Value::Array(Vec::new()), "{rule}");
+        }
     }
 }
 
@@ -152,8 +158,8 @@ fn a_rule_is_explained_with_an_answer_that_keeps_it_and_one_that_breaks_it() {
     let specs = text(&lockers());
     for (rule, right, wrong) in [
         ("close-gently-large", "LockerTooHeavy", "the request was accepted"),
-        ("close-removes", "LockerNotFound", "the request was accepted"),
-        ("open-creates", "Size", "Size"),
+        ("close-removes", "the request was accepted", "the law allows: the request is accepted"),
+        ("locker.Size", "<size>3</size>", "Locker.Size is 3"),
     ] {
         let said = ask(&["explain", rule, "--specs", &specs]).ends(0);
         let (kept, broken) = said.out.split_once("Broken by").unwrap_or_else(|| panic!("{}", said.out));
