@@ -405,7 +405,10 @@ fn every_subcommand_has_help() {
         vec!["spec", "list"],
         vec!["spec", "show"],
         vec!["spec", "schema"],
+        vec!["explain"],
         vec!["report"],
+        vec!["report", "diff"],
+        vec!["replay"],
         vec!["recheck"],
     ];
     for mut args in commands {
@@ -423,7 +426,7 @@ fn every_subcommand_has_help() {
         .filter_map(|l| l.split_whitespace().next())
         .collect();
     for name in names.into_iter().filter(|n| *n != "help") {
-        assert!(["run", "serve", "spec", "report", "recheck"].contains(&name), "{name} is not tested");
+        assert!(["run", "serve", "spec", "explain", "report", "replay", "recheck"].contains(&name), "{name} is not tested");
     }
 }
 

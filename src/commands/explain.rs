@@ -51,7 +51,7 @@ pub fn execute(args: &ExplainArgs) -> Result<Exit> {
     let (law, ix) = find_rule(&args.law, &args.rule)?;
     let law = Arc::new(law);
     let steps = search(&law, &std::iter::once(ix).collect(), args.json).remove(&ix).unwrap_or_default();
-    let atlas = Atlas::new(&law, &|_| true);
+    let atlas = Atlas::new(&law, |_| true);
     let shown = example(&law, &atlas, ix, &steps);
     let steps: Vec<String> = steps.iter().map(|step| step.display(&law)).collect();
     if args.json {

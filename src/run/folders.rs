@@ -38,7 +38,7 @@ pub fn write(context: &Context, out: &Path, report: &mut Report) -> Result<(), (
         _ => {}
     }
     let law = &context.law;
-    let atlas = Atlas::new(law, &|_| true);
+    let atlas = Atlas::new(law, |_| true);
     let tally = context.tally();
     let several = report.findings.len() + report.flaky.len();
     let width = several.to_string().len().max(2);

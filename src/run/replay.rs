@@ -46,7 +46,7 @@ pub async fn replay(
     let (context, endpoints) = begin(law.clone(), options, observer, stop).await?;
     context.observer.event(&Event::Phase("looking for the target"));
     probe::yardstick(&context, &endpoints[0]).await?;
-    let workers = Workers::new(context.clone(), endpoints, Arc::new(Atlas::new(&law, &|_| true)));
+    let workers = Workers::new(context.clone(), endpoints, Arc::new(Atlas::new(&law, |_| true)));
     context.observer.event(&Event::Phase("playing the scenario"));
     let muted = Arc::new(written.passed_over);
     let mut played = Vec::new();
