@@ -426,7 +426,10 @@ fn every_subcommand_has_help() {
         .filter_map(|l| l.split_whitespace().next())
         .collect();
     for name in names.into_iter().filter(|n| *n != "help") {
-        assert!(["run", "serve", "spec", "explain", "report", "replay", "recheck"].contains(&name), "{name} is not tested");
+        assert!(
+            ["run", "serve", "spec", "explain", "report", "replay", "recheck"].contains(&name),
+            "{name} is not tested"
+        );
     }
 }
 
