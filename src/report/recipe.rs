@@ -271,9 +271,39 @@ impl Cook<'_> {
         Some(Arg::Var(name))
     }
 
-    /// A text of an answer, by its name if it names something.
-    fn value(&mut self, text: &Arc<str>) -> Arg {
-        self.var(text).unwrap_or_else(|| Arg::Text(text.clone()))
+    /// A text of an answer, by its name if it names something; if the service made it up and has shown it before, what it
+    /// showed then. None if it was made up and stands nowhere else: another server makes up another one.
+    fn value(&mut self, text: &Arc<str>) -> Option<Arg> {
+        if let Some(var) = self.var(text) {
+            return Some(var);
+        }
+        if self.is_given(text) {
+            return Some(Arg::Text(text.clone()));
+        }
+        let (_, earlier) = self.answers.split_last()?;
+        let shown = |(_, _, answer): &(usize, Request, Answer)| matches!(&answer.body, Body::Success(tree) if find(tree, text, &mut Vec::new()));
+        if !earlier.iter().any(shown) {
+            return None;
+        }
+        let known = self.wanted.iter().find(|(_, own)| own == text).map(|(name, _)| name.clone());
+        let name = known.unwrap_or_else(|| {
+            let name = format!("seen_{}", self.wanted.len() + 1);
+            self.wanted.push((name.clone(), text.clone()));
+            name
+        });
+        Some(Arg::Var(name))
+    }
+
+    /// True for a text that no service makes up: a number, a truth value, a value of the law, or what a request carried.
+    fn is_given(&self, text: &str) -> bool {
+        let sent = |tree: &Tree| find(tree, text, &mut Vec::new());
+        let listed = |values: &[String]| values.iter().any(|value| value == text);
+        text.parse::<i64>().is_ok()
+            || matches!(text, "true" | "false")
+            || self.answers.iter().any(|(_, request, _)| request.args.iter().any(|(_, tree)| sent(tree)))
+            || self.law.kinds.iter().flat_map(|kind| &kind.view).any(|shown| listed(&shown.values))
+            || self.law.kinds.iter().flat_map(|kind| &kind.fields).any(|f| f.values.iter().any(|v| **v == *text))
+            || self.law.operations.iter().flat_map(|o| &o.output).any(|output| listed(&output.values))
     }
 
     /// Every text that names something in the simulation.
@@ -385,10 +415,11 @@ impl Cook<'_> {
             let only = patch(&mut other, &difference.path, Some(&strange)) && !is_right(other);
             let right_text = difference.right.as_ref().and_then(Tree::as_text).cloned();
             let came_text = difference.came.as_ref().and_then(Tree::as_text).cloned();
+            let known = right_text.as_ref().filter(|_| only).and_then(|wanted| self.value(wanted));
             match (right_text, came_text) {
-                (Some(wanted), _) if only => {
+                (Some(wanted), _) if let Some(known) = known => {
                     let values = values(self.law, request.operation, &difference.path);
-                    let mut allowed = vec![self.value(&wanted)];
+                    let mut allowed = vec![known];
                     for value in values.iter().filter(|value| ***value != *wanted) {
                         let mut patched = right.clone();
                         if patch(&mut patched, &difference.path, Some(&Tree::text(value.as_str()))) && is_right(patched)
@@ -400,7 +431,7 @@ impl Cook<'_> {
                     checks.extend(place.map(|place| Check::Is(place, allowed)));
                 }
                 (Some(_), Some(came)) => {
-                    let came = self.value(&came);
+                    let came = self.value(&came).unwrap_or(Arg::Text(came));
                     let place = place(self.law, request.operation, right, &difference.path);
                     checks.extend(place.map(|place| Check::IsNot(place, came)));
                 }
@@ -416,12 +447,15 @@ impl Cook<'_> {
         let is_item = matches!(difference.path.last(), Some(Turn::Item(_)));
         match (&difference.right, &difference.came) {
             (Some(Tree::Text(text)), _) if !is_item => {
-                let text = self.value(text);
+                let text = self.value(text)?;
                 Some(Check::Is(place(self.law, request.operation, right, &difference.path)?, vec![text]))
             }
-            (Some(tree), None) => first_id(tree, &ids).map(|id| Check::Holds(self.value(&id))),
+            (Some(tree), None) => first_id(tree, &ids).and_then(|id| self.value(&id)).map(Check::Holds),
             (None, Some(tree)) if is_item => {
-                first_id(tree, &ids).or_else(|| tree.as_text().cloned()).map(|id| Check::Lacks(self.value(&id)))
+                // What a right answer shows elsewhere may stay.
+                let strange = ids.into_iter().filter(|id| !right.holds(id)).collect();
+                let id = first_id(tree, &strange).or_else(|| tree.as_text().cloned())?;
+                self.value(&id).map(Check::Lacks)
             }
             (None, Some(_)) => Some(Check::Missing(place(self.law, request.operation, right, &difference.path)?)),
             _ => None,
@@ -658,7 +692,11 @@ fn place(law: &Law, operation: OperationIx, tree: &Tree, steps: &[Turn]) -> Opti
     let body = wire::encode_success(law, &style, operation, "0", tree);
     let body = String::from_utf8_lossy(&body);
     let text = at(tree, steps).and_then(Tree::as_text).map(|text| text.to_string());
-    let nth = |name: &str, body: &str| wire::occurrence(name, text.as_deref(), body);
+    // Of what is not there, the one after all that are.
+    let nth = |name: &str, body: &str| match &text {
+        Some(text) => wire::occurrence(name, Some(text), body),
+        None => wire::occurrences(name, body) + 1,
+    };
     let (mut before, mut seen) = (0, false);
     count(tree, &mut Vec::new(), &mut |path, _| {
         seen |= path == steps;

@@ -261,20 +261,29 @@ fn operation_of(law: &Law, action: Option<&str>, version: Option<&str>) -> Resul
 /// What an element of a list is called where it has no name of its own.
 pub const LIST_ITEM: &str = "item";
 
+/// How many scalars of this name there are in the text of an answer.
+pub fn occurrences(name: &str, body: &str) -> usize {
+    scalars(name, body).len()
+}
+
 /// Which of the scalars of this name in the text of an answer is the first with this value, from 1; the first of all if
 /// none has it.
 pub fn occurrence(name: &str, value: Option<&str>, body: &str) -> usize {
+    let begins = |rest: &&str, value: &str| {
+        rest.strip_prefix(value).is_some_and(|rest| rest.starts_with(['<', '"', ',', '}', ']']))
+    };
+    let found = value.and_then(|value| scalars(name, body).iter().position(|rest| begins(rest, value)));
+    found.map_or(1, |place| place + 1)
+}
+
+/// The text of an answer from each scalar of this name on.
+fn scalars<'b>(name: &str, body: &'b str) -> Vec<&'b str> {
     let (tag, key) = (format!("<{name}>"), format!("\"{name}\":"));
-    let marks = if body.starts_with('<') { body.split(tag.as_str()) } else { body.split(key.as_str()) };
+    let marks = body.split(if body.starts_with('<') { tag.as_str() } else { key.as_str() });
     // In JSON what stands there may be an object, or a list of objects.
     let is_scalar = |rest: &&str| !rest.starts_with(['{', '[']) || rest.starts_with("[\"");
     let scalars = marks.skip(1).map(str::trim_start).filter(is_scalar);
-    let mut scalars = scalars.map(|rest| rest.trim_start_matches('[').trim_start_matches('"'));
-    let begins = |rest: &str, value: &str| {
-        rest.strip_prefix(value).is_some_and(|rest| rest.starts_with(['<', '"', ',', '}', ']']))
-    };
-    let found = value.and_then(|value| scalars.position(|rest| begins(rest, value)));
-    found.map_or(1, |place| place + 1)
+    scalars.map(|rest| rest.trim_start_matches('[').trim_start_matches('"')).collect()
 }
 
 /// How the answer to one request is written.
