@@ -7,7 +7,10 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::{Available, Workers, session::Scenario, suite::Plans, together::UNANSWERED};
-use crate::scenario::overlap::{Overlap, overlaps};
+use crate::scenario::{
+    overlap::{Overlap, overlaps},
+    step::Step,
+};
 
 /// How often each is played, if the budget lasts.
 const TURNS: usize = 6;
@@ -56,7 +59,15 @@ pub async fn run(workers: &Workers, planned: JoinHandle<Vec<Overlap>>) {
         let turns = turn..turn + SIDE_BY_SIDE.div_ceil(chosen.len());
         turn = turns.end;
         let each = turns.flat_map(|turn| chosen.iter().map(move |overlap| (turn, overlap.clone())));
+        // More than the share is not begun, as far as one can tell how many requests each takes.
+        let mut taken = context.requests();
+        let fits = |(turn, overlap): &(usize, Arc<Overlap>)| {
+            let fits = taken < until;
+            taken += overlap.steps(*turn).iter().flat_map(Step::calls).count() as u64;
+            fits
+        };
         let scenarios: Vec<Scenario> = each
+            .take_while(fits)
             .zip(number..)
             .map(|((turn, overlap), number)| Scenario::Overlapping { overlap, turn, number })
             .collect();
