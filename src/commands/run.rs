@@ -58,7 +58,7 @@ pub struct RunArgs {
     /// Leave out rules whose id matches. May be given several times.
     #[arg(long, value_name = "GLOB")]
     skip: Vec<String>,
-    /// The most requests, clean-up not counted.
+    /// The most requests; clean-up is not counted, nor what --shrink allows.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     max_requests: u64,
     /// The most requests that are spent on each finding to make it short and to see it again; 0 for none.

@@ -138,8 +138,14 @@ fn render(law: &Law, recipe: &Recipe, about: About<'_>, tool: &Tool) -> String {
     out
 }
 
+/// True if what the rule is about is looked for among everything that the server holds.
+pub fn looks_at_everything(law: &Law, recipe: &Recipe) -> bool {
+    let last = asks(recipe).last();
+    last.is_some_and(|ask| law[ask.operation].reads && ask.args.is_empty())
+}
+
 /// What a script is about, as lines.
-fn heading(about: About<'_>, tool: &Tool) -> Vec<String> {
+fn heading(law: &Law, recipe: &Recipe, about: About<'_>, tool: &Tool) -> Vec<String> {
     let mut lines = vec![format!("{}: {}", about.rule, about.says)];
     lines.push(format!("With {}. The law allows: {}", tool.name, about.allowed));
     lines.push(format!("What came: {}", about.came));
@@ -147,6 +153,9 @@ fn heading(about: About<'_>, tool: &Tool) -> Vec<String> {
     lines.push(
         "exit code: 0 as the law wants it, 1 the rule is broken, 2 it could not be told; nothing is deleted".to_owned(),
     );
+    if looks_at_everything(law, recipe) {
+        lines.push("it looks at everything there is: wants a server that holds nothing else".to_owned());
+    }
     lines.push("made by eipcheck".to_owned());
     lines.into_iter().map(|line| line.replace(|c: char| c.is_control(), " ")).collect()
 }
@@ -160,7 +169,7 @@ fn is_last(recipe: &Recipe, place: usize) -> bool {
 
 fn shell_script(out: &mut String, law: &Law, recipe: &Recipe, about: About<'_>, tool: &Tool) -> std::fmt::Result {
     writeln!(out, "#!/usr/bin/env bash")?;
-    for line in heading(about, tool) {
+    for line in heading(law, recipe, about, tool) {
         writeln!(out, "# {line}")?;
     }
     out.push_str(SHELL_BEGINNING);
@@ -405,7 +414,7 @@ fn said(arg: &Arg) -> String {
 
 fn python(out: &mut String, law: &Law, recipe: &Recipe, about: About<'_>, tool: &Tool) -> std::fmt::Result {
     writeln!(out, "#!/usr/bin/env python3")?;
-    for line in heading(about, tool) {
+    for line in heading(law, recipe, about, tool) {
         writeln!(out, "# {line}")?;
     }
     out.push_str(PYTHON_BEGINNING);

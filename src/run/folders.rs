@@ -158,7 +158,11 @@ fn write_readme(out: &mut String, finding: &Finding, scripts: Option<&[Script]>)
     }
     writeln!(out, "\nA script takes the server's address as its first argument, or from EIPCHECK_ENDPOINT.")?;
     writeln!(out, "It ends with 0 on a server that keeps to the rule, with 1 on one that breaks it, and with 2")?;
-    writeln!(out, "if that could not be told. It deletes nothing of what it makes.")
+    writeln!(
+        out,
+        "if that could not be told. It deletes nothing of what it makes; where it looks at everything there is,"
+    )?;
+    writeln!(out, "it says so, and wants a server that holds nothing else.")
 }
 
 /// What was sent and received, as it was.
