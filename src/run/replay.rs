@@ -1,6 +1,6 @@
 //! A scenario that was written down, played at a target.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     RunError, RunOptions, Stop, Workers, begin,
@@ -55,7 +55,7 @@ pub async fn replay(
             break;
         }
         let steps = turned(&written.steps, turn);
-        played.push(workers.play_given(0, "replay", written.rule, steps, &muted).await);
+        played.push(workers.play_given(0, "replay", written.rule, steps, &muted, context.options.patience).await);
     }
     Ok(Replayed { played, interrupted: context.is_interrupted() })
 }
@@ -73,7 +73,7 @@ pub(super) fn turned(steps: &[Step], turn: usize) -> Vec<Step> {
 }
 
 impl Workers {
-    /// Plays these steps as they stand, from a clean start.
+    /// Plays these steps as they stand, from a clean start. Changes are waited for so long at most.
     pub(super) async fn play_given(
         &self,
         worker: usize,
@@ -81,11 +81,14 @@ impl Workers {
         rule: RuleIx,
         steps: Vec<Step>,
         muted: &Arc<RuleSet>,
+        patience: Duration,
     ) -> Played {
         let context = &self.context;
         let tokens = context.tokens(purpose, context.next_group() as usize);
         let name = format!("{purpose}:{}", context.law[rule].id);
         let scenario = Scenario::Given { name, steps };
-        self.session(worker, &scenario, muted, tokens).play().await
+        let mut session = self.session(worker, &scenario, muted, tokens);
+        session.patience = patience;
+        session.play().await
     }
 }

@@ -153,6 +153,8 @@ pub struct Played {
     pub world: Option<Arc<World>>,
     /// Requests sent, clean-up included.
     pub sent: u64,
+    /// The longest that changes were waited for at once.
+    pub longest_wait: Duration,
 }
 
 impl Played {
@@ -229,6 +231,8 @@ pub struct Session<'a> {
     pub(super) freshness: Freshness,
     /// The right to send requests, if it has to be shared.
     pub(super) turn: Option<Turn<'a>>,
+    /// For how long changes are waited for at once.
+    pub(super) patience: Duration,
     /// Rules of changes that others have waited for in vain: they are not waited for once more.
     pub(super) in_vain: RuleSet,
     /// Tells others that this scenario will wait for long, so that they need not wait for it.
@@ -272,6 +276,7 @@ impl<'a> Session<'a> {
             freshness: Freshness::new(context.options.consistency),
             turn: None,
             in_vain: RuleSet::default(),
+            patience: context.options.patience,
             bell: None,
             played: Played { name: scenario.name(&context.law), goal, muted, ..Played::default() },
         }

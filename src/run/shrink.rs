@@ -11,6 +11,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use rustc_hash::FxHashMap;
@@ -36,6 +37,9 @@ use crate::{
 const TIMES: u32 = 3;
 /// The same for requests that race each other.
 const TIMES_OF_A_RACE: u32 = 10;
+/// Without a step, a change may never come: it is not waited for much longer than it was when the rule was seen broken. Twice
+/// that and so much.
+const LEEWAY: Duration = Duration::from_secs(2);
 /// Arguments that are left out one by one at the target, if all at once was too much.
 const MOST_ARGUMENTS: usize = 4;
 
@@ -287,7 +291,9 @@ impl<'a> Hunt<'a> {
             return None;
         }
         let sent_as = turned(steps, earlier as usize);
-        let mut played = self.workers.play_given(self.worker, "again", self.rule, sent_as, &self.evidence.muted).await;
+        let patience = self.workers.context.options.patience.min(self.evidence.waited * 2 + LEEWAY);
+        let (worker, muted) = (self.worker, &self.evidence.muted);
+        let mut played = self.workers.play_given(worker, "again", self.rule, sent_as, muted, patience).await;
         self.sent += played.sent;
         self.dearest = self.dearest.max(played.sent);
         self.spent.scenarios += 1;

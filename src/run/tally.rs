@@ -1,6 +1,6 @@
 //! What a run has counted so far.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use super::{
     Context,
@@ -32,6 +32,8 @@ pub struct Evidence {
     pub muted: Arc<RuleSet>,
     /// A state that was possible at the end.
     pub world: Option<Arc<World>>,
+    /// The longest that changes were waited for on the way.
+    pub waited: Duration,
     /// What came of playing it again, if it was.
     pub again: Option<Again>,
 }
@@ -65,6 +67,7 @@ impl Evidence {
             overlap: played.overlap.iter().find(|(r, _)| *r == violation.rule).map(|(_, o)| o.clone()),
             muted: played.muted.clone(),
             world: played.world.clone(),
+            waited: played.longest_wait,
             again: None,
         }
     }

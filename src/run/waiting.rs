@@ -170,12 +170,13 @@ impl Session<'_> {
     /// Waits on the target's clock, or moves it. `waited` is for how long it has been waited so far.
     async fn let_pass(&mut self, to: To, waited: &mut Duration) -> Result<(), End> {
         let (To::Before(moment) | To::Past(moment)) = to;
-        let (patience, takes) = (self.context.options.patience, self.clock.takes(moment));
+        let (patience, takes) = (self.patience, self.clock.takes(moment));
         *waited += takes;
         if *waited > patience {
             let why = format!("a change that may take longer than the patience of {patience:?} was not waited for");
             return Err(End::Indeterminate(why));
         }
+        self.played.longest_wait = self.played.longest_wait.max(*waited);
         if takes >= LONG_WAIT {
             self.tell_of_waiting();
         }
