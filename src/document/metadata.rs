@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::{
     At, DEEPEST, Kind, Member, Operation, Passage,
     error::{DocumentError, Text},
+    is_name,
     prose::{self, joined, plain},
 };
 use crate::spec::spot::Spot;
@@ -39,7 +40,7 @@ pub(super) fn read(document: &Text) -> Result<Operation, DocumentError> {
         // `Filter.1.Key` and `Filter.2.Key` are members of the elements of one list.
         let parts: Vec<&str> = parameter.name.split('.').collect();
         match parts[..] {
-            [name, number, member] if number.parse::<u32>().is_ok() => {
+            [name, number, member] if number.parse::<u32>().is_ok() && is_name(name) && is_name(member) => {
                 let at = At::Path(path.clone());
                 if !parameters.iter().any(|p| p.name == name) {
                     let kind = Kind::List(Some(Box::new(Kind::Struct(Vec::new()))));
@@ -81,6 +82,9 @@ fn member(
     spot: &str,
     depth: usize,
 ) -> Result<Member, String> {
+    if !is_name(&parameter.name) {
+        return Err("this is no name".into());
+    }
     if depth > DEEPEST {
         return Err("it is too deep".into());
     }

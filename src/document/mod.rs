@@ -362,6 +362,11 @@ impl Document {
     }
 }
 
+/// True if a name can be one in an API, and in a [`Spot`].
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "_-:".contains(c))
+}
+
 /// The bytes, unpacked if they are packed with gzip.
 fn unpacked(name: &str, bytes: &[u8]) -> Result<Vec<u8>, DocumentError> {
     let too_large = || DocumentError::whole(name, format!("it is larger than {} MiB", LARGEST / 1024 / 1024));

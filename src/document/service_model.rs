@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::{
     At, DEEPEST, Kind, MOST_MEMBERS, Member, Operation, Passage,
     error::{DocumentError, Text},
+    is_name,
     prose::{self, joined, plain},
 };
 use crate::spec::spot::Spot;
@@ -166,6 +167,9 @@ impl<'m> Walk<'m> {
                 return Err(self.wrong(&format!("shapes/{name}"), "there are too many members"));
             }
             let path = format!("shapes/{name}/members/{member}");
+            if !is_name(member) {
+                return Err(self.wrong(&path, "this is no name"));
+            }
             let spot = spot.member(member);
             members.push(self.member(member, reference, &path, spot, side, shape.required.contains(member))?);
         }

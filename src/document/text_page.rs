@@ -31,7 +31,7 @@ use crate::spec::spot::Spot;
 static TITLE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^[^:]{1,200}: ?(\w{1,200})$").expect("a pattern of this file"));
 static ROW: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^(\d{3}) (\S+)(?: (.*))?$").expect("a pattern of this file"));
+    LazyLock::new(|| Regex::new(r"^(\d{3}) ([^\s,;]+)(?: (.*))?$").expect("a pattern of this file"));
 
 const REQUEST: &str = "Request parameters";
 const ERRORS: &str = "Error codes";
@@ -63,7 +63,7 @@ struct Page<'t> {
 /// Reads a page.
 pub(super) fn read(document: &Text) -> Result<Operation, DocumentError> {
     let mut pieces: Vec<Piece> = Vec::new();
-    let mut open = false;
+    let (mut open, mut rows) = (false, false);
     for (i, line) in document.text().lines().enumerate() {
         let text = line.trim();
         if text.is_empty() {
@@ -71,11 +71,12 @@ pub(super) fn read(document: &Text) -> Result<Operation, DocumentError> {
             continue;
         }
         let (item, text) = text.strip_prefix('•').map_or((false, text), |text| (true, text.trim_start()));
-        // Titles, headings and rows of errors are lines of their own.
-        match pieces.last_mut().filter(|last| open && !item && (last.item || !ROW.is_match(text))) {
+        // In the table of errors each line is a row.
+        match pieces.last_mut().filter(|_| open && !item && !rows) {
             Some(last) => last.text = format!("{} {text}", last.text),
             None => pieces.push(Piece { line: i + 1, item, text: text.to_owned() }),
         }
+        rows = (rows || text == ERRORS) && text != END;
         open = true;
     }
     Page { document, pieces }.operation()
