@@ -109,6 +109,8 @@ enum FileKind {
     Operation,
     /// `facts.toml`.
     Facts,
+    /// `documents.toml`.
+    Documents,
     /// `scenario.json`, of a finding.
     Scenario,
     /// `report.json`, of a run.
@@ -124,6 +126,7 @@ impl FileKind {
             FileKind::Resources => schema::schema(schema::FileKind::Resources),
             FileKind::Operation => schema::schema(schema::FileKind::Operation),
             FileKind::Facts => schema::schema(schema::FileKind::Facts),
+            FileKind::Documents => schema::schema(schema::FileKind::Documents),
             FileKind::Scenario => schema_for!(ScenarioFile),
             FileKind::Report => schema_for!(Report),
             FileKind::Trace => schema_for!(trace::Line),
