@@ -115,7 +115,8 @@ impl<'a> Comparison<'a> {
             }
         }
         let mut differs = |aspect, says: String| self.differs(spot, aspect, says, Some(&document.at), place.clone());
-        if !same_kind(law.kind, law.of, &member.kind) && !(law.joined.is_some() && member.kind == Kind::String) {
+        let joined = law.joined.is_some() && member.kind == Kind::String;
+        if !joined && !same_kind(law.kind, law.of, &member.kind) {
             let law = match law.of {
                 Some(of) => format!("{} of {}", name_of(law.kind), name_of(of)),
                 None => name_of(law.kind).to_owned(),

@@ -17,8 +17,16 @@ const LONGEST_LINE: usize = 2000;
 pub struct DocumentError {
     name: String,
     why: String,
-    place: Option<(NamedSource<Arc<str>>, Range<usize>, usize)>,
+    place: Option<Box<Place>>,
     help: Option<String>,
+}
+
+/// A place in a document that is text. Kept in a box: every reader returns an error or what it has read.
+#[derive(Clone, Debug)]
+struct Place {
+    source: NamedSource<Arc<str>>,
+    span: Range<usize>,
+    line: usize,
 }
 
 impl DocumentError {
@@ -46,7 +54,7 @@ impl DocumentError {
 
     /// The line, from one, where there is one.
     pub fn line(&self) -> Option<usize> {
-        self.place.as_ref().map(|(_, _, line)| *line)
+        self.place.as_ref().map(|place| place.line)
     }
 }
 
@@ -60,12 +68,12 @@ impl Diagnostic for DocumentError {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.place.as_ref().map(|(source, ..)| source as &dyn SourceCode)
+        self.place.as_ref().map(|place| &place.source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let (_, span, _) = self.place.as_ref()?;
-        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(Some("here".into()), span.clone()))))
+        let span = self.place.as_ref()?.span.clone();
+        Some(Box::new(std::iter::once(LabeledSpan::new_with_span(Some("here".into()), span))))
     }
 }
 
@@ -98,7 +106,8 @@ impl Text {
         let mut error = DocumentError::whole(&self.name, why);
         let line = line.clamp(1, self.text.lines().count().max(1));
         if end - begin <= LONGEST_LINE {
-            error.place = Some((NamedSource::new(&self.name, self.text.clone()), begin..end, line));
+            let source = NamedSource::new(&self.name, self.text.clone());
+            error.place = Some(Box::new(Place { source, span: begin..end, line }));
         }
         error
     }

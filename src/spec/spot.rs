@@ -43,8 +43,11 @@ impl Spot {
     }
 }
 
-/// The kinds of place: in the singular, in the plural, and how one is made.
-const KINDS: &[(&str, &str, fn(&str) -> Option<Spot>)] = &[
+/// A kind of place: in the singular, in the plural, and how one is made.
+type KindOfSpot = (&'static str, &'static str, fn(&str) -> Option<Spot>);
+
+/// The kinds of place.
+const KINDS: &[KindOfSpot] = &[
     ("paragraph", "paragraphs", |name| number(name).map(Spot::Paragraph)),
     ("parameter", "parameters", |name| word(name).map(Spot::Parameter)),
     ("response", "responses", |name| word(name).map(Spot::Response)),
