@@ -7,7 +7,7 @@
 //! | `service_model` | botocore's `service-2.json`. |
 //! | `metadata` | Alibaba Cloud's OpenAPI metadata, one JSON object an operation. |
 //! | `prose` | What sentences say for programs: defaults, values, ranges; and which of them look like rules. |
-//! | [`derive`] | A document as the beginning of a spec. |
+//! | [`mod@derive`] | A document as the beginning of a spec. |
 //! | [`statute`] | The law and a document side by side: which operation, and which entry of `documents.toml`. |
 //! | [`compare`] | Tables against tables. |
 //! | [`cover`] | Which rules rest on which paragraph. |
