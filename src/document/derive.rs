@@ -38,7 +38,7 @@ pub fn skeleton(document: &Document, operation: &Operation) -> String {
             }
         }
         if placeholders > 0 {
-            line(&format!("# {placeholders} rows without a code of their own"));
+            line(&format!("# rows without a code of their own: {placeholders}"));
         }
     }
     for parameter in &operation.parameters {

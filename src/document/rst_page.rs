@@ -33,16 +33,12 @@ use crate::spec::spot::Spot;
 const METHOD: &str = ".. py:method:: ";
 
 /// The link to the provider's own page, which tells the version and the name of the operation there.
-static SEE_ALSO: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^See also: `[^`<]*<https?://\S+/[\w-]*?(\d{4}-\d\d-\d\d)/(\w+)>`_{1,2}$")
-        .expect("a pattern of this file")
-});
+static SEE_ALSO: LazyLock<Regex> =
+    LazyLock::new(|| prose::known(r"^See also: `[^`<]*<https?://\S+/[\w-]*?(\d{4}-\d\d-\d\d)/(\w+)>`_{1,2}$"));
 
 /// The description of a member: `- **Name** *(string) --* **[REQUIRED]**`, or of an element: `- *(dict) --*`.
-static MEMBER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^- (?:\*\*([\w.:-]+)\*\* )?\*\(([\w ]+)\) --\* ?(\*\*\[REQUIRED\]\*\*)?(.*)$")
-        .expect("a pattern of this file")
-});
+static MEMBER: LazyLock<Regex> =
+    LazyLock::new(|| prose::known(r"^- (?:\*\*([\w.:-]+)\*\* )?\*\(([\w ]+)\) --\* ?(\*\*\[REQUIRED\]\*\*)?(.*)$"));
 
 /// True if a text looks like such a page.
 pub(super) fn is_one(text: &str) -> bool {

@@ -28,10 +28,8 @@ use super::{
 };
 use crate::spec::spot::Spot;
 
-static TITLE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^[^:]{1,200}: ?(\w{1,200})$").expect("a pattern of this file"));
-static ROW: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^(\d{3}) ([^\s,;]+)(?: (.*))?$").expect("a pattern of this file"));
+static TITLE: LazyLock<Regex> = LazyLock::new(|| prose::known(r"^[^:]{1,200}: ?(\w{1,200})$"));
+static ROW: LazyLock<Regex> = LazyLock::new(|| prose::known(r"^(\d{3}) ([^\s,;]+)(?: (.*))?$"));
 
 const REQUEST: &str = "Request parameters";
 const ERRORS: &str = "Error codes";
