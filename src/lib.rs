@@ -23,11 +23,12 @@
 //! | 3 | [`oracle`] | The judge: every world that explains the answers so far, and the verdict on the next one. |
 //! | 2 | [`model`] | One world: resources with their fields, what a request meets in it, what it changes and what an answer shows. |
 //! | 2 | [`target`] | Sending a request and reading an answer; the target's clock. Imports `model`'s time. |
+//! | 1 | [`document`] | Providers' documents: reading them, and holding the law against them. |
 //! | 1 | [`wire`] | How requests and answers are written, in both directions, one file a protocol; signatures. |
 //! | 0 | [`spec`] | The law: its grammar, reading it, checking it, compiling it. |
 //! |   | [`exit`] | The exit codes, which everybody may import. |
 //!
-//! `target` and `oracle` know nothing of each other, and neither do `reference` and `report`.
+//! `target` and `oracle` know nothing of each other, and neither do `reference` and `report`, `wire` and `document`.
 //!
 //! # The way of the data
 //!
@@ -57,6 +58,7 @@
 //! scripts.
 #![forbid(unsafe_code)]
 
+pub mod document;
 pub mod exit;
 pub mod model;
 pub mod oracle;

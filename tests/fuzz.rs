@@ -146,6 +146,11 @@ fn any_text_may_stand_in_a_spec_file() {
 }
 
 #[test]
+fn any_bytes_may_come_as_a_document_of_a_provider() {
+    try_inputs("document", 1000);
+}
+
+#[test]
 fn any_text_may_stand_in_a_file_that_is_read_back() {
     try_inputs("written_files", 1000);
 }

@@ -225,7 +225,7 @@ fn no_source_file_names_anything_of_a_cloud() {
 fn floor(module: &str) -> Option<u8> {
     Some(match module {
         "spec" => 0,
-        "wire" => 1,
+        "wire" | "document" => 1,
         "model" | "target" => 2,
         "oracle" | "scenario" => 3,
         "run" | "reference" | "report" | "sdk" => 4,

@@ -23,7 +23,7 @@ fn printed(kind: &str) -> Validator {
 
 /// The schemas of all kinds of file.
 fn schemas() -> BTreeMap<&'static str, Validator> {
-    ["cloud", "resources", "facts", "operation"].into_iter().map(|kind| (kind, printed(kind))).collect()
+    ["cloud", "resources", "facts", "documents", "operation"].into_iter().map(|kind| (kind, printed(kind))).collect()
 }
 
 /// The kind of a spec file.
@@ -32,6 +32,7 @@ fn kind_of(file: &str) -> &'static str {
         "cloud.toml" => "cloud",
         "resources.toml" => "resources",
         "facts.toml" => "facts",
+        "documents.toml" => "documents",
         _ => "operation",
     }
 }

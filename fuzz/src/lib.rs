@@ -5,6 +5,7 @@
 //! go into one body, an input is one text that a person can read and write; the seeds in `seeds/` show the form.
 
 pub mod answer;
+pub mod document;
 pub mod model;
 pub mod request;
 pub mod signature;
@@ -20,6 +21,7 @@ pub type Body = fn(&[u8]);
 
 /// Every target with its body.
 pub const TARGETS: &[(&str, Body)] = &[
+    ("document", document::check),
     ("ec2_answer", ec2_answer),
     ("ec2_request", ec2_request),
     ("model", model::check),

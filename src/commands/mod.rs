@@ -2,6 +2,7 @@
 //!
 //! Imports everything below; nothing imports this but `main.rs`.
 
+pub mod document;
 pub mod explain;
 pub mod progress;
 pub mod recheck;

@@ -1,4 +1,4 @@
-//! `eipcheck spec`: checks, lists and shows the law.
+//! `eipcheck spec`: checks, lists and shows the law; what it does with documents stands in [`super::document`].
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -8,7 +8,7 @@ use owo_colors::OwoColorize;
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
 
-use super::{LawArgs, complain, print_json, progress::Progress};
+use super::{LawArgs, complain, document, print_json, progress::Progress};
 use eipcheck::{
     exit::Exit,
     oracle::RuleSet,
@@ -72,6 +72,22 @@ enum SpecCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Print what a provider's document says, as the beginning of a spec.
+    #[command(after_help = "Examples:\n  \
+        eipcheck spec derive page.txt\n  \
+        eipcheck spec derive service-2.json.gz --operation NAME --json")]
+    Derive(document::DeriveArgs),
+    /// Hold the law against providers' documents: what differs, and what was left out.
+    #[command(after_help = "Examples:\n  \
+        eipcheck spec diff page.txt\n  \
+        eipcheck spec diff service-2.json.gz --json\n\n\
+        Exit codes: 0 they agree, 1 they differ, 2 a document or the law cannot be read.")]
+    Diff(document::DocumentsArgs),
+    /// Show, paragraph by paragraph, which rules rest on a document.
+    #[command(after_help = "Examples:\n  \
+        eipcheck spec cover page.txt\n  \
+        eipcheck spec cover --cloud ec2")]
+    Cover(document::CoverArgs),
     /// Print the JSON Schema of a kind of file: of the law, for editors, or of what a run writes, for programs.
     #[command(after_help = "Examples:\n  \
         eipcheck spec schema operation > operation.schema.json")]
@@ -93,6 +109,8 @@ enum FileKind {
     Operation,
     /// `facts.toml`.
     Facts,
+    /// `documents.toml`.
+    Documents,
     /// `scenario.json`, of a finding.
     Scenario,
     /// `report.json`, of a run.
@@ -108,6 +126,7 @@ impl FileKind {
             FileKind::Resources => schema::schema(schema::FileKind::Resources),
             FileKind::Operation => schema::schema(schema::FileKind::Operation),
             FileKind::Facts => schema::schema(schema::FileKind::Facts),
+            FileKind::Documents => schema::schema(schema::FileKind::Documents),
             FileKind::Scenario => schema_for!(ScenarioFile),
             FileKind::Report => schema_for!(Report),
             FileKind::Trace => schema_for!(trace::Line),
@@ -125,6 +144,9 @@ pub fn execute(args: SpecArgs) -> Result<Exit> {
         SpecCommand::Check { dir, json } => check(dir, json),
         SpecCommand::List { law, json } => list(&law.load()?, json),
         SpecCommand::Show { rule, law, json } => show(law.load()?, &rule, json),
+        SpecCommand::Derive(args) => document::derive(&args),
+        SpecCommand::Diff(args) => document::diff(&args),
+        SpecCommand::Cover(args) => document::cover(&args),
         SpecCommand::Schema { file } => {
             print_json(&file.schema())?;
             Ok(Exit::Conforms)

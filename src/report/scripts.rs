@@ -1,7 +1,7 @@
 //! Recipes as scripts for the tools that people have.
 //!
-//! What a tool is called and how it is made to send a request stands in the protocol's room ([`mod@tools`]); what it is to
-//! send, and what to look for, in the [`Recipe`].
+//! What a tool is called and how it is made to send a request stands in the protocol's room
+//! ([`mod@crate::wire::tools`]); what it is to send, and what to look for, in the [`Recipe`].
 
 use std::fmt::Write;
 

@@ -1,16 +1,19 @@
-//! What can only be judged when everything is compiled: rules that contradict each other, and facts that nothing deals
-//! with.
+//! What can only be judged when everything is compiled: rules that contradict each other, facts that nothing deals
+//! with, and what is said of the texts that the law is held against.
 //!
 //! Imports its neighbours in `spec`.
 
 use globset::Glob;
 
 use super::{
+    cite::{Citation, citations},
+    compile::Files,
     error::{Problem, SpecError, SpecText},
-    file::{FactFile, FactsFile, OperationFile},
+    file::{At, DepartureFile, DocumentFile, DocumentPart, DocumentScope, FactFile, FactsFile, OperationFile},
     law::Fact,
     names::Names,
     rules::excludes,
+    spot::{self, Spot},
 };
 
 /// No rule refuses the very requests that another one permits, as long as both can be in force at once.
@@ -86,5 +89,116 @@ fn fact(names: &mut Names<'_>, file: &SpecText, fact: &FactFile, in_force: &[Str
         rules,
         reading: fact.reading.as_ref().map(|r| r.to_string()),
         unchecked: fact.unchecked.clone(),
+    }
+}
+
+/// What `documents.toml` says of the texts holds: each is a source, its places are places, what is excused has a reason
+/// and is not rested upon, and what rests on it names a place in it.
+pub(super) fn documents(names: &mut Names<'_>, files: &Files, facts: &[Fact]) {
+    let Some((file, documents)) = &files.documents else { return };
+    let citations = citations(files);
+    for (key, document) in &documents.document {
+        if !names.cloud.sources.contains_key(&**key) {
+            let known = names.cloud.sources.keys().map(|s| &**s);
+            names.errors.push(SpecError::unknown("source", key, file.at(key.span()), known));
+        }
+        let told = document.law == DocumentPart::Tables;
+        if told != document.because.is_some() {
+            let problem = Problem::Document(format!("`{}` must say why its prose is no law, and only then", **key));
+            let help = "`because` goes with `law = \"tables\"`";
+            names.error_with(problem, file.at(key.span()), help);
+        }
+        if told && !(document.excused.is_empty() && document.read.is_empty()) {
+            let problem = Problem::Document(format!("the prose of `{}` is no law, so nothing of it is excused", **key));
+            names.error_with(problem, file.at(key.span()), "leave out `excused` and `read`, or `law = \"tables\"`");
+        }
+        let excused = excuses(names, file, document, facts);
+        if !told {
+            for citation in citations.iter().filter(|c| c.text == **key) {
+                cited(names, citation, &excused);
+            }
+        }
+        for departure in &document.departs {
+            departs(names, file, document, departure, files);
+        }
+        for place in document.read.keys() {
+            spots(names, file, place);
+        }
+    }
+}
+
+/// The places that a text names; what names none is an error.
+fn spots(names: &mut Names<'_>, file: &SpecText, at: &At<String>) -> Vec<Spot> {
+    spot::parse(at).unwrap_or_else(|wrong| {
+        let place = file.within(at.span(), at, wrong.range.clone());
+        names.error_with(Problem::Document(wrong.to_string()), place, spot::HOW);
+        Vec::new()
+    })
+}
+
+/// Every place that is excused.
+fn excuses(names: &mut Names<'_>, file: &SpecText, document: &DocumentFile, facts: &[Fact]) -> Vec<Spot> {
+    let mut all = Vec::new();
+    for excused in &document.excused {
+        let place = file.at(excused.at.span());
+        if excused.because.is_some() == excused.fact.is_some() {
+            let problem = Problem::Document(format!("`{}` is excused without a reason, or with two", *excused.at));
+            names.error_with(problem, place.clone(), "give `because`, or the `fact` that deals with it");
+        }
+        if let Some(fact) = &excused.fact
+            && !facts.iter().any(|f| f.id == **fact)
+        {
+            let known = facts.iter().map(|f| &*f.id);
+            names.errors.push(SpecError::unknown("fact", fact, file.at(fact.span()), known));
+        }
+        for spot in spots(names, file, &excused.at) {
+            if all.contains(&spot) {
+                names.error(Problem::Duplicate { what: "excuses for", name: spot.to_string() }, place.clone());
+            }
+            all.push(spot);
+        }
+    }
+    all
+}
+
+/// What rests on a text names a place in it, and none that is excused.
+fn cited(names: &mut Names<'_>, citation: &Citation, excused: &[Spot]) {
+    match spot::parse(&citation.at) {
+        Ok(spots) => {
+            if let Some(both) = spots.iter().find(|spot| excused.contains(spot)) {
+                let problem = format!("{both} is excused, and `{}` rests on it", citation.by);
+                names.error_with(
+                    Problem::Document(problem),
+                    citation.place.clone(),
+                    "drop the excuse in documents.toml",
+                );
+            }
+        }
+        Err(wrong) => names.error_with(Problem::Document(wrong.to_string()), citation.place.clone(), spot::HOW),
+    }
+}
+
+/// A departure is about operations that there are, and names one place and what differs there.
+fn departs(names: &mut Names<'_>, file: &SpecText, document: &DocumentFile, departure: &DepartureFile, files: &Files) {
+    let place = file.at(departure.at.span());
+    if (document.scope == DocumentScope::Model) == departure.operations.is_empty() {
+        let problem =
+            Problem::Document("a departure from a model names its operations, one from a page does not".into());
+        names.error_with(problem, place.clone(), "add `operations`, or leave it out");
+    }
+    for operation in &departure.operations {
+        let known = || files.operations.iter().map(|(_, o)| &**o.operation);
+        if !known().any(|name| name == **operation) {
+            names.errors.push(SpecError::unknown("operation", operation, file.at(operation.span()), known()));
+        }
+    }
+    match spot::parse_remarked(&departure.at).as_deref() {
+        Ok([(spot, _)]) => {
+            if let Err(wrong) = Glob::new(&spot.to_string()) {
+                names.error(Problem::Pattern(wrong.to_string()), place);
+            }
+        }
+        Ok(_) => names.error_with(Problem::Document("a departure is at one place".into()), place, spot::HOW),
+        Err(wrong) => names.error_with(Problem::Document(wrong.to_string()), place, spot::HOW),
     }
 }

@@ -11,7 +11,7 @@ use super::{
     check,
     derive::{KindRefusals, Table},
     error::{Problem, SpecErrors, SpecText},
-    file::{CloudFile, FactsFile, ProductFile, ResourcesFile, WireFault},
+    file::{CloudFile, DocumentsFile, FactsFile, OperationFile, ProductFile, ResourcesFile, WireFault},
     kinds::{self, OperationText},
     law::{Demand, Law, Operation, OperationIx, Product, Rule, RuleIx, WireStyle},
     names::Names,
@@ -20,15 +20,18 @@ use super::{
 };
 
 /// The files of one cloud, read by the grammar.
-pub(super) struct Files {
+#[derive(Clone, Debug)]
+pub struct Files {
     /// `cloud.toml`.
     pub cloud: (SpecText, CloudFile),
     /// `resources.toml`.
     pub resources: (SpecText, ResourcesFile),
     /// `facts.toml`, if there is one.
     pub facts: Option<(SpecText, FactsFile)>,
+    /// `documents.toml`, if there is one.
+    pub documents: Option<(SpecText, DocumentsFile)>,
     /// `operations/*.toml`.
-    pub operations: Vec<OperationText>,
+    pub operations: Vec<(SpecText, OperationFile)>,
     /// SHA-256 of them all.
     pub digest: String,
 }
@@ -64,6 +67,8 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
     let in_force = in_force(&names, &operations);
     let facts = files.facts.as_ref();
     let facts = facts.map_or_else(Vec::new, |(text, facts)| check::facts(&mut names, text, facts, &in_force));
+
+    check::documents(&mut names, &files, &facts);
 
     let Names { readings, mut kinds, book, errors, .. } = names;
     SpecErrors::none_or(errors, ())?;

@@ -185,6 +185,9 @@ pub enum Problem {
     /// A fact that nothing deals with.
     #[error("{0}")]
     Fact(String),
+    /// A place in a text, or what is said of it, that does not hold.
+    #[error("{0}")]
+    Document(String),
 }
 
 impl Problem {
@@ -209,6 +212,7 @@ impl Problem {
             Problem::NoConvention(_) => "no-convention",
             Problem::NoCodes => "no-codes",
             Problem::Fact(_) => "fact",
+            Problem::Document(_) => "document",
         }
     }
 }

@@ -4,9 +4,11 @@
 //! [`mod@super::load`]). The JSON Schema that editors use is generated from these types, and their doc comments are its
 //! descriptions, so each says what its author must know.
 //!
-//! What is said of tokens stands in `token`, what is about the wire in `dialect`. Imports nothing of the crate.
+//! What is said of tokens stands in `token`, what is about the wire in `dialect`, what is about the texts in `documents`.
+//! Imports nothing of the crate.
 
 mod dialect;
+mod documents;
 mod token;
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Deref, ops::Range};
@@ -15,13 +17,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 pub use dialect::{CredentialNames, GeneralCodes, Joined, ProductFile, Protocol, Statuses, WireFault, WireRule};
+pub use documents::{DepartureFile, DocumentFile, DocumentPart, DocumentScope, DocumentsFile, ExcusedFile};
 pub use token::{AfterFailure, OperationTokenFile, TokenDemand, TokenFile, TokenScope};
 
 /// The version of the grammar that this build reads; `format` of `cloud.toml` must be the same.
 pub const FORMAT: u32 = 1;
 
 /// A value together with the bytes of the file that it was read from, so that an error can point at them.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(transparent)]
 pub struct At<T>(toml::Spanned<T>);
 

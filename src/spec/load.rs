@@ -45,13 +45,19 @@ pub fn clouds(source: &SpecSource) -> Result<Vec<String>, SpecErrors> {
 
 /// Reads and compiles the law of a cloud, with a choice for each reading that is not to have its default.
 pub fn load(source: &SpecSource, cloud: &str, readings: &[(String, String)]) -> Result<Law, SpecErrors> {
+    compile(read(source, cloud)?, readings)
+}
+
+/// Reads the files of a cloud by their grammar, and nothing more: for those who hold the files themselves against
+/// something. That they make a law, [`load`] says.
+pub fn read(source: &SpecSource, cloud: &str) -> Result<Files, SpecErrors> {
     let folders = folders(source)?;
     let Some((_, folder)) = folders.iter().find(|(name, _)| name == cloud) else {
         let problem = Problem::Unknown { what: "cloud", name: cloud.into() };
         let known = folders.iter().map(|(name, _)| &**name);
         return Err(SpecError::nowhere(problem).nearest(cloud, known).into());
     };
-    compile(parse(folder.read()?)?, readings)
+    parse(folder.read()?)
 }
 
 /// The folder of one cloud.
@@ -119,9 +125,9 @@ impl Folder {
                             .map(|(n, _)| format!("operations/{n}")),
                     );
                 }
-                "cloud.toml" | "resources.toml" | "facts.toml" => inside.push(name),
+                "cloud.toml" | "resources.toml" | "facts.toml" | "documents.toml" => inside.push(name),
                 other if !is_folder && other.ends_with(".toml") => {
-                    let known = ["cloud.toml", "resources.toml", "facts.toml", "operations"];
+                    let known = ["cloud.toml", "resources.toml", "facts.toml", "documents.toml", "operations"];
                     let why = "it is not a file of a law".into();
                     let error = SpecError::nowhere(Problem::Io { path: other.into(), why });
                     return Err(error.nearest(other, known));
@@ -207,13 +213,14 @@ struct Format {
 /// Reads each file by its grammar.
 fn parse(found: Vec<Found>) -> Result<Files, SpecErrors> {
     let digest = digest(&found);
-    let (mut cloud, mut resources, mut facts, mut operations) = (None, None, None, Vec::new());
+    let (mut cloud, mut resources, mut facts, mut documents, mut operations) = (None, None, None, None, Vec::new());
     let mut errors = Vec::new();
     for Found { inside, text } in found {
         let parsed = match &*inside {
             "cloud.toml" => format(&text).and_then(|()| grammar(&text)).map(|c| cloud = Some((text, c))),
             "resources.toml" => grammar(&text).map(|r| resources = Some((text, r))),
             "facts.toml" => grammar(&text).map(|f| facts = Some((text, f))),
+            "documents.toml" => grammar(&text).map(|d| documents = Some((text, d))),
             _ => grammar(&text).map(|o| operations.push((text, o))),
         };
         errors.extend(parsed.err());
@@ -221,7 +228,7 @@ fn parse(found: Vec<Found>) -> Result<Files, SpecErrors> {
     let missing = |name: &str| io_error(Path::new(name), "it is not there");
     match (cloud, resources) {
         (Some(cloud), Some(resources)) => {
-            SpecErrors::none_or(errors, Files { cloud, resources, facts, operations, digest })
+            SpecErrors::none_or(errors, Files { cloud, resources, facts, documents, operations, digest })
         }
         _ if !errors.is_empty() => Err(SpecErrors::and(errors.remove(0), errors)),
         (None, _) => Err(missing("cloud.toml").into()),

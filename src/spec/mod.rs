@@ -3,12 +3,13 @@
 //! [`mod@file`] is the grammar of the files and [`law`] what becomes of them; everything between is one pass from the one to
 //! the other. [`mod@load`] reads the files. `compile` orders the steps: `kinds`, `operation` and `reference` resolve names and
 //! compile expressions ([`expr`]), `derive` adds the rules that follow from tables, `rules` keeps the book of all rules, and
-//! `check` looks for what is wrong only in the whole. What is wrong at all is an [`error::SpecError`] that points at its
+//! `check` looks for what is wrong only in the whole. [`spot`] reads the places in texts that [`cite`] finds named. What is wrong at all is an [`error::SpecError`] that points at its
 //! place.
 //!
 //! Imports nothing of the crate.
 
 mod check;
+pub mod cite;
 mod compile;
 mod derive;
 pub mod error;
@@ -23,7 +24,9 @@ mod operation;
 mod reference;
 mod rules;
 pub mod schema;
+pub mod spot;
 
+pub use compile::Files;
 pub use error::{SpecError, SpecErrors};
 pub use law::Law;
 pub use load::{SpecSource, clouds, load};

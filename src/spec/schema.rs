@@ -5,7 +5,7 @@
 use clap::ValueEnum;
 use schemars::{Schema, schema_for};
 
-use super::file::{CloudFile, FactsFile, OperationFile, ResourcesFile};
+use super::file::{CloudFile, DocumentsFile, FactsFile, OperationFile, ResourcesFile};
 
 /// A kind of spec file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -18,6 +18,8 @@ pub enum FileKind {
     Operation,
     /// `facts.toml`.
     Facts,
+    /// `documents.toml`.
+    Documents,
 }
 
 /// The schema of a kind of file.
@@ -27,5 +29,6 @@ pub fn schema(file: FileKind) -> Schema {
         FileKind::Resources => schema_for!(ResourcesFile),
         FileKind::Operation => schema_for!(OperationFile),
         FileKind::Facts => schema_for!(FactsFile),
+        FileKind::Documents => schema_for!(DocumentsFile),
     }
 }

@@ -21,6 +21,16 @@ pub enum Protocol {
     Rpc,
 }
 
+impl Protocol {
+    /// The fields of a successful answer that belong to the protocol, and that no operation lists.
+    pub fn envelope(self) -> &'static [&'static str] {
+        match self {
+            Protocol::Ec2Query => &[],
+            Protocol::Rpc => &["RequestId"],
+        }
+    }
+}
+
 /// A part of a cloud with an API version of its own.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -95,6 +105,20 @@ pub struct GeneralCodes {
     /// The HTTP status of each code that does not come with 400. An operation's own `[status]` comes first.
     #[serde(default)]
     pub status: BTreeMap<String, u16>,
+}
+
+impl GeneralCodes {
+    /// The class of answers that a code belongs to, by its key, if it says nothing about the law.
+    pub fn class(&self, code: &str) -> Option<&'static str> {
+        let classes = [
+            ("throttled", &self.throttled),
+            ("busy", &self.busy),
+            ("quota", &self.quota),
+            ("denied", &self.denied),
+            ("unimplemented", &self.unimplemented),
+        ];
+        classes.into_iter().find(|(_, codes)| codes.iter().any(|c| c == code)).map(|(class, _)| class)
+    }
 }
 
 impl GeneralCodes {
