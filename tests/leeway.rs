@@ -91,7 +91,7 @@ fn who_refuses_force_where_it_means_nothing_breaks_no_more_than_a_convention() {
     let before = "[[rule]]\nid     = \"unassociate-wrong-resource\"";
     let refuses = format!(
         "[[rule]]\nid     = \"refuses-force\"\nlevel  = \"must\"\nsays   = \"Force is for NAT gateways.\"\n\
-         source = {{ text = \"unassociate-eip-address\", at = \"here\" }}\n\
+         source = {{ text = \"unassociate-eip-address\", at = \"parameter Force\" }}\n\
          refuse = \"input.Force && eip.status == 'InUse' && eip.nat_gateway == null\"\n\n{before}"
     );
     let only = ["unassociate-force-elsewhere", "unassociate-from-*"];
