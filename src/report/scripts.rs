@@ -139,7 +139,7 @@ fn render(law: &Law, recipe: &Recipe, about: About<'_>, tool: &Tool) -> String {
 }
 
 /// True if what the rule is about is looked for among everything that the server holds.
-pub fn looks_at_everything(law: &Law, recipe: &Recipe) -> bool {
+fn looks_at_everything(law: &Law, recipe: &Recipe) -> bool {
     let last = asks(recipe).last();
     last.is_some_and(|ask| law[ask.operation].reads && ask.args.is_empty())
 }

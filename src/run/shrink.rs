@@ -102,6 +102,8 @@ struct Hunt<'a> {
     sent: u64,
     /// What the dearest playing so far has cost.
     dearest: u64,
+    /// For how long changes are waited for.
+    patience: Duration,
     /// What came of each sequence.
     tried: FxHashMap<Vec<Step>, Tried>,
     spent: Spent,
@@ -142,6 +144,7 @@ impl<'a> Hunt<'a> {
             most,
             sent: 0,
             dearest: 0,
+            patience: workers.context.options.patience.min(evidence.waited * 2 + LEEWAY),
             tried: FxHashMap::default(),
             spent: Spent::default(),
         }
@@ -163,6 +166,8 @@ impl<'a> Hunt<'a> {
         let wanted = if races(&steps) { TIMES_OF_A_RACE } else { TIMES };
         // Whatever it took to make them few, nothing is told that was not seen again.
         self.most = self.most.max(self.sent + self.dearest * u64::from(wanted));
+        // Nor is it doubted because a change took longer this time.
+        self.patience = self.workers.context.options.patience;
         while self.tried.get(&steps).map_or(0, |tried| tried.times) < wanted {
             if self.play(&steps).await.is_none() {
                 break;
@@ -291,9 +296,8 @@ impl<'a> Hunt<'a> {
             return None;
         }
         let sent_as = turned(steps, earlier as usize);
-        let patience = self.workers.context.options.patience.min(self.evidence.waited * 2 + LEEWAY);
         let (worker, muted) = (self.worker, &self.evidence.muted);
-        let mut played = self.workers.play_given(worker, "again", self.rule, sent_as, muted, patience).await;
+        let mut played = self.workers.play_given(worker, "again", self.rule, sent_as, muted, self.patience).await;
         self.sent += played.sent;
         self.dearest = self.dearest.max(played.sent);
         self.spent.scenarios += 1;
