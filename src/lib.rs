@@ -18,6 +18,7 @@
 //! | 5 | `main.rs`, `commands` | The command line, one file a subcommand. |
 //! | 4 | [`run`] | A run: which operations are there, the suite, random sequences, clean-up, what was found made short, the summary. Also imports `reference` and `report`. |
 //! | 4 | [`mod@reference`] | The embedded server: the law run forwards over HTTP, with a clock that can be moved. |
+//! | 4 | [`mutant`] | The reference server with one rule broken, in every natural way, and whether that is noticed. Also imports `run`, `reference` and `report`. |
 //! | 4 | [`report`] | What a run found, as data for programs and as text for people; the trace of all that was sent. |
 //! | 3 | [`scenario`] | Sequences of requests: good and bad arguments, random walks, the search for a sequence for each rule, the file form. Also imports `oracle`. |
 //! | 3 | [`oracle`] | The judge: every world that explains the answers so far, and the verdict on the next one. |
@@ -61,6 +62,7 @@
 pub mod document;
 pub mod exit;
 pub mod model;
+pub mod mutant;
 pub mod oracle;
 pub mod reference;
 pub mod report;

@@ -228,7 +228,7 @@ fn floor(module: &str) -> Option<u8> {
         "wire" | "document" => 1,
         "model" | "target" => 2,
         "oracle" | "scenario" => 3,
-        "run" | "reference" | "report" | "sdk" => 4,
+        "run" | "reference" | "report" | "mutant" | "sdk" => 4,
         "commands" | "main" => 5,
         _ => return None,
     })
@@ -244,6 +244,7 @@ fn may_import(from: &str, path: &[&str]) -> bool {
     match (from, to) {
         ("target", "model") => path.get(1) == Some(&"time"),
         ("scenario", "oracle") | ("run", "report" | "reference" | "sdk") => true,
+        ("mutant", "run" | "report" | "reference") => true,
         _ => match (floor(from), floor(to)) {
             (Some(from), Some(to)) => to < from,
             _ => false,

@@ -4,6 +4,7 @@
 
 pub mod document;
 pub mod explain;
+pub mod mutants;
 pub mod progress;
 pub mod recheck;
 pub mod replay;
@@ -59,6 +60,8 @@ pub enum Command {
     Serve(serve::ServeArgs),
     /// Check, list and show the law.
     Spec(spec::SpecArgs),
+    /// Break the reference server rule by rule, and see whether that is noticed.
+    Mutants(mutants::MutantsArgs),
     /// Explain a rule, with an answer that keeps it and one that breaks it.
     Explain(explain::ExplainArgs),
     /// Show the report of an earlier run, or what changed from one to another.
@@ -80,6 +83,7 @@ impl Command {
             Command::Run(args) => run::execute(*args),
             Command::Serve(args) => serve::execute(args),
             Command::Spec(args) => spec::execute(args),
+            Command::Mutants(args) => mutants::execute(&args),
             Command::Report(args) => report::execute(&args),
             Command::Explain(args) => explain::execute(&args),
             Command::Replay(args) => replay::execute(*args),

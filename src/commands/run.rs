@@ -114,7 +114,17 @@ pub fn fresh_seed() -> u64 {
 }
 
 /// The patterns of an option; each must match a rule of some law.
-fn globs(patterns: &[String], laws: &[Law], option: &str) -> Result<Option<GlobSet>> {
+fn rule_globs(patterns: &[String], laws: &[Law], option: &str) -> Result<Option<GlobSet>> {
+    let ids: Vec<&str> = laws.iter().flat_map(|law| &law.rules).map(|rule| &*rule.id).collect();
+    globs(patterns, &ids, option, "`eipcheck spec list` shows the ids; `*` stands for anything")
+}
+
+/// The patterns of an option, each of which must match one of these names; none if there are no patterns.
+///
+/// # Errors
+///
+/// One of them is no pattern, or matches nothing.
+pub fn globs(patterns: &[String], names: &[&str], option: &str, help: &str) -> Result<Option<GlobSet>> {
     if patterns.is_empty() {
         return Ok(None);
     }
@@ -123,11 +133,8 @@ fn globs(patterns: &[String], laws: &[Law], option: &str) -> Result<Option<GlobS
         let glob =
             Glob::new(pattern).into_diagnostic().wrap_err_with(|| format!("{option} {pattern}: not a pattern"))?;
         let matcher = glob.compile_matcher();
-        if !laws.iter().flat_map(|law| &law.rules).any(|r| matcher.is_match(&*r.id)) {
-            return Err(miette!(
-                help = "`eipcheck spec list` shows the ids; `*` stands for anything",
-                "{option} {pattern}: the law has no such rule"
-            ));
+        if !names.iter().any(|name| matcher.is_match(name)) {
+            return Err(miette!(help = help.to_owned(), "{option} {pattern}: the law has no such rule"));
         }
         set.add(glob);
     }
@@ -142,7 +149,7 @@ fn globs(patterns: &[String], laws: &[Law], option: &str) -> Result<Option<GlobS
 pub fn execute(args: RunArgs) -> Result<Exit> {
     // A server that somebody names speaks for one cloud; the embedded one speaks for all.
     let mut laws = if args.url.is_none() { args.law.load_all()? } else { vec![args.law.load()?] };
-    let (only, skip) = (globs(&args.only, &laws, "--only")?, globs(&args.skip, &laws, "--skip")?);
+    let (only, skip) = (rule_globs(&args.only, &laws, "--only")?, rule_globs(&args.skip, &laws, "--skip")?);
     if let Some(only) = &only {
         laws.retain(|law| law.rules.iter().any(|rule| only.is_match(&*rule.id)));
     }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use clap::Args;
-use miette::{IntoDiagnostic, Result, WrapErr};
+use miette::{IntoDiagnostic, Report, Result, WrapErr, miette};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{LawArgs, runtime};
 use eipcheck::{
     exit::Exit,
+    mutant::{broken::Broken, family},
     reference::server::{Reference, start},
     spec::law::Law,
     target::clock::Clock,
@@ -23,6 +24,7 @@ use eipcheck::{
 #[command(after_help = "Examples:\n  \
     eipcheck serve --port 5058\n  \
     eipcheck serve --specs my-law --seed 7\n  \
+    eipcheck serve --break RULE\n  \
     curl -d '{\"seconds\": 350}' http://127.0.0.1:5058/_clock/advance")]
 pub struct ServeArgs {
     #[command(flatten)]
@@ -33,6 +35,9 @@ pub struct ServeArgs {
     /// Decides the ids that the server makes up; the time of day unless given.
     #[arg(long)]
     seed: Option<u64>,
+    /// Break one rule: a mutant, or a rule, of which the first mutant is taken. `eipcheck mutants --list` lists them.
+    #[arg(long = "break", value_name = "MUTANT")]
+    broken: Option<String>,
     /// Refuse requests that are not signed with the key, were signed more than 15 minutes ago, or were sent before.
     #[arg(long)]
     verify_signatures: bool,
@@ -68,6 +73,11 @@ pub fn execute(args: ServeArgs) -> Result<Exit> {
         let mut terminate = signal(SignalKind::terminate()).into_diagnostic()?;
         let mut interrupt = signal(SignalKind::interrupt()).into_diagnostic()?;
         let mut reference = Reference::new(law.clone(), seed, Clock::driven());
+        if let Some(name) = &args.broken {
+            let mutant = family::named(&law, name).ok_or_else(|| unknown(&law, name))?;
+            anstream::eprintln!("broken on purpose: {}", mutant.name);
+            reference = reference.with_fault(Arc::new(Broken::new(Arc::new(mutant))));
+        }
         if args.verify_signatures {
             reference = reference.verifying(args.credentials(&law)?).into_diagnostic()?;
         }
@@ -86,4 +96,16 @@ pub fn execute(args: ServeArgs) -> Result<Exit> {
         anstream::eprintln!("stopped, and everything that it held is forgotten");
         Ok(Exit::Conforms)
     })
+}
+
+/// There is no mutant of this name: says which ones there are of a rule like it.
+fn unknown(law: &Law, name: &str) -> Report {
+    let rule = name.split_once(':').map_or(name, |(rule, _)| rule);
+    let distance = |id: &str| strsim::damerau_levenshtein(id, rule);
+    let nearest = law.rules.iter().map(|r| &*r.id).min_by_key(|id| distance(id)).unwrap_or_default();
+    let names: Vec<String> =
+        family::mutants(law).into_iter().filter(|m| *law[m.rule].id == *nearest).map(|m| m.name).collect();
+    let help =
+        format!("`eipcheck mutants --list` lists them all; of the rule {nearest} there are\n{}", names.join("\n"));
+    miette!(help = help, "the law has no mutant {name}")
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::{
     assess::{Assessment, assess},
     effect,
+    fault::{Doing, Fault},
     show::render,
     time::{Interval, Moment, Tolerance},
     token::First,
@@ -43,12 +44,24 @@ pub struct Forward {
     law: Arc<Law>,
     world: Arc<World>,
     dice: Dice,
+    /// Where it departs from the law on purpose.
+    fault: Option<Arc<dyn Fault>>,
 }
 
 impl Forward {
     /// An empty world. `seed` decides the names that it makes up.
     pub fn new(law: Arc<Law>, seed: u64) -> Forward {
-        Forward { law, world: Arc::default(), dice: Dice::new(seed) }
+        Forward { law, world: Arc::default(), dice: Dice::new(seed), fault: None }
+    }
+
+    /// The same, but it departs from the law in one way.
+    pub fn with_fault(self, fault: Arc<dyn Fault>) -> Forward {
+        Forward { fault: Some(fault), ..self }
+    }
+
+    /// Where it departs from the law on purpose.
+    pub fn fault(&self) -> Option<&Arc<dyn Fault>> {
+        self.fault.as_ref()
     }
 
     /// The world as it is.
@@ -70,24 +83,10 @@ impl Forward {
     /// Decides how to answer a request, and changes nothing.
     pub fn decide(&mut self, request: &Request, now: Moment) -> Decision {
         self.pass_time(now);
-        let assessment = assess(&self.law, &self.world, request);
-        if let Some(again) = assessment.again.as_ref().filter(|again| again.like) {
-            return Decision::Repeat(again.first.answer.clone());
-        }
-        // Of several refusals, one that has a code.
-        let code = match assessment.refusals.as_slice() {
-            // Where the law leaves it open whether a name of nothing is refused: nothing good can come of accepting it.
-            [] if assessment.names_nothing() => Some(None),
-            [] => assessment.dry_run.map(|_| self.law.dry_run_code.clone()),
-            refusals => Some(refusals.iter().find_map(|r| r.codes.first().cloned())),
-        };
-        match code {
-            Some(code) => {
-                let undocumented = || self.law.codes.undocumented.as_deref().map(Arc::from);
-                let code = code.or_else(undocumented).unwrap_or_else(|| "Refused".into());
-                Decision::Refuse(Box::new(assessment), code)
-            }
-            None => Decision::Accept(Box::new(assessment)),
+        let right = decide(&self.law, &self.world, request);
+        match &self.fault {
+            Some(fault) => fault.decide(&self.law, &self.world, request, right),
+            None => right,
         }
     }
 
@@ -96,7 +95,7 @@ impl Forward {
     pub fn carry_out(&mut self, decision: Decision, now: Moment) -> Answer {
         match decision {
             Decision::Repeat(answer) => self.reply(200, Body::Success(answer)),
-            Decision::Refuse(assessment, code) => self.refuse(&assessment, code),
+            Decision::Refuse(assessment, code) => self.refuse(*assessment, code, now),
             Decision::Accept(mut assessment) => {
                 assessment.scope.world = self.world.clone();
                 self.accept(*assessment, now)
@@ -104,7 +103,7 @@ impl Forward {
         }
     }
 
-    fn refuse(&mut self, assessment: &Assessment, code: Arc<str>) -> Answer {
+    fn refuse(&mut self, mut assessment: Assessment, code: Arc<str>, now: Moment) -> Answer {
         let documented = self.law.statuses(assessment.operation, &code);
         let status = documented.and_then(|(statuses, _)| statuses.first().copied()).unwrap_or(400);
         let message: Arc<str> = match assessment.refusals.first() {
@@ -112,16 +111,34 @@ impl Forward {
             None if assessment.names_nothing() => "The request names something that does not exist.".into(),
             None => "The request would have succeeded.".into(),
         };
-        self.reply(status, Body::Error { code, message })
+        let mut answer = self.reply(status, Body::Error { code, message });
+        let fault = self.fault.clone();
+        if fault.is_some_and(|fault| fault.refused(&self.law, &mut assessment, &mut answer)) {
+            assessment.scope.world = self.world.clone();
+            // What comes of it is not told.
+            let _ = self.accept(assessment, now);
+        }
+        answer
     }
 
     fn accept(&mut self, assessment: Assessment, now: Moment) -> Answer {
         let before = self.world.clone();
         match effect::apply(&self.law, &assessment, Interval { from: now, to: now }, Tolerance::default()) {
             Ok(mut outcome) => {
-                self.make_up(&before, Arc::make_mut(&mut outcome.scope.world));
+                let fault = self.fault.clone();
+                let doing = Doing { law: &self.law, assessment: &assessment, before: &before, now };
+                if let Some(fault) = &fault {
+                    fault.done(&doing, &mut outcome.scope);
+                }
+                make_up(&self.law, &mut self.dice, &before, Arc::make_mut(&mut outcome.scope.world));
+                if let Some(fault) = &fault {
+                    fault.named(&doing, Arc::make_mut(&mut outcome.scope.world));
+                }
                 self.world = outcome.scope.world.clone();
-                let tree = render(&outcome.scope, &assessment);
+                let mut tree = render(&outcome.scope, &assessment);
+                if let Some(fault) = &fault {
+                    fault.shown(&doing, &outcome.scope, &mut tree);
+                }
                 let (token, vars) = (assessment.token.clone(), outcome.scope.vars.clone());
                 drop((outcome.scope, assessment, before));
                 // Nobody else holds this world, so nothing is copied.
@@ -132,6 +149,11 @@ impl Forward {
                     let first = First::new(&self.law, world, Moment(u64::MAX), vars, tree.clone());
                     world.tokens.accepted(token, first);
                 }
+                self.reply(200, Body::Success(tree))
+            }
+            // A server that departs from the law goes on without what it cannot work out.
+            Err(_) if self.fault.is_some() => {
+                let tree = render(&assessment.scope, &assessment);
                 self.reply(200, Body::Success(tree))
             }
             Err(failure) => {
@@ -168,25 +190,56 @@ impl Forward {
     pub fn settled_at(&self) -> Option<Moment> {
         self.world.timers.iter().map(|t| t.usually).max()
     }
+}
 
-    /// Chooses every value that the service chooses.
-    fn make_up(&mut self, before: &World, world: &mut World) {
-        let law = self.law.clone();
-        for handle in world.since(before) {
-            let Some(kind) = world.get(handle).map(|r| r.kind) else { continue };
-            for (ix, field) in law[kind].fields.iter().enumerate() {
-                let unknown = world.get(handle).is_some_and(|r| r.fields[ix] == Value::Unknown);
-                if let (true, Some(mint)) = (unknown, &field.mint) {
-                    let text = loop {
-                        let text: Arc<str> = self.dice.mint(mint).into();
-                        let fixed = !mint.0.iter().any(|p| !matches!(p, MintPart::Text(_)));
-                        let unique = field.unique || field.kind == FieldKind::Id;
-                        if fixed || !unique || world.live_with_text(kind, ix as u32, &text).is_none() {
-                            break text;
-                        }
-                    };
-                    world.set(&law, handle, ix as u32, Value::Text(text), None);
-                }
+/// Decides how to answer a request in a world.
+pub fn decide(law: &Arc<Law>, world: &Arc<World>, request: &Request) -> Decision {
+    let assessment = assess(law, world, request);
+    match assessment.again.as_ref().filter(|again| again.like) {
+        Some(again) => Decision::Repeat(again.first.answer.clone()),
+        None => conclude(law, assessment),
+    }
+}
+
+/// What comes of what the law says of a request that repeats none.
+pub fn conclude(law: &Law, assessment: Assessment) -> Decision {
+    // Of several refusals, one that has a code.
+    let code = match assessment.refusals.as_slice() {
+        // Where the law leaves it open whether a name of nothing is refused: nothing good can come of accepting it.
+        [] if assessment.names_nothing() => Some(None),
+        [] => assessment.dry_run.map(|_| law.dry_run_code.clone()),
+        refusals => Some(refusals.iter().find_map(|r| r.codes.first().cloned())),
+    };
+    match code {
+        Some(code) => {
+            let code = code.unwrap_or_else(|| undocumented(law));
+            Decision::Refuse(Box::new(assessment), code)
+        }
+        None => Decision::Accept(Box::new(assessment)),
+    }
+}
+
+/// The code of a refusal for which the law names none.
+pub fn undocumented(law: &Law) -> Arc<str> {
+    law.codes.undocumented.as_deref().map_or_else(|| "Refused".into(), Arc::from)
+}
+
+/// Chooses every value that the service chooses.
+fn make_up(law: &Law, dice: &mut Dice, before: &World, world: &mut World) {
+    for handle in world.since(before) {
+        let Some(kind) = world.get(handle).map(|r| r.kind) else { continue };
+        for (ix, field) in law[kind].fields.iter().enumerate() {
+            let unknown = world.get(handle).is_some_and(|r| r.fields[ix] == Value::Unknown);
+            if let (true, Some(mint)) = (unknown, &field.mint) {
+                let text = loop {
+                    let text: Arc<str> = dice.mint(mint).into();
+                    let fixed = !mint.0.iter().any(|p| !matches!(p, MintPart::Text(_)));
+                    let unique = field.unique || field.kind == FieldKind::Id;
+                    if fixed || !unique || world.live_with_text(kind, ix as u32, &text).is_none() {
+                        break text;
+                    }
+                };
+                world.set(law, handle, ix as u32, Value::Text(text), None);
             }
         }
     }

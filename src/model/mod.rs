@@ -14,12 +14,14 @@
 //! - [`effect`]: what an accepted request changes, now and later.
 //! - [`show`]: what an answer should show of a world.
 //! - [`forward`]: the law run forwards: one world that answers requests.
+//! - [`fault`]: where such a world can be made to depart from the law.
 //!
 //! Imports only `spec` and `wire`'s trees.
 
 pub mod assess;
 pub mod effect;
 pub mod eval;
+pub mod fault;
 pub mod forward;
 pub mod input;
 pub mod show;

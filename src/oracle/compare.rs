@@ -58,6 +58,8 @@ pub struct Compare<'a> {
     repeat: Option<Repeat<'a>>,
     /// The output that is being compared.
     output: &'a str,
+    /// Nobody else has anything at the target, so that a listing shows nothing of strangers.
+    pub(super) alone: bool,
 }
 
 /// What a repeated answer is held against besides the world: it may show things as they are, or as they were.
@@ -90,6 +92,8 @@ impl fmt::Display for Name<'_> {
 struct Scalar<'a> {
     name: Name<'a>,
     text: Option<&'a Arc<str>>,
+    /// Something stands there that is no text.
+    is_no_text: bool,
     kind: ScalarType,
     values: &'a [String],
     optional: bool,
@@ -130,6 +134,7 @@ impl<'a> Compare<'a> {
             names: 0,
             repeat: None,
             output: "",
+            alone: false,
         }
     }
 
@@ -168,6 +173,7 @@ impl<'a> Compare<'a> {
                         &Scalar {
                             name: Name { of: "", own: &output.name },
                             text: got.and_then(|tree| text_of(tree, output.kind)),
+                            is_no_text: got.is_some_and(|tree| is_no_text(tree, output.kind)),
                             kind: output.kind,
                             values: &output.values,
                             optional: output.optional,
@@ -233,11 +239,14 @@ impl<'a> Compare<'a> {
                         expected,
                         items,
                         later: &[],
-                        exhaustive: named,
+                        exhaustive: named || self.alone && !partial,
                         complete: !named && !filtered && !partial,
                         rule,
                         of: None,
                     })?;
+                    if self.alone && !named && !filtered && !partial {
+                        self.confirm_count(*kind);
+                    }
                     // What was asked for by name, and passed over, is gone.
                     let passed_over = if self.reading && !partial { self.assessment.gone.as_slice() } else { &[] };
                     for handle in passed_over.iter().copied() {
@@ -346,6 +355,7 @@ impl<'a> Compare<'a> {
                 &Scalar {
                     name,
                     text: got.and_then(|tree| text_of(tree, shown.kind)),
+                    is_no_text: got.is_some_and(|tree| is_no_text(tree, shown.kind)),
                     kind: shown.kind,
                     values: &shown.values,
                     optional,
@@ -399,6 +409,10 @@ impl<'a> Compare<'a> {
             if repeat.shows(self.output, scalar.shown, text) {
                 return Ok(());
             }
+        }
+        if scalar.is_no_text && !matches!(scalar.kind, ScalarType::Struct) {
+            let allowed = format!("{name} is {}", type_name(scalar.kind));
+            return self.differ(scalar.rule, allowed, format!("{name} has parts of its own"));
         }
         if let Some(text) = text
             && !scalar.values.is_empty()
@@ -502,7 +516,9 @@ impl<'a> Compare<'a> {
             }
         }
         for (place, (handle, presence)) in listing.expected.iter().enumerate() {
-            if shown[place] || *presence == Presence::May || !self.has_name(*handle, listing.kind) {
+            // What the request itself is about must be there, if it has a name already or is given one only here.
+            let can_be_told = self.has_name(*handle, listing.kind) || listing.exhaustive && listing.of.is_none();
+            if shown[place] || *presence == Presence::May || !can_be_told {
                 continue;
             }
             let rule = self.blame_life(*handle).or(listing.of.and_then(|h| self.last_claim(h))).unwrap_or(listing.rule);
@@ -558,6 +574,7 @@ impl<'a> Compare<'a> {
                     names: 0,
                     repeat: self.repeat,
                     output: self.output,
+                    alone: self.alone,
                 };
                 trial.view(listing.expected[*place].0, listing.kind, item, listing.later, "").is_ok()
             };
@@ -625,11 +642,24 @@ impl<'a> Compare<'a> {
             let rule = gone
                 .and_then(|h| self.world.get(h).and_then(|r| r.life.open()))
                 .or(listing.of.and_then(|h| self.last_claim(h)))
+                .or_else(|| self.counted(listing.kind))
                 .unwrap_or(listing.rule);
             let allowed = format!("{} shows {} of them", listing.name, listing.expected.len());
             return self.differ(rule, allowed, format!("{at} is one more: {}", brief(item)));
         }
         Ok(())
+    }
+
+    /// The latest rule which says how many of a kind there are, and that nobody has confirmed.
+    fn counted(&self, kind: KindIx) -> Option<RuleIx> {
+        self.world.counted.iter().rev().find(|(of, _)| *of == kind).map(|(_, rule)| *rule)
+    }
+
+    /// A whole list has shown that there are no more of a kind than there should be.
+    fn confirm_count(&mut self, kind: KindIx) {
+        if self.counted(kind).is_some() {
+            Arc::make_mut(&mut self.world).counted.retain(|(of, _)| *of != kind);
+        }
     }
 
     /// Gone resources of a kind that refer to `of`, and whose going nobody has confirmed.
@@ -816,6 +846,15 @@ impl Repeat<'_> {
 /// The text of a field that shows one value; a list shows it as its only element.
 fn text_of(tree: &Tree, kind: ScalarType) -> Option<&Arc<str>> {
     if kind == ScalarType::List { tree.as_single() } else { tree.as_text() }
+}
+
+/// True if something with parts of its own stands where one value should be shown.
+fn is_no_text(tree: &Tree, kind: ScalarType) -> bool {
+    match tree {
+        Tree::Text(_) => false,
+        Tree::List(items) => kind != ScalarType::List && !items.is_empty(),
+        Tree::Struct(members) => !members.is_empty(),
+    }
 }
 
 /// The first few scalars of an item, for a message.

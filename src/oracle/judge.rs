@@ -21,7 +21,7 @@ use crate::{
     },
     spec::{
         file::{AfterFailure, WireFault},
-        law::{Demand, Law, OperationIx, Refusal, RuleIx},
+        law::{Change, Demand, Law, OperationIx, Refusal, RuleIx},
     },
     wire::{Answer, Body, Request, Tree},
 };
@@ -411,12 +411,14 @@ impl Oracle {
             for handle in neighbourhood(&world, again.first.about().collect()) {
                 claim(&mut world, handle, Claim { rule, kept: true });
             }
+            self.count(&mut world, assessment.operation, rule);
         }
         let mut scope = assessment.scope.clone();
         scope.vars.clone_from(&again.first.vars);
         scope.world = world;
         let blamed = again.rule.unwrap_or(self.law[assessment.operation].accepts);
         let mut compare = Compare::repeat(&scope, assessment, &self.settings.muted, blamed, &again.first.answer);
+        compare.alone = self.alone;
         match compare.answer(tree) {
             Ok(()) => {
                 // An answer that shows no name could be the answer to anything.
@@ -439,6 +441,11 @@ impl Oracle {
             Err(_) => return Fate::Unclear("an effect depends on something that nobody has seen".into()),
         };
         self.settings.open_muted(Arc::make_mut(&mut outcome.scope.world), interval.from);
+        for effect in &law[assessment.operation].effects {
+            if outcome.rules.contains(&effect.rule) {
+                self.count(&mut outcome.scope.world, assessment.operation, effect.rule);
+            }
+        }
         // What may happen at once may have happened before the answer was written.
         let first = outcome.scope.world.timers.len().saturating_sub(outcome.at_once);
         // Each with the place from which on its timers have not been considered yet.
@@ -466,6 +473,7 @@ impl Oracle {
             let mut scope = outcome.scope.clone();
             scope.world = candidate;
             let mut compare = Compare::new(&scope, assessment, muted);
+            compare.alone = self.alone;
             match compare.answer(tree) {
                 Ok(()) => {
                     let mut world = compare.world;
@@ -523,7 +531,9 @@ impl Oracle {
         }
         let mut found = Found { open: assessment.open.is_some(), ..Found::default() };
         let lenient = assessment.open.is_some() || assessment.undecided;
-        if !(400..500).contains(&answer.status) && !lenient {
+        // What is wrong with the arguments is refused whatever else the law is silent about.
+        let is_due = !lenient || assessment.of_arguments > 0;
+        if !(400..500).contains(&answer.status) && is_due {
             let rule = strictest(law, assessment.refusals.iter().map(|r| r.rule)).or(assessment.dry_run);
             return Fate::Dies(
                 Violation {
@@ -565,7 +575,8 @@ impl Oracle {
             // Only a rule that alone demanded the refusal has shown that it is kept.
             if let Some(refusal) = sole.filter(|r| carries(r)) {
                 found.passes.push(refusal.rule);
-                found.passes.extend(refusal.code_rule);
+                // Where the law is silent, another code would have been as right.
+                found.passes.extend(refusal.code_rule.filter(|_| !lenient));
             }
         } else if !lenient && assessment.refusals.is_empty() {
             found.passes.extend(assessment.dry_run);
@@ -578,6 +589,7 @@ impl Oracle {
             for handle in neighbourhood(&after, assessment.named()) {
                 claim(&mut after, handle, Claim { rule, kept });
             }
+            self.count(&mut after, assessment.operation, rule);
         }
         if let (Some(sent), Some(token)) = (&assessment.token, &law[assessment.operation].token)
             && token.after_failure == AfterFailure::Open
@@ -593,6 +605,23 @@ impl Oracle {
             }
         }
         Fate::Lives(vec![after], found)
+    }
+
+    /// Takes note that a rule says how many there are of what an operation creates: as many as it made, or none more.
+    fn count(&self, world: &mut Arc<World>, operation: OperationIx, rule: RuleIx) {
+        if !self.alone {
+            return;
+        }
+        for effect in &self.law[operation].effects {
+            if let Change::Create { kind, .. } = &effect.change
+                && (self.law[rule].demand != Demand::Effect || effect.rule == rule)
+                && self.law[*kind].id.is_some()
+            {
+                let world = Arc::make_mut(world);
+                world.counted.retain(|counted| *counted != (*kind, rule));
+                world.counted.push((*kind, rule));
+            }
+        }
     }
 
     /// A request was refused that should have been accepted: perhaps because something that it names is not as it

@@ -115,6 +115,8 @@ pub struct Oracle {
     /// Rules that some of the worlds saw confirmed, and others not yet.
     withheld: Vec<RuleIx>,
     most_worlds: usize,
+    /// Nobody else has anything at the target.
+    alone: bool,
 }
 
 impl Oracle {
@@ -127,7 +129,19 @@ impl Oracle {
             suspicions: Vec::new(),
             withheld: Vec::new(),
             most_worlds: 1,
+            alone: false,
         }
+    }
+
+    /// The same where the target holds nothing in the beginning, and nobody else has anything there: what a listing shows
+    /// that the law did not make is no stranger's then.
+    pub fn alone(self) -> Oracle {
+        Oracle { alone: true, ..self }
+    }
+
+    /// True if the target is this oracle's alone.
+    pub fn is_alone(&self) -> bool {
+        self.alone
     }
 
     /// The worlds that explain everything observed.

@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use super::http::{self, ServerRequest};
 use crate::{
-    model::forward::Forward,
+    model::{fault::Fault, forward::Forward},
     spec::law::{Law, OperationIx},
     target::clock::{ADVANCE, Clock},
     wire::{
@@ -53,6 +53,12 @@ impl Reference {
         Reference { forward: Arc::new(Mutex::new(Forward::new(law.clone(), seed))), law, clock, verifier: None }
     }
 
+    /// The same server, but it departs from the law in one way.
+    pub fn with_fault(self, fault: Arc<dyn Fault>) -> Reference {
+        let broken = self.forward().clone().with_fault(fault);
+        Reference { forward: Arc::new(Mutex::new(broken)), ..self }
+    }
+
     /// The same server, but requests must be signed with this key. The time of signing is held against the real time,
     /// whatever the server's own clock says.
     ///
@@ -86,8 +92,13 @@ impl Reference {
         }
         match wire::decode_request(&self.law, http) {
             Ok(decoded) => {
+                let fault = self.forward().fault().cloned();
                 let answer = self.forward().answer(&decoded, self.clock.now());
-                self.encode(&style, decoded.operation, &answer)
+                let mut response = self.encode(&style, decoded.operation, &answer);
+                if let Some(fault) = &fault {
+                    fault.written(&self.law, decoded.operation, &answer, &mut response);
+                }
+                response
             }
             Err(fault) => self.refuse(&style, self.request_code(&fault), &fault.to_string()),
         }

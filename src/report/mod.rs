@@ -3,6 +3,7 @@
 //! - [`data`]: the report itself, versioned; `report.json` is this and nothing else.
 //! - [`diff`](mod@diff): what changed from one to another.
 //! - [`terminal`]: the same for people; `chart` draws requests that overlap.
+//! - [`mutants`]: what became of the mutants of a law, versioned as well.
 //! - [`trace`]: everything that was sent and received, line by line.
 //!
 //! - [`recipe`]: a finding as other tools can follow it, and [`scripts`]: the same as scripts for those tools.
@@ -12,6 +13,7 @@
 mod chart;
 pub mod data;
 pub mod diff;
+pub mod mutants;
 pub mod recipe;
 pub mod scripts;
 pub mod terminal;

@@ -10,7 +10,8 @@
 //! 6. [`summary`]: the report.
 //!
 //! [`session`] plays one scenario, `waiting` lets time pass in it, and `again` says what is sent more than once;
-//! `group` plays several side by side, and [`turns`] lets others work while one waits. [`confirm`] sees whether a
+//! `group` plays several side by side, [`solo`] one by one against servers in this process, and [`turns`] lets others work
+//! while one waits. [`confirm`] sees whether a
 //! violation comes again, [`cleanup`] removes what a scenario created, [`tally`] counts, [`request_ids`] tells which ids
 //! have come before, [`event`] tells whoever wants to watch; [`choices`] keeps what a target chose where it may, and
 //! [`folders`] writes what is left of each finding; [`recheck`] judges a trace again, and [`replay`] plays a scenario again.
@@ -35,6 +36,7 @@ pub mod replay;
 pub mod request_ids;
 pub mod session;
 pub mod shrink;
+pub mod solo;
 pub mod suite;
 pub mod summary;
 pub mod tally;
@@ -259,6 +261,29 @@ pub struct Context {
 }
 
 impl Context {
+    /// Nothing has been sent yet, and nothing is written to a file.
+    fn new(law: Arc<Law>, options: RunOptions, observer: Arc<dyn Observer>, stop: Stop) -> Context {
+        Context {
+            tally: Mutex::new(Tally::new(&law)),
+            request_ids: Mutex::default(),
+            windows: Windows::new(&law),
+            nonce: nonce(&options),
+            law,
+            options,
+            observer,
+            trace: None,
+            stop,
+            started: OnceLock::new(),
+            requests: AtomicU64::new(0),
+            spent: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            shrinking: AtomicBool::new(false),
+            found: AtomicBool::new(false),
+            flight: Flight::default(),
+            groups: AtomicU64::new(0),
+        }
+    }
+
     /// A number for a group of scenarios that are played together.
     fn next_group(&self) -> u64 {
         self.groups.fetch_add(1, Ordering::Relaxed)
@@ -391,27 +416,8 @@ pub async fn begin(
     let endpoints = endpoints(&law, &options).await?;
     let target = options.url.as_ref().map_or_else(|| "embedded".to_owned(), ToString::to_string);
     observer.event(&Event::Started { target: &target, law: &law, options: &options });
-    let windows = Windows::new(&law);
-    let context = Arc::new(Context {
-        tally: Mutex::new(Tally::new(&law)),
-        request_ids: Mutex::default(),
-        law: law.clone(),
-        nonce: nonce(&options),
-        options,
-        observer,
-        trace: trace.transpose()?,
-        stop,
-        started: OnceLock::new(),
-        requests: AtomicU64::new(0),
-        spent: AtomicU64::new(0),
-        sent: AtomicU64::new(0),
-        shrinking: AtomicBool::new(false),
-        found: AtomicBool::new(false),
-        flight: Flight::default(),
-        groups: AtomicU64::new(0),
-        windows,
-    });
-    Ok((context, endpoints))
+    let context = Context { trace: trace.transpose()?, ..Context::new(law, options, observer, stop) };
+    Ok((Arc::new(context), endpoints))
 }
 
 /// Runs a law against a target. Watches `stop`, and comes to an orderly end when told to.
@@ -548,12 +554,18 @@ fn endpoint(
     clock: Clock,
     server: Option<Running>,
 ) -> Result<Endpoint, RunError> {
+    let target_options = endpoint_options(law, options, &url)?;
+    let target = HttpTarget::new(url, target_options)?;
+    Ok(Endpoint { target, clock, _server: server })
+}
+
+/// How requests to a target at this URL are signed and sent.
+fn endpoint_options(law: &Law, options: &RunOptions, url: &Url) -> Result<TargetOptions, RunError> {
     let more = options.endpoints.clone();
-    let loopback = std::iter::once(&url).chain(more.iter().map(|(_, url)| url)).all(is_loopback);
+    let loopback = std::iter::once(url).chain(more.iter().map(|(_, url)| url)).all(is_loopback);
     let credentials = Credentials::from_env_or_dummy(&law.credentials, loopback)?;
     let signer = Signer::new(credentials, options.region.clone(), options.manner);
-    let target = HttpTarget::new(url, TargetOptions { signer, timeout: options.timeout, endpoints: more })?;
-    Ok(Endpoint { target, clock, _server: server })
+    Ok(TargetOptions { signer, timeout: options.timeout, endpoints: more })
 }
 
 /// Of the longest time, the part that is kept for making findings short, if there are any: one of so many.

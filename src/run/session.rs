@@ -19,7 +19,7 @@ use crate::{
     model::{
         time::{Interval, Moment},
         value::Handle,
-        world::World,
+        world::{Resource, World},
     },
     oracle::{
         Oracle, RuleSet, Settings,
@@ -237,6 +237,8 @@ pub struct Session<'a> {
     pub(super) in_vain: RuleSet,
     /// Tells others that this scenario will wait for long, so that they need not wait for it.
     pub(super) bell: Option<Bell>,
+    /// What the latest step that changed something has changed.
+    pub(super) touched: Vec<Handle>,
 }
 
 impl<'a> Session<'a> {
@@ -278,12 +280,30 @@ impl<'a> Session<'a> {
             in_vain: RuleSet::default(),
             patience: context.options.patience,
             bell: None,
+            touched: Vec::new(),
             played: Played { name: scenario.name(&context.law), goal, muted, ..Played::default() },
         }
     }
 
+    /// The same on a target that holds nothing yet, and that nobody else has anything at.
+    pub fn alone(self) -> Session<'a> {
+        Session { oracle: self.oracle.alone(), ..self }
+    }
+
     /// Plays the scenario to its end, looks at everything that nobody has looked at yet, and cleans up.
     pub async fn play(mut self) -> Played {
+        self.perform().await;
+        cleanup::clean_up(&mut self).await;
+        self.played
+    }
+
+    /// The same on a server that is thrown away afterwards.
+    pub async fn play_without_cleaning_up(mut self) -> Played {
+        self.perform().await;
+        self.played
+    }
+
+    async fn perform(&mut self) {
         let end = match self.scenario {
             Scenario::Planned { rule, steps } => self.follow(Some(*rule), steps).await,
             Scenario::Given { steps, .. } => self.follow_as_they_stand(steps).await,
@@ -308,8 +328,6 @@ impl<'a> Session<'a> {
         }
         self.played.most_worlds = self.oracle.most_worlds();
         self.played.world = self.oracle.worlds().first().cloned();
-        cleanup::clean_up(&mut self).await;
-        self.played
     }
 
     async fn follow_as_they_stand(&mut self, steps: &[Step]) -> Result<(), End> {
@@ -327,6 +345,7 @@ impl<'a> Session<'a> {
         // What the rule changes is looked at when it has just been changed: later steps may hide it again.
         let goal = goal.map(|rule| &self.context.law[rule]);
         let goal = goal.filter(|rule| matches!(rule.demand, Demand::Effect | Demand::Keep));
+        let lasts = goal.is_some_and(|rule| rule.demand == Demand::Effect);
         let operation = goal.and_then(|rule| rule.operation);
         let is_its = |step: &Step| matches!(step, Step::Call(call) if operation == Some(call.operation));
         let change = steps.iter().rposition(is_its);
@@ -341,6 +360,10 @@ impl<'a> Session<'a> {
             }
             if change == Some(place) {
                 self.look_around().await?;
+                // What does not last has not happened. Where time costs nothing, that is looked at as well.
+                if lasts && self.clock.is_moved() {
+                    self.settle().await?;
+                }
             }
         }
         Ok(())
@@ -420,6 +443,9 @@ impl<'a> Session<'a> {
                 self.call(&look).await?;
             }
         }
+        for look in self.atlas.looks_at_counted(&self.context.law, self.oracle.worlds()) {
+            self.call(&look).await?;
+        }
         Ok(())
     }
 
@@ -476,6 +502,9 @@ impl<'a> Session<'a> {
                 self.note_choice(before.worlds(), &request, &answer, judgement.open);
             }
             self.freshness.note(&law, &request, &answer, interval, before.worlds(), self.oracle.worlds());
+            if matches!(answer.body, Body::Success(_)) && !law[request.operation].reads {
+                self.touched = self.oracle.worlds().first().map(|world| unconfirmed(world)).unwrap_or_default();
+            }
             // The step itself does not say by which of several looks it was seen.
             let waited = matches!(self.played.steps.last(), Some(Step::Settle));
             let by = waited.then(|| call.display(&law));
@@ -613,6 +642,12 @@ impl<'a> Session<'a> {
     }
 }
 
+/// What is there and of which something is unconfirmed.
+fn unconfirmed(world: &World) -> Vec<Handle> {
+    let is_open = |r: &Resource| r.life.open().is_some() || r.proofs.iter().any(|p| p.open().is_some());
+    world.iter().filter(|(_, r)| r.live && is_open(r)).map(|(h, _)| h).collect()
+}
+
 /// What was sent and received, for a report: credentials redacted.
 pub fn record(exchange: &target::Exchange, interval: Interval) -> Exchange {
     let request = exchange.request.redacted();
@@ -630,6 +665,11 @@ pub fn record(exchange: &target::Exchange, interval: Interval) -> Exchange {
         }),
         no_answer: exchange.outcome.as_ref().err().map(ToString::to_string),
     }
+}
+
+/// How many requests a scenario made up to a step, that one included.
+pub fn requests_until(played: &Played, step: usize) -> u64 {
+    played.exchanges.iter().filter(|(of, _)| *of <= step).count() as u64
 }
 
 /// The ids in a successful answer of an operation that creates: of the kinds that it creates.

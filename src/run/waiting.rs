@@ -42,7 +42,11 @@ impl Session<'_> {
     /// Lets time pass until everything under way has happened, and is seen to have happened for good.
     pub(super) async fn settle(&mut self) -> Result<(), End> {
         self.played.steps.push(Step::Settle);
-        let looks = self.atlas.looks_at_changing(&self.context.law, self.oracle.worlds());
+        let mut looks = self.atlas.looks_at_changing(&self.context.law, self.oracle.worlds());
+        if let (true, Some(world)) = (looks.is_empty(), self.oracle.worlds().first()) {
+            // Nothing is under way: what was changed last should stay like that.
+            looks = self.atlas.looks(&self.context.law, world, self.touched.iter().copied());
+        }
         let to_come = self.awaited();
         // Only the pauses count against the patience: how often it looks must not depend on how long the answers take.
         let mut waited = Duration::ZERO;

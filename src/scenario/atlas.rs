@@ -97,6 +97,20 @@ fn others(
     Some(args)
 }
 
+/// The request that lists everything that a reading operation shows, if that can be asked for without a name.
+fn listing(law: &Law, world: &World, operation: OperationIx, by: ParamIx) -> Option<Call> {
+    let spec = &law[operation];
+    let mut args = Vec::new();
+    for (ix, param) in spec.params.iter().enumerate() {
+        if ix as ParamIx == by && !param.required() || !draft::belongs(spec, ix as ParamIx) {
+            continue;
+        }
+        let value = draft::good_values(law, world, spec, param).into_iter().next().filter(|_| param.names.is_empty());
+        args.push((param.name.clone(), value?));
+    }
+    Some(Call { operation, args })
+}
+
 impl Atlas {
     /// Works everything out. Only operations for which `available` holds are used.
     pub fn new(law: &Law, available: impl Fn(OperationIx) -> bool) -> Atlas {
@@ -223,6 +237,18 @@ impl Atlas {
             calls.extend(
                 self.looks(law, world, [handle]).into_iter().filter(|c| !calls.contains(c)).collect::<Vec<_>>(),
             );
+        }
+        calls
+    }
+
+    /// Requests that list all of the kinds of which something is counted: whether there is one more than there should be.
+    pub fn looks_at_counted(&self, law: &Law, worlds: &[Arc<World>]) -> Vec<Call> {
+        let Some(world) = worlds.first() else { return Vec::new() };
+        let mut calls: Vec<Call> = Vec::new();
+        for (kind, _) in &world.counted {
+            let Some(Reader::Direct(operation, by)) = self.readers[kind.0 as usize] else { continue };
+            let call = listing(law, world, operation, by);
+            calls.extend(call.filter(|call| !calls.contains(call)).into_iter().collect::<Vec<_>>());
         }
         calls
     }

@@ -119,7 +119,11 @@ fn single_values(law: &Law, world: &World, param: &Param) -> Vec<Symbol> {
     }
     let text = |t: &str| Symbol::Text(t.into());
     if !param.examples.is_empty() {
-        return examples(law, param).collect();
+        // What lies just within the limits is as good as what somebody thought of.
+        let limits = [param.min, param.max].into_iter().flatten().map(|limit| text(&limit.to_string()));
+        let mut values: Vec<Symbol> = examples(law, param).collect();
+        values.extend(limits.filter(|limit| !param.examples.iter().any(|e| *limit == text(e))).collect::<Vec<_>>());
+        return values;
     }
     if !param.values.is_empty() {
         return param.values.iter().map(|v| Symbol::Text(v.clone())).collect();

@@ -11,6 +11,8 @@
 //! - [`plan`]: for each rule, a short scenario that exercises it, found by searching the model; [`aim`] says which state is
 //!   nearer to a rule, [`novelty`] which one is new, `build_up` walks at random, and [`strip`] drops what a scenario does
 //!   not need.
+//! - [`variation`]: the same with more around it, or several times over.
+//! - [`near_miss`]: requests that would be refused if one more condition held.
 //! - [`overlap`]: requests that stand in each other's way, worked out from the law.
 //! - [`crowd`]: several clients that talk to the reference at once, in simulated time.
 //! - [`reach`]: what can be reached at all without some operations, worked out from the law.
@@ -28,6 +30,7 @@ pub mod crowd;
 pub mod draft;
 pub mod example;
 pub mod file;
+pub mod near_miss;
 pub mod novelty;
 pub mod overlap;
 pub mod plan;
@@ -37,5 +40,6 @@ pub mod simulation;
 pub mod step;
 pub mod strategy;
 pub mod strip;
+pub mod variation;
 pub mod windows;
 pub mod written;

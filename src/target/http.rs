@@ -1,10 +1,10 @@
-//! A target that is reached over HTTP.
+//! A target that is reached over HTTP, or one in this process that takes the same bytes.
 //!
 //! A request is sent again only where it certainly did not leave this machine: a pooled connection that turns out to be
 //! closed before the request was written to it. Everything else is reported, because a request whose answer got lost
 //! may have been done.
 
-use std::{error::Error as _, io, time::Duration};
+use std::{error::Error as _, fmt, io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Url, redirect};
@@ -43,10 +43,31 @@ impl TargetOptions {
     }
 }
 
+/// Answers a request as a server in this process does.
+pub type Handler = dyn Fn(&HttpRequest) -> HttpResponse + Send + Sync;
+
+/// How the bytes of a request get to the target.
+#[derive(Clone)]
+enum Way {
+    /// Over the network.
+    Net(Client),
+    /// They stay in this process.
+    Here(Arc<Handler>),
+}
+
+impl fmt::Debug for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Way::Net(client) => client.fmt(f),
+            Way::Here(_) => f.write_str("in this process"),
+        }
+    }
+}
+
 /// A target that is reached over HTTP. Clones share their connections.
 #[derive(Clone, Debug)]
 pub struct HttpTarget {
-    client: Client,
+    way: Way,
     url: Url,
     options: TargetOptions,
 }
@@ -68,7 +89,18 @@ impl HttpTarget {
             .tcp_nodelay(true)
             .build()
             .map_err(|e| TargetError::Client(chain(&e)))?;
-        Ok(HttpTarget { client, url: base_url, options })
+        Ok(HttpTarget { way: Way::Net(client), url: base_url, options })
+    }
+
+    /// A server in this process: it gets the bytes that one at this URL would get, signed and all, but for the HTTP around
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// The URL is not one that requests can be sent to.
+    pub fn here(base_url: Url, options: TargetOptions, handler: Arc<Handler>) -> Result<HttpTarget, TargetError> {
+        check(&base_url)?;
+        Ok(HttpTarget { way: Way::Here(handler), url: base_url, options })
     }
 
     /// Where requests go.
@@ -95,9 +127,13 @@ impl HttpTarget {
         let url = self.url_of(product);
         match self.options.signer.request(law, product, url, parameters, &Stamp::now()) {
             Ok(mut request) => {
-                let outcome = match timeout(self.options.timeout, self.exchange(url, &request)).await {
-                    Ok(outcome) => outcome,
-                    Err(_) => Err(NoAnswer::Timeout { after: self.options.timeout }),
+                let outcome = match &self.way {
+                    Way::Here(handler) => Ok(handler(&with_host(&request, url))),
+                    Way::Net(client) => match timeout(self.options.timeout, self.exchange(client, url, &request)).await
+                    {
+                        Ok(outcome) => outcome,
+                        Err(_) => Err(NoAnswer::Timeout { after: self.options.timeout }),
+                    },
                 };
                 request.headers.push(("user-agent".to_owned(), USER_AGENT.to_owned()));
                 Exchange { request, outcome }
@@ -110,12 +146,12 @@ impl HttpTarget {
         }
     }
 
-    async fn exchange(&self, url: &Url, request: &HttpRequest) -> Result<HttpResponse, NoAnswer> {
+    async fn exchange(&self, client: &Client, url: &Url, request: &HttpRequest) -> Result<HttpResponse, NoAnswer> {
         let mut url = url.clone();
         url.set_query(Some(request.query.as_str()).filter(|query| !query.is_empty()));
         let mut builder = match request.method {
-            "GET" => self.client.get(url),
-            _ => self.client.post(url).body(request.body.clone()),
+            "GET" => client.get(url),
+            _ => client.post(url).body(request.body.clone()),
         };
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
@@ -176,6 +212,15 @@ impl HttpTarget {
         }
         NoAnswer::Garbage { why }
     }
+}
+
+/// A request with the header that says which host is meant, as a client that sends it over the network adds it.
+fn with_host(request: &HttpRequest, url: &Url) -> HttpRequest {
+    let mut request = request.clone();
+    if let (Some(host), true) = (url.host_str(), request.headers.iter().all(|(name, _)| name != "host")) {
+        request.headers.push(("host".to_owned(), host.to_owned()));
+    }
+    request
 }
 
 /// The URL is one that requests can be sent to.

@@ -66,7 +66,11 @@ pub fn decode_answer(law: &Law, operation: OperationIx, response: &HttpResponse)
         Err(why) => return unreadable(format!("the body is {why}")),
     };
     let mut reader = Reader { law, document: &document, faults: Vec::new(), items: 0 };
-    let read = if (200..300).contains(&status) { reader.success(&law[operation]) } else { reader.error() };
+    // An error is one whatever status it comes with.
+    let is_error =
+        || document.name(document.root()) == "Response" && document.child(document.root(), "Errors").is_some();
+    let success = (200..300).contains(&status) && !is_error();
+    let read = if success { reader.success(&law[operation]) } else { reader.error() };
     match read {
         Ok((request_id, body)) => {
             Answer { status, request_id: request_id.or_else(from_headers), body, faults: reader.faults }

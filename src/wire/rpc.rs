@@ -81,7 +81,9 @@ pub fn decode_answer(law: &Law, operation: OperationIx, response: &HttpResponse)
         }),
     };
     let read = read.map_err(|why| format!("the body is {why}")).and_then(|(root, node)| {
-        if (200..300).contains(&status) {
+        // An error is one whatever status it comes with; a single member of it may be anything else.
+        let is_error = [CODE, MESSAGE, HOST_ID].iter().all(|name| node.get(name).is_some());
+        if (200..300).contains(&status) && !is_error {
             reader.success(&law[operation], &root, &node)
         } else {
             reader.error(&root, &node)

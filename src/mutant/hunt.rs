@@ -1,0 +1,312 @@
+//! Plays scenarios against a mutant until something is found.
+//!
+//! First come the scenarios that exercise the broken rule, then those of the same operation, then the rest of the suite,
+//! and last random sequences. What comes of a scenario is the judge's business, who knows nothing of the mutant.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use super::{Mutant, broken::Broken};
+use crate::{
+    oracle::{RuleSet, Settings},
+    reference::server::Reference,
+    report::mutants::{Blame, MutantResult, Outcome},
+    run::{
+        RunError, RunOptions, Stop, TOLERANCE,
+        session::{Played, Scenario},
+        solo::Solo,
+        suite::Plans,
+    },
+    scenario::{
+        aim::Aim,
+        atlas::Atlas,
+        near_miss::near_misses,
+        simulation::Simulation,
+        step::Step,
+        strategy::Strategies,
+        variation::{follow_ups, variations},
+    },
+    spec::law::{Law, OperationIx, Rule, RuleIx},
+    target::clock::{Clock, Pace},
+    wire::sign::{Manner, SignError},
+};
+
+/// Requests that a random sequence makes by itself.
+const LENGTH: usize = 16;
+/// Random sequences of what matters to the operation, before the rest of the suite.
+const AIMED: u64 = 24;
+/// The longest time for one mutant.
+const MOST_TIME: Duration = Duration::from_secs(30);
+
+/// A scenario of the suite.
+struct Planned {
+    scenario: Scenario,
+    /// The operation of its rule.
+    operation: Option<OperationIx>,
+    length: usize,
+    /// The rules that it exercises where none is broken.
+    passes: RuleSet,
+}
+
+/// How near a scenario is to a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// It was made for the rule.
+    Own,
+    /// It passes by it.
+    Passing,
+    /// It is about the same operation.
+    Operation,
+    /// It is about something else.
+    Rest,
+}
+
+/// What all hunts of one law share.
+pub struct Grounds {
+    law: Arc<Law>,
+    atlas: Atlas,
+    suite: Vec<Planned>,
+    /// Scenarios in which a rule nearly refuses.
+    near_misses: Vec<(RuleIx, Vec<Step>)>,
+    strategies: Arc<Strategies>,
+    /// For each operation, random sequences of what matters to it.
+    aimed: Vec<OnceLock<Arc<Strategies>>>,
+    options: RunOptions,
+}
+
+impl Grounds {
+    /// A law with its suite. `seed` decides the random sequences, and `max_requests` is the most that are made for one
+    /// mutant.
+    ///
+    /// # Errors
+    ///
+    /// Requests of this cloud cannot be signed.
+    pub fn new(law: Arc<Law>, plans: &Plans, seed: u64, max_requests: u64) -> Result<Grounds, SignError> {
+        let atlas = Atlas::new(&law, |_| true);
+        let mut suite: Vec<Planned> = Vec::with_capacity(plans.len());
+        for (rule, steps) in plans {
+            suite.push(Planned {
+                passes: passes(&law, &atlas, steps),
+                scenario: Scenario::Planned { rule: *rule, steps: steps.clone() },
+                operation: law[*rule].operation,
+                length: steps.len(),
+            });
+        }
+        let strategies = Arc::new(Strategies::new(&law, |_| true));
+        let options = RunOptions {
+            url: None,
+            endpoints: Vec::new(),
+            region: law.region.clone(),
+            manner: Manner::choose(law.wire.protocol, None, None)?,
+            seed,
+            max_requests,
+            shrink: 0,
+            max_time: MOST_TIME,
+            jobs: 1,
+            clients: 1,
+            only: None,
+            skip: None,
+            timeout: Duration::from_secs(30),
+            patience: Duration::from_secs(15),
+            pace: Pace::Driven,
+            tolerance: TOLERANCE,
+            consistency: None,
+            out: None,
+        };
+        let ways: Vec<(OperationIx, Vec<Step>)> =
+            plans.iter().filter_map(|(rule, steps)| Some((law[*rule].operation?, steps.clone()))).collect();
+        let near_misses = near_misses(&law, &atlas, &ways);
+        let aimed = law.operations.iter().map(|_| OnceLock::new()).collect();
+        Ok(Grounds { law, atlas, suite, near_misses, strategies, aimed, options })
+    }
+
+    /// The law.
+    pub fn law(&self) -> &Arc<Law> {
+        &self.law
+    }
+
+    /// The scenarios of the suite in the order in which they are played for a rule.
+    fn order(&self, rule: RuleIx) -> Vec<(Rank, &Planned)> {
+        let operation = self.law[rule].operation;
+        let rank = |planned: &Planned| {
+            let own = matches!(&planned.scenario, Scenario::Planned { rule: of, .. } if *of == rule);
+            match () {
+                () if own => Rank::Own,
+                () if planned.passes.contains(rule) => Rank::Passing,
+                () if operation.is_some() && planned.operation == operation => Rank::Operation,
+                () => Rank::Rest,
+            }
+        };
+        let mut order: Vec<(Rank, &Planned)> = self.suite.iter().map(|planned| (rank(planned), planned)).collect();
+        order.sort_by_key(|(rank, planned)| (*rank, planned.length));
+        order
+    }
+
+    /// What is played for a rule: its own scenario and those that pass by it, variations of its own, those of the same
+    /// operation, random sequences of what matters to that, the rest of the suite, and random sequences without end.
+    fn scenarios(&self, rule: RuleIx) -> impl Iterator<Item = Scenario> + '_ {
+        let order = self.order(rule);
+        let (near, far): (Vec<_>, Vec<_>) = order.into_iter().partition(|(rank, _)| *rank < Rank::Rest);
+        let (first, near): (Vec<_>, Vec<_>) = near.into_iter().partition(|(rank, _)| *rank < Rank::Operation);
+        let played = |planned: Vec<(Rank, &'_ Planned)>| -> Vec<Scenario> {
+            planned.into_iter().map(|(_, planned)| planned.scenario.clone()).collect()
+        };
+        let random = |strategies: Arc<Strategies>| {
+            move |number| Scenario::Random { strategies: strategies.clone(), number, length: LENGTH, clients: 1 }
+        };
+        let of_rule =
+            self.suite.iter().filter(move |p| matches!(&p.scenario, Scenario::Planned { rule: of, .. } if *of == rule));
+        let varied = of_rule.flat_map(move |planned| match &planned.scenario {
+            Scenario::Planned { steps, .. } => variations(&self.law, &self.atlas, rule, steps),
+            _ => Vec::new(),
+        });
+        let nearly = self.near_misses.iter().filter(move |(of, _)| *of == rule).map(|(_, steps)| steps.clone());
+        let operations = self.law[rule].operation.map_or_else(Vec::new, |operation| self.operations_around(operation));
+        let own = self.suite.iter().find_map(move |p| match &p.scenario {
+            Scenario::Planned { rule: of, steps } if *of == rule => Some(steps),
+            _ => None,
+        });
+        let after = std::iter::once(own)
+            .flatten()
+            .flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, steps));
+        let varied = nearly.chain(varied).chain(after).map(move |steps| Scenario::Planned { rule, steps });
+        let aimed = self.aimed(rule).into_iter().flat_map(move |strategies| (0..AIMED).map(random(strategies)));
+        let general = (AIMED..).map(random(self.strategies.clone()));
+        let first = played(first).into_iter().chain(varied).chain(played(near));
+        first.chain(aimed).chain(played(far)).chain(general)
+    }
+
+    /// The operations that matter to the rules of one.
+    fn operations_around(&self, operation: OperationIx) -> Vec<OperationIx> {
+        let of_it = |(ix, rule): (RuleIx, &Rule)| (rule.operation == Some(operation)).then_some(ix);
+        let rules: Vec<RuleIx> = self.law.rules().filter_map(of_it).collect();
+        Aim::new(&self.law, operation, &rules).operations()
+    }
+
+    /// Random sequences of the operations that matter to that of a rule.
+    fn aimed(&self, rule: RuleIx) -> Option<Arc<Strategies>> {
+        let operation = self.law[rule].operation?;
+        let strategies = self.aimed[operation.0 as usize].get_or_init(|| {
+            let operations = self.operations_around(operation);
+            Arc::new(Strategies::new(&self.law, |ix| operations.contains(&ix)))
+        });
+        Some(strategies.clone())
+    }
+
+    /// Hunts a server that keeps the law, or has a fault.
+    ///
+    /// # Errors
+    ///
+    /// There are no credentials.
+    pub async fn hunt(&self, fault: Option<&Broken>, rule: RuleIx, stop: &Stop) -> Result<Hunt, RunError> {
+        let solo = Solo::new(&self.law, self.options.clone(), &self.atlas, stop.clone())?;
+        let mut hunt = Hunt { requests: 0, found: None, timeout: false, unclear: None };
+        for (number, scenario) in self.scenarios(rule).enumerate() {
+            if solo.is_over() {
+                hunt.timeout = solo.requests() < self.options.max_requests;
+                break;
+            }
+            let clock = Clock::driven();
+            let reference =
+                Reference::new(self.law.clone(), self.options.seed.wrapping_add(number as u64), clock.clone());
+            let reference = match fault {
+                Some(fault) => reference.with_fault(Arc::new(fault.elsewhere())),
+                None => reference,
+            };
+            let before = solo.requests();
+            let heard = solo.play(reference, clock, &scenario, number).await?;
+            if !heard.played.violations.is_empty() {
+                hunt.requests = before + heard.requests;
+                hunt.found = Some(heard.played);
+                return Ok(hunt);
+            }
+            if let Some(why) = heard.played.indeterminate.filter(|_| !solo.is_over()) {
+                hunt.unclear.get_or_insert(why);
+            }
+        }
+        hunt.requests = solo.requests();
+        Ok(hunt)
+    }
+
+    /// Hunts a mutant.
+    ///
+    /// # Errors
+    ///
+    /// There are no credentials.
+    pub async fn result(&self, mutant: &Arc<Mutant>, stop: &Stop) -> Result<MutantResult, RunError> {
+        let law = &self.law;
+        let equivalent = mutant.equivalent.as_deref();
+        let mut result = MutantResult::unhunted(&law[mutant.rule].id, &mutant.name, mutant.fault, equivalent);
+        let broken = Broken::new(mutant.clone());
+        let hunt = self.hunt(Some(&broken), mutant.rule, stop).await?;
+        result.requests = hunt.requests;
+        result.occasions = broken.occasions();
+        let Some(played) = hunt.found else {
+            if mutant.equivalent.is_none() {
+                result.outcome = if hunt.timeout { Outcome::Timeout } else { Outcome::Missed };
+                result.because = match (result.occasions, hunt.unclear) {
+                    (0, _) => Some("no scenario gave it an occasion".to_owned()),
+                    (_, Some(why)) => Some(format!("among what could not be judged: {why}")),
+                    (_, None) => None,
+                };
+            }
+            return Ok(result);
+        };
+        // One that was said to be equivalent and is caught was not: the reason is wrong. But what is found of a server
+        // that has not departed from the law yet is no credit to anybody: the judge is wrong.
+        result.outcome = if result.occasions == 0 { Outcome::FalseAlarm } else { Outcome::Caught };
+        let first = played.violations.iter().min_by_key(|(_, step)| *step);
+        if let Some((violation, step)) = first {
+            let at_once = played.violations.iter().filter(|(_, other)| other == step);
+            result.blame = at_once.map(|(violation, _)| blame(law, mutant.rule, violation.rule)).min();
+            result.finding = Some(format!("allowed: {}; came: {}", violation.allowed, violation.came));
+            result.steps = Some(*step);
+            let others = played.violations.iter().map(|(v, _)| v.rule).filter(|rule| *rule != violation.rule);
+            for rule in std::iter::once(violation.rule).chain(others) {
+                let id = law[rule].id.to_string();
+                if !result.blamed.contains(&id) {
+                    result.blamed.push(id);
+                }
+            }
+        }
+        Ok(result)
+    }
+}
+
+/// What came of a hunt.
+pub struct Hunt {
+    /// Requests up to the first finding, or in all.
+    pub requests: u64,
+    /// The scenario in which something was found.
+    pub found: Option<Played>,
+    /// The time was over before the requests were.
+    timeout: bool,
+    /// The first of the reasons why something could not be judged.
+    pub unclear: Option<String>,
+}
+
+/// Whose name a finding gives to a broken rule.
+fn blame(law: &Law, broken: RuleIx, blamed: RuleIx) -> Blame {
+    let refusal = |rule| law.refusal(rule).map(|refusal| refusal.rule);
+    if blamed == broken || refusal(blamed).is_some_and(|rule| Some(rule) == refusal(broken)) {
+        return Blame::Own;
+    }
+    match law[broken].operation {
+        Some(operation) if law[blamed].operation == Some(operation) => Blame::SameOperation,
+        _ => Blame::Other,
+    }
+}
+
+/// The rules that steps exercise where none is broken.
+fn passes(law: &Arc<Law>, atlas: &Atlas, steps: &[Step]) -> RuleSet {
+    let mut passes = RuleSet::default();
+    let mut simulation = Simulation::new(law, Settings::default());
+    for taken in steps.iter().map_while(|step| simulation.take(atlas, step)) {
+        for rule in taken.iter() {
+            passes.insert(rule);
+        }
+    }
+    passes
+}

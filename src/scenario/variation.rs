@@ -1,0 +1,212 @@
+//! Variations of a scenario that exercises a rule: with more of everything around it, several times over, and once more with
+//! the same resources.
+//!
+//! The shortest way to a rule meets it where there is little else: a server that changes the wrong one of two resources
+//! looks right where there is only one. Each variation is tried on the law first, and kept if it still exercises the rule.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    atlas::Atlas,
+    draft,
+    simulation::Simulation,
+    step::{Call, Step, Symbol},
+};
+use crate::{
+    oracle::Settings,
+    spec::law::{KindIx, Law, OperationIx, RuleIx},
+};
+
+/// How many of each kind there are.
+type Made = BTreeMap<KindIx, u32>;
+
+/// How many copies stand side by side.
+const COPIES: u32 = 3;
+/// How many of the last steps are taken once more, at most.
+const MOST_AGAIN: usize = 4;
+/// Requests of one operation that are tried afterwards.
+const MOST_FOLLOWING: usize = 2;
+/// The longest scenario that is varied.
+const LONGEST: usize = 24;
+
+/// The variations of some steps that exercise a rule, the shortest first.
+pub fn variations(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Vec<Vec<Step>> {
+    // The rule is met where its operation is asked for last; what follows only looks at what came of it.
+    let is_its = |step: &Step| step.calls().iter().any(|call| law[rule].operation == Some(call.operation));
+    let meets = steps.iter().rposition(is_its).or(steps.len().checked_sub(1));
+    let Some((way, rest)) = meets.map(|meets| steps.split_at(meets)).filter(|_| steps.len() <= LONGEST) else {
+        return Vec::new();
+    };
+    let (Some(by_way), Some(by_all)) = (made(law, atlas, way), made(law, atlas, steps)) else { return Vec::new() };
+    let mut found = Vec::new();
+    // The same once more: the last steps with the resources that are there.
+    for again in 1..=steps.len().min(MOST_AGAIN) {
+        found.push([steps, &steps[steps.len() - again..]].concat());
+    }
+    found.push([steps, rest].concat());
+    // One more of everything, made before and made afterwards.
+    let copies = |of: &[Step], made: &Made, number: u32| -> Vec<Step> {
+        of.iter().map(|step| shifted(step, made, number)).collect()
+    };
+    let beside = copies(way, &by_way, 1);
+    let moved = |copies: u32| -> Vec<Step> { rest.iter().map(|step| pushed(step, &by_way, copies - 1)).collect() };
+    found.push([way, &beside, &moved(2)].concat());
+    found.push([way, &beside, &copies(&moved(2), &by_way, 1)].concat());
+    found.push([steps, &copies(steps, &by_all, 1)].concat());
+    // Three of everything, and lists of three.
+    let three: Vec<Step> = (0..COPIES).flat_map(|number| copies(way, &by_way, number)).collect();
+    if let Some((joined, tail)) =
+        moved(COPIES).split_first().and_then(|(first, tail)| Some((joined(first, &by_way)?, tail.to_vec())))
+    {
+        found.push([&three[..], &[joined], &tail].concat());
+    }
+    // Three of what a list names, with one of the rest.
+    if let Some((first, _)) = rest.split_first() {
+        found.extend(listed(law, atlas, way, first));
+    }
+    found.push((0..COPIES).flat_map(|number| copies(steps, &by_all, number)).collect());
+    found.retain(|steps| exercises(law, atlas, rule, steps));
+    found
+}
+
+/// The steps, and afterwards a plain request of each of these operations: what a change has made possible or impossible
+/// shows where nothing shows the change itself.
+pub fn follow_ups(law: &Arc<Law>, atlas: &Atlas, operations: &[OperationIx], steps: &[Step]) -> Vec<Vec<Step>> {
+    let mut simulation = Simulation::new(law, Settings::default());
+    if !steps.iter().all(|step| simulation.take(atlas, step).is_some()) {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for ix in operations {
+        let calls = draft::good_calls(law, simulation.forward.world(), *ix, MOST_FOLLOWING).unwrap_or_default();
+        for call in calls {
+            let step = Step::Call(call);
+            let says =
+                simulation.clone().try_step(atlas, &step).is_some_and(|(passes, open)| !open && !passes.is_empty());
+            if says {
+                found.push([steps, &[step]].concat());
+            }
+        }
+    }
+    found
+}
+
+/// Requests with a list of three: what its first element names is made three times, by the last steps that made it.
+fn listed(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> Vec<Vec<Step>> {
+    let Step::Call(call) = last else { return Vec::new() };
+    let mut found = Vec::new();
+    for (place, (_, symbol)) in call.args.iter().enumerate() {
+        let Symbol::List(items) = symbol else { continue };
+        let Some(Symbol::Of { kind, ordinal, field }) = items.first() else { continue };
+        // The step after which there is one: taken three times, it makes three.
+        for end in 1..=way.len() {
+            let (Some(before), Some(after)) = (made(law, atlas, &way[..end - 1]), made(law, atlas, &way[..end])) else {
+                continue;
+            };
+            let count = |made: &Made| made.get(kind).copied().unwrap_or(0);
+            if !(count(&before) < *ordinal && count(&after) >= *ordinal) {
+                continue;
+            }
+            let more = [way[end - 1].clone(), way[end - 1].clone()];
+            let step = count(&after) - count(&before);
+            let all = (0..COPIES).map(|n| Symbol::Of { kind: *kind, ordinal: ordinal + n * step, field: *field });
+            let mut joined = call.clone();
+            joined.args[place].1 = Symbol::List(all.collect());
+            // What else is there keeps its number only if it was made before.
+            found.push([way, &more, &[Step::Call(joined.clone())]].concat());
+            found.push([&way[..end], &more, &way[end..], &[Step::Call(joined)]].concat());
+        }
+    }
+    found
+}
+
+/// True if the steps can be taken, and exercise the rule.
+fn exercises(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> bool {
+    let mut simulation = Simulation::new(law, Settings::default());
+    let mut passed = false;
+    for step in steps {
+        let Some(passes) = simulation.take(atlas, step) else { return false };
+        passed |= passes.contains(rule);
+    }
+    passed
+}
+
+/// How many of each kind some steps create; none if they cannot be taken.
+fn made(law: &Arc<Law>, atlas: &Atlas, steps: &[Step]) -> Option<Made> {
+    let mut simulation = Simulation::new(law, Settings::default());
+    for step in steps {
+        simulation.take(atlas, step)?;
+    }
+    let world = simulation.forward.world();
+    Some(law.kinds().map(|(kind, _)| (kind, world.created(kind))).collect())
+}
+
+/// A step about the resources of a copy with this number; 0 is the step itself.
+fn shifted(step: &Step, made: &Made, number: u32) -> Step {
+    let call = |call: &Call| {
+        let args = call.args.iter().map(|(name, symbol)| (name.clone(), shift(symbol, made, number))).collect();
+        Call { operation: call.operation, args }
+    };
+    match step {
+        Step::Call(one) => Step::Call(call(one)),
+        Step::Together(calls) => Step::Together(calls.iter().map(call).collect()),
+        Step::Settle => Step::Settle,
+    }
+}
+
+fn shift(symbol: &Symbol, made: &Made, number: u32) -> Symbol {
+    match symbol {
+        Symbol::Of { kind, ordinal, field } => {
+            let by = number * made.get(kind).copied().unwrap_or(0);
+            Symbol::Of { kind: *kind, ordinal: ordinal + by, field: *field }
+        }
+        // Tokens of one scenario are few.
+        Symbol::Token(token) => Symbol::Token(token + 100 * number),
+        Symbol::List(items) => Symbol::List(items.iter().map(|item| shift(item, made, number)).collect()),
+        Symbol::Struct(members) => {
+            Symbol::Struct(members.iter().map(|(n, member)| (n.clone(), shift(member, made, number))).collect())
+        }
+        Symbol::Text(text) => Symbol::Text(text.clone()),
+    }
+}
+
+/// A step after copies of what was made before it: what it makes itself comes so many later.
+fn pushed(step: &Step, made: &Made, copies: u32) -> Step {
+    fn push(symbol: &Symbol, made: &Made, copies: u32) -> Symbol {
+        match symbol {
+            Symbol::Of { kind, ordinal, field } => {
+                let before = made.get(kind).copied().unwrap_or(0);
+                let by = if *ordinal > before { copies * before } else { 0 };
+                Symbol::Of { kind: *kind, ordinal: ordinal + by, field: *field }
+            }
+            Symbol::List(items) => Symbol::List(items.iter().map(|item| push(item, made, copies)).collect()),
+            other => other.clone(),
+        }
+    }
+    match step {
+        Step::Call(call) => {
+            let args = call.args.iter().map(|(name, symbol)| (name.clone(), push(symbol, made, copies))).collect();
+            Step::Call(Call { operation: call.operation, args })
+        }
+        other => other.clone(),
+    }
+}
+
+/// A request about what all copies have in a list; none if it has no list of names.
+fn joined(step: &Step, made: &Made) -> Option<Step> {
+    let Step::Call(call) = step else { return None };
+    let mut found = false;
+    let args = call.args.iter().map(|(name, symbol)| {
+        let joined = match symbol {
+            Symbol::List(items) if items.iter().any(|item| matches!(item, Symbol::Of { .. })) => {
+                found = true;
+                let all = (0..COPIES).flat_map(|number| items.iter().map(move |item| shift(item, made, number)));
+                Symbol::List(all.collect())
+            }
+            other => other.clone(),
+        };
+        (name.clone(), joined)
+    });
+    let args = args.collect();
+    found.then_some(Step::Call(Call { operation: call.operation, args }))
+}
