@@ -168,7 +168,9 @@ pub fn assess_as_read(law: &Arc<Law>, world: &Arc<World>, request: &Request, rea
         }
     }
     for open in &operation.open {
-        if found.holds(&open.guard, operation, &mut known) != Some(false) {
+        if found.holds(&open.guard, operation, &mut known) != Some(false)
+            && !found.asks_only_of_bad(&open.guard, operation, defects)
+        {
             found.open.get_or_insert_with(|| open.id.clone());
             found.unforeseeable |= open.accepted == Accepted::Unknown && !operation.reads;
         }
@@ -182,6 +184,16 @@ pub fn assess_as_read(law: &Arc<Law>, world: &Arc<World>, request: &Request, rea
         found.look_back(law, world, token, request, defects);
     }
     found
+}
+
+/// True if an expression reads this parameter.
+fn mentions(source: &str, param: &str) -> bool {
+    let continues = |at: usize| source[at..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    let ends = source.match_indices("input.").filter_map(|(at, start)| {
+        let name = at + start.len();
+        source[name..].starts_with(param).then_some(name + param.len())
+    });
+    ends.into_iter().any(|end| !continues(end))
 }
 
 /// What is known of a condition; none if it has not been evaluated.
@@ -206,6 +218,25 @@ impl Assessment {
                 None
             }
         }
+    }
+
+    /// True if a question is about a bad argument and nothing else: what such a value means nobody asks, for the request is
+    /// refused for it, with the codes of that refusal.
+    fn asks_only_of_bad(&self, guard: &Guard, operation: &Operation, defects: &[ArgumentDefect]) -> bool {
+        let source = guard.expr.source();
+        let is_bad = |name: &str| {
+            let of = |defect: &ArgumentDefect| defect.param.map(|ix| &*operation.params[ix as usize].name);
+            defects.iter().any(|defect| defect.defect != Defect::Required && of(defect) == Some(name))
+        };
+        let mut asked = operation.params.iter().filter(|param| mentions(source, &param.name));
+        if !asked.clone().any(|param| is_bad(&param.name)) {
+            return false;
+        }
+        if !asked.any(|param| !is_bad(&param.name) && self.scope.input.get(&param.name).is_some()) {
+            return true;
+        }
+        let good = Scope { input: Arc::new(self.scope.input.without(is_bad)), ..self.scope.clone() };
+        guard.parts.iter().any(|ix| good.part(&operation.conditions[*ix as usize]) == Ok(false))
     }
 
     /// What an earlier request with the same token makes of this one.

@@ -32,6 +32,11 @@ pub struct Input {
 }
 
 impl Input {
+    /// The arguments but for those of which this is true.
+    pub fn without(&self, bad: impl Fn(&str) -> bool) -> Input {
+        Input { values: self.values.iter().filter(|(name, _)| !bad(name)).cloned().collect() }
+    }
+
     /// The argument of this name.
     pub fn get(&self, name: &str) -> Option<&InputValue> {
         member(&self.values, name)

@@ -127,7 +127,7 @@ impl Fault for Broken {
 
     fn refused(&self, law: &Arc<Law>, assessment: &mut Assessment, answer: &mut Answer) -> bool {
         match &self.mutant.way {
-            Way::Decision(decides) if self.is_armed() => refusal::refused(self, decides, assessment, answer),
+            Way::Decision(decides) if self.is_armed() => refusal::refused(self, decides, law, assessment, answer),
             Way::Status => {
                 form::status(self, law, assessment.operation, answer);
                 false

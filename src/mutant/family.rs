@@ -6,7 +6,7 @@
 use super::{Changes, Decides, Mutant, Origin, Place, Shows, Way, When, change, refusal};
 use crate::spec::{
     expr::Part as Condition,
-    file::{Defect, FieldKind, ScalarType, WireFault},
+    file::{Defect, FieldKind, ScalarType, Sent, WireFault},
     law::{
         Change, Demand, Effect, FieldIx, KindIx, Law, MintPart, Operation, OperationIx, OutputFrom, Param, ParamIx,
         Path, Refusal, Rule, RuleIx, ShownFrom,
@@ -108,7 +108,10 @@ impl<'l> Family<'l> {
         let decision = |decides| Way::Decision(decides);
         self.add(rule, "not-made", decision(Decides::NotMade));
         if matches!(origin, Origin::State(_)) {
-            self.also(&occasions(spec));
+            let mut whens = occasions(spec);
+            // What the operation removes is not there to be named again.
+            whens.retain(|when| *when != When::Again || !removes_what_it_names(spec));
+            self.also(&whens);
         } else if matches!(origin, Origin::Param(_, Defect::Stale)) {
             self.also(&[When::Third]);
         }
@@ -116,6 +119,8 @@ impl<'l> Family<'l> {
             Origin::Param(ix, _) if leaves_open(spec, ix) => {
                 Some("the law leaves open whether a request with it is refused")
             }
+            // Without the parameter a refusal is made up where it is required.
+            Origin::Param(ix, defect) if defect != Defect::Required && is_never_sent(spec, ix) => Some(NEVER_SENT),
             _ => None,
         };
         self.add_part(rule, "made", None, decision(Decides::Made(origin)), unsaid);
@@ -123,8 +128,11 @@ impl<'l> Family<'l> {
             let parts = spec.refusals[place].guard.parts.len();
             for part in (0..parts).filter(|_| parts > 1) {
                 let way = decision(Decides::MadeWithout(place, part));
-                let reason = is_needed_by_others(spec, place, part)
-                    .then_some("another of its conditions reads what this one makes sure is given");
+                let reason = if is_needed_by_others(spec, place, part) {
+                    Some("another of its conditions reads what this one makes sure is there")
+                } else {
+                    asks_for_what_is_never_sent(spec, place, part).then_some(NEVER_SENT)
+                };
                 self.add_part(rule, "made-without", Some(&(part + 1).to_string()), way, reason);
             }
         }
@@ -241,7 +249,7 @@ impl<'l> Family<'l> {
         if effects.iter().any(|effect| matches!(effect.change, Change::Create { .. })) {
             self.add(rule, "doubled", change(Changes::Doubled));
         }
-        if effects.iter().any(|effect| !matches!(effect.change, Change::Create { .. })) {
+        if effects.iter().any(|effect| !is_of_the_new(spec, effect)) {
             self.add(rule, "to-another", change(Changes::Other));
             self.add(rule, "to-all", change(Changes::All));
         }
@@ -336,7 +344,28 @@ fn may_be_several(operation: &Operation, effect: &Effect) -> bool {
         Change::Delete(on) | Change::Set { on, .. } => Some(on),
     };
     let reads_list = |expr: &crate::spec::expr::Expr| expr.variables().iter().any(list);
-    effect.each.is_some() || on.is_some_and(reads_list)
+    effect.each.as_ref().is_some_and(|each| only_one(each.source()).is_none()) || on.is_some_and(reads_list)
+}
+
+/// The only element of a list that is written out.
+fn only_one(source: &str) -> Option<&str> {
+    let element = source.trim().strip_prefix('[')?.strip_suffix(']')?.trim();
+    element.chars().all(|c| c.is_alphanumeric() || c == '_').then_some(element)
+}
+
+/// True if an effect changes only what the request itself has created: nothing else can be changed in its place.
+fn is_of_the_new(operation: &Operation, effect: &Effect) -> bool {
+    let created = |name: &str| {
+        let is_it = |other: &Effect| matches!(other.change, Change::Create { var, .. } if *operation.vars[var as usize].name == *name);
+        operation.effects.iter().any(is_it)
+    };
+    match (&effect.change, &effect.each) {
+        (Change::Create { .. }, _) => true,
+        (Change::Set { on, .. } | Change::Delete(on), None) => created(on.source()),
+        (Change::Set { on, .. } | Change::Delete(on), Some(each)) => {
+            on.source() == "it" && only_one(each.source()).is_some_and(created)
+        }
+    }
 }
 
 /// True if every effect reads the arguments by this parameter's name, and it has no default.
@@ -550,10 +579,62 @@ fn leaves_open(operation: &Operation, ix: ParamIx) -> bool {
     operation.open.iter().any(|open| open.guard.expr.source().split("||").any(|either| either.trim() == given))
 }
 
-/// True if a condition only makes sure that a parameter is given which another condition of the refusal reads: without it
+/// Why a fault that shows only with some parameter cannot be told.
+const NEVER_SENT: &str = "it shows only in requests with a parameter that, by the spec, no good request has";
+
+/// True if no good request carries the parameter.
+fn is_never_sent(operation: &Operation, ix: ParamIx) -> bool {
+    operation.params[ix as usize].sent == Sent::Never
+}
+
+/// True if a refusal without one of its conditions would concern only requests with a parameter that none has.
+fn asks_for_what_is_never_sent(operation: &Operation, place: usize, part: usize) -> bool {
+    let parts = &operation.refusals[place].guard.parts;
+    let Condition::Given(name, false) = &operation.conditions[parts[part] as usize] else { return false };
+    let param = operation.params.iter().find(|param| param.name == *name);
+    param.is_some_and(|param| param.sent == Sent::Never)
+}
+
+/// True if an accepted request deletes, sooner or later, a resource that one of its parameters must name.
+fn removes_what_it_names(operation: &Operation) -> bool {
+    let named = |name: &str| {
+        let of_param = |param: &Param| param.names.iter().any(|r| *operation.vars[r.var as usize].name == *name);
+        operation.params.iter().any(|param| param.required() && of_param(param))
+    };
+    operation.effects.iter().any(|effect| matches!(&effect.change, Change::Delete(on) if named(on.source())))
+}
+
+/// The conditions that a guard joins, as they stand in the law; none if they cannot be told apart by their text.
+fn texts(operation: &Operation, place: usize) -> Option<Vec<&str>> {
+    let guard = &operation.refusals[place].guard;
+    let source = guard.expr.source();
+    let (mut depth, mut from, mut texts) = (0_u32, 0, Vec::new());
+    for (at, c) in source.char_indices() {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            '&' if depth == 0 && source[at..].starts_with("&&") => {
+                texts.push(source[from..at].trim());
+                from = at + 2;
+            }
+            _ => {}
+        }
+    }
+    texts.push(source[from..].trim());
+    (texts.len() == guard.parts.len()).then_some(texts)
+}
+
+/// True if a condition only makes sure that there is something which another condition of the refusal reads: without it
 /// that other one does not hold either.
 fn is_needed_by_others(operation: &Operation, place: usize, part: usize) -> bool {
     let parts = &operation.refusals[place].guard.parts;
+    if let Some(texts) = texts(operation, place)
+        && let Some(path) = texts[part].strip_suffix("!= null").map(str::trim_end)
+    {
+        // A condition that joins two by `||` may hold by the other one.
+        let reads = |text: &&str| text.contains(&format!("{path}.")) && !text.contains("||");
+        return texts.iter().enumerate().any(|(number, text)| number != part && reads(text));
+    }
     let Condition::Given(name, true) = &operation.conditions[parts[part] as usize] else { return false };
     let quoted = format!("{name:?}");
     let reads = |other: &Condition| match other {

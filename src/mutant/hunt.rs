@@ -4,6 +4,7 @@
 //! and last random sequences. What comes of a scenario is the judge's business, who knows nothing of the mutant.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -22,13 +23,14 @@ use crate::{
     scenario::{
         aim::Aim,
         atlas::Atlas,
+        choices::{Choice, choices},
         near_miss::near_misses,
         simulation::Simulation,
         step::Step,
         strategy::Strategies,
         variation::{follow_ups, variations},
     },
-    spec::law::{Law, OperationIx, Rule, RuleIx},
+    spec::law::{Law, OperationIx, ParamIx, Rule, RuleIx},
     target::clock::{Clock, Pace},
     wire::sign::{Manner, SignError},
 };
@@ -37,6 +39,8 @@ use crate::{
 const LENGTH: usize = 16;
 /// Random sequences of what matters to the operation, before the rest of the suite.
 const AIMED: u64 = 24;
+/// Scenarios of other rules that pass by a rule, before others.
+const MOST_PASSING: usize = 16;
 /// The longest time for one mutant.
 const MOST_TIME: Duration = Duration::from_secs(30);
 
@@ -70,6 +74,8 @@ pub struct Grounds {
     suite: Vec<Planned>,
     /// Scenarios in which a rule nearly refuses.
     near_misses: Vec<(RuleIx, Vec<Step>)>,
+    /// Requests that must be accepted.
+    choices: Vec<Choice>,
     strategies: Arc<Strategies>,
     /// For each operation, random sequences of what matters to it.
     aimed: Vec<OnceLock<Arc<Strategies>>>,
@@ -118,8 +124,9 @@ impl Grounds {
         let ways: Vec<(OperationIx, Vec<Step>)> =
             plans.iter().filter_map(|(rule, steps)| Some((law[*rule].operation?, steps.clone()))).collect();
         let near_misses = near_misses(&law, &atlas, &ways);
+        let choices = choices(&law, &atlas, &ways);
         let aimed = law.operations.iter().map(|_| OnceLock::new()).collect();
-        Ok(Grounds { law, atlas, suite, near_misses, strategies, aimed, options })
+        Ok(Grounds { law, atlas, suite, near_misses, choices, strategies, aimed, options })
     }
 
     /// The law.
@@ -144,38 +151,61 @@ impl Grounds {
         order
     }
 
-    /// What is played for a rule: its own scenario and those that pass by it, variations of its own, those of the same
-    /// operation, random sequences of what matters to that, the rest of the suite, and random sequences without end.
+    /// What is played for a rule: its own scenario, what nearly breaks it and variations of its own, some that pass by it,
+    /// those of the same operation, random sequences of what matters to that, the rest of the suite, and random sequences
+    /// without end.
     fn scenarios(&self, rule: RuleIx) -> impl Iterator<Item = Scenario> + '_ {
-        let order = self.order(rule);
-        let (near, far): (Vec<_>, Vec<_>) = order.into_iter().partition(|(rank, _)| *rank < Rank::Rest);
-        let (first, near): (Vec<_>, Vec<_>) = near.into_iter().partition(|(rank, _)| *rank < Rank::Operation);
-        let played = |planned: Vec<(Rank, &'_ Planned)>| -> Vec<Scenario> {
-            planned.into_iter().map(|(_, planned)| planned.scenario.clone()).collect()
-        };
+        let mut by_rank: BTreeMap<Rank, Vec<Scenario>> = BTreeMap::new();
+        for (rank, planned) in self.order(rule) {
+            by_rank.entry(rank).or_default().push(planned.scenario.clone());
+        }
+        let mut played = |rank: Rank| by_rank.remove(&rank).unwrap_or_default();
+        let (own, mut passing) = (played(Rank::Own), played(Rank::Passing));
+        // What nearly everything passes by would leave no room for anything else.
+        let mut rest = passing.split_off(passing.len().min(MOST_PASSING));
+        let of_operation = played(Rank::Operation);
+        rest.extend(played(Rank::Rest));
         let random = |strategies: Arc<Strategies>| {
             move |number| Scenario::Random { strategies: strategies.clone(), number, length: LENGTH, clients: 1 }
         };
-        let of_rule =
-            self.suite.iter().filter(move |p| matches!(&p.scenario, Scenario::Planned { rule: of, .. } if *of == rule));
-        let varied = of_rule.flat_map(move |planned| match &planned.scenario {
-            Scenario::Planned { steps, .. } => variations(&self.law, &self.atlas, rule, steps),
-            _ => Vec::new(),
-        });
-        let nearly = self.near_misses.iter().filter(move |(of, _)| *of == rule).map(|(_, steps)| steps.clone());
+        let steps: Vec<Vec<Step>> = own
+            .iter()
+            .filter_map(|scenario| match scenario {
+                Scenario::Planned { steps, .. } => Some(steps.clone()),
+                _ => None,
+            })
+            .collect();
+        let near = self.near_misses.iter().filter(move |(of, _)| *of == rule).map(|(_, steps)| steps.clone());
+        let varied: Vec<Vec<Step>> =
+            steps.iter().flat_map(|steps| variations(&self.law, &self.atlas, rule, steps)).collect();
         let operations = self.law[rule].operation.map_or_else(Vec::new, |operation| self.operations_around(operation));
-        let own = self.suite.iter().find_map(move |p| match &p.scenario {
-            Scenario::Planned { rule: of, steps } if *of == rule => Some(steps),
-            _ => None,
-        });
-        let after = std::iter::once(own)
-            .flatten()
-            .flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, steps));
-        let varied = nearly.chain(varied).chain(after).map(move |steps| Scenario::Planned { rule, steps });
+        let after = steps
+            .into_iter()
+            .chain(varied.clone())
+            .flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, &steps));
+        let varied = near
+            .chain(self.chosen(rule))
+            .chain(varied)
+            .chain(after)
+            .map(move |steps| Scenario::Planned { rule, steps });
         let aimed = self.aimed(rule).into_iter().flat_map(move |strategies| (0..AIMED).map(random(strategies)));
         let general = (AIMED..).map(random(self.strategies.clone()));
-        let first = played(first).into_iter().chain(varied).chain(played(near));
-        first.chain(aimed).chain(played(far)).chain(general)
+        let first = own.into_iter().chain(varied).chain(passing).chain(of_operation);
+        first.chain(aimed).chain(rest).chain(general)
+    }
+
+    /// Requests of a rule's operation that must be accepted, first those with the parameter that the rule is about.
+    fn chosen(&self, rule: RuleIx) -> impl Iterator<Item = Vec<Step>> + '_ {
+        let operation = self.law[rule].operation;
+        let mut of_operation: Vec<&Choice> =
+            self.choices.iter().filter(|choice| Some(choice.operation) == operation).collect();
+        let spec = operation.map(|ix| &self.law[ix]);
+        let is_about = |ix: &ParamIx| {
+            let param = spec.and_then(|spec| spec.params.get(*ix as usize));
+            param.is_some_and(|param| param.refusals.iter().any(|(_, refusal)| refusal.rule == rule))
+        };
+        of_operation.sort_by_key(|choice| !choice.params.iter().any(is_about));
+        of_operation.into_iter().map(|choice| choice.steps.clone())
     }
 
     /// The operations that matter to the rules of one.
@@ -217,6 +247,7 @@ impl Grounds {
             };
             let before = solo.requests();
             let heard = solo.play(reference, clock, &scenario, number).await?;
+            tracing::trace!(number, steps = ?heard.played.steps, occasions = fault.map(Broken::occasions), "played");
             if !heard.played.violations.is_empty() {
                 hunt.requests = before + heard.requests;
                 hunt.found = Some(heard.played);

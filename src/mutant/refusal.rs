@@ -6,8 +6,10 @@ use super::{Decides, Origin, broken::Broken};
 use crate::{
     model::{
         assess::{Assessment, Bound, assess},
+        effect,
         forward::{Decision, conclude, decide as decide_rightly, undocumented},
         input::InputValue,
+        time::{Interval, Moment, Tolerance},
         world::World,
     },
     spec::{
@@ -202,7 +204,13 @@ fn do_without(assessment: &mut Assessment) {
 }
 
 /// What else happens with a refusal; true if what was refused is done.
-pub(super) fn refused(broken: &Broken, decides: &Decides, assessment: &mut Assessment, answer: &mut Answer) -> bool {
+pub(super) fn refused(
+    broken: &Broken,
+    decides: &Decides,
+    law: &Arc<Law>,
+    assessment: &mut Assessment,
+    answer: &mut Answer,
+) -> bool {
     let rule = broken.rule();
     let rehearses = assessment.dry_run == Some(rule) && assessment.refusals.is_empty();
     if !is_sole(assessment, rule) && !rehearses {
@@ -217,8 +225,15 @@ pub(super) fn refused(broken: &Broken, decides: &Decides, assessment: &mut Asses
         }
         Decides::Acts => {
             do_without(assessment);
-            broken.departs()
+            changes_something(law, assessment) && broken.departs()
         }
         _ => false,
     }
+}
+
+/// True if something would be different if the request were done.
+fn changes_something(law: &Arc<Law>, assessment: &Assessment) -> bool {
+    let at = Interval { from: Moment(0), to: Moment(0) };
+    effect::apply(law, assessment, at, Tolerance::default())
+        .is_ok_and(|outcome| !outcome.scope.world.same_as(&assessment.scope.world))
 }

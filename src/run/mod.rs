@@ -1,13 +1,14 @@
 //! A run: scenarios against a target, judged by the oracle, cleaned up, and summed up in a report.
 //!
-//! A run goes through six rooms, each a module:
+//! A run goes through seven rooms, each a module:
 //!
 //! 1. [`probe`]: which operations does the target implement?
 //! 2. [`suite`]: one short scenario for each rule, the same every time.
-//! 3. [`overlap`]: requests that stand in each other's way, at once.
-//! 4. [`random`]: seeded sequences.
-//! 5. [`shrink`]: what was found, made short and seen to come again.
-//! 6. [`summary`]: the report.
+//! 3. `around`: what the suite meets once by the shortest way, in other ways.
+//! 4. [`overlap`]: requests that stand in each other's way, at once.
+//! 5. [`random`]: seeded sequences.
+//! 6. [`shrink`]: what was found, made short and seen to come again.
+//! 7. [`summary`]: the report.
 //!
 //! [`session`] plays one scenario, `waiting` lets time pass in it, and `again` says what is sent more than once;
 //! `group` plays several side by side, [`solo`] one by one against servers in this process, and [`turns`] lets others work
@@ -21,6 +22,7 @@
 //! Imports every floor below: `report`'s data, `reference` for the embedded target, `scenario`, `oracle`, `target`.
 
 mod again;
+mod around;
 pub mod choices;
 pub mod cleanup;
 pub mod confirm;
@@ -484,7 +486,10 @@ async fn run_suite(
     context.observer.event(&Event::Phase("running the suite"));
     let mut random = Sequences::new(&workers, &*available);
     let overlaps = overlap::start_planning(&workers, &plans, &available);
+    let around = around::start_planning(&workers, &plans, &available);
     let put_off = suite::run(&workers, &plans, &available, &mut random).await;
+    context.observer.event(&Event::Phase("running variations of the suite"));
+    around::run(&workers, around).await;
     context.observer.event(&Event::Phase("running requests that overlap"));
     overlap::run(&workers, overlaps).await;
     context.observer.event(&Event::Phase("running random sequences"));

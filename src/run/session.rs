@@ -59,6 +59,15 @@ pub enum Scenario {
         /// The steps.
         steps: Vec<Step>,
     },
+    /// Steps around those that were planned for a rule.
+    Varied {
+        /// The rule.
+        rule: RuleIx,
+        /// Its number in the run.
+        number: usize,
+        /// The steps.
+        steps: Vec<Step>,
+    },
     /// Steps that are taken as they stand, without any looks besides: what was seen to break a rule.
     Given {
         /// What it is called.
@@ -89,10 +98,11 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    /// A rule's id, `overlap-N:` or a purpose and a rule's id, or `random-N`.
+    /// A rule's id, `overlap-N:`, `around-N:` or a purpose and a rule's id, or `random-N`.
     pub fn name(&self, law: &Law) -> String {
         match self {
             Scenario::Planned { rule, .. } => law[*rule].id.to_string(),
+            Scenario::Varied { rule, number, .. } => format!("around-{number}:{}", law[*rule].id),
             Scenario::Given { name, .. } => name.clone(),
             Scenario::Overlapping { overlap, number, .. } => format!("{OVERLAP}{number}:{}", law[overlap.rule].id),
             Scenario::Random { number, .. } => format!("random-{number}"),
@@ -102,7 +112,7 @@ impl Scenario {
     /// True if some of its requests are sent at once.
     pub fn overlaps(&self) -> bool {
         match self {
-            Scenario::Planned { .. } => false,
+            Scenario::Planned { .. } | Scenario::Varied { .. } => false,
             Scenario::Given { steps, .. } => steps.iter().any(|step| matches!(step, Step::Together(_))),
             Scenario::Overlapping { .. } => true,
             Scenario::Random { clients, .. } => *clients > 1,
@@ -254,7 +264,10 @@ impl<'a> Session<'a> {
         let goal = match scenario {
             Scenario::Planned { rule, .. } => Some(*rule),
             // That nothing came of it this time does not mean that the rule was not reached.
-            Scenario::Given { .. } | Scenario::Overlapping { .. } | Scenario::Random { .. } => None,
+            Scenario::Varied { .. }
+            | Scenario::Given { .. }
+            | Scenario::Overlapping { .. }
+            | Scenario::Random { .. } => None,
         };
         let muted = settings.muted.clone();
         Session {
@@ -306,6 +319,7 @@ impl<'a> Session<'a> {
     async fn perform(&mut self) {
         let end = match self.scenario {
             Scenario::Planned { rule, steps } => self.follow(Some(*rule), steps).await,
+            Scenario::Varied { steps, .. } => self.follow(None, steps).await,
             Scenario::Given { steps, .. } => self.follow_as_they_stand(steps).await,
             Scenario::Overlapping { overlap, turn, .. } => self.follow(None, &overlap.steps(*turn)).await,
             Scenario::Random { strategies, number, length, clients } => {

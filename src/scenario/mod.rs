@@ -26,6 +26,7 @@
 pub mod aim;
 pub mod atlas;
 mod build_up;
+pub mod choices;
 pub mod crowd;
 pub mod draft;
 pub mod example;

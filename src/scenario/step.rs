@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// A request.
     Call(Call),
@@ -44,7 +44,7 @@ impl Step {
 }
 
 /// A request in terms of handles.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Call {
     /// The operation.
     pub operation: OperationIx,
@@ -53,7 +53,7 @@ pub struct Call {
 }
 
 /// An argument in terms of handles.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Symbol {
     /// A literal text.
     Text(Arc<str>),

@@ -26,6 +26,10 @@ const COPIES: u32 = 3;
 const MOST_AGAIN: usize = 4;
 /// Requests of one operation that are tried afterwards.
 const MOST_FOLLOWING: usize = 2;
+/// Requests that are tried before the last one.
+const MOST_TRIED: usize = 60;
+/// Those of them that are kept.
+const MOST_AFTER: usize = 3;
 /// The longest scenario that is varied.
 const LONGEST: usize = 24;
 
@@ -65,6 +69,9 @@ pub fn variations(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -
         found.extend(listed(law, atlas, way, first));
     }
     found.push((0..COPIES).flat_map(|number| copies(steps, &by_all, number)).collect());
+    if let Some((last, _)) = rest.split_first() {
+        found.extend(after_accepted(law, atlas, way, last));
+    }
     found.retain(|steps| exercises(law, atlas, rule, steps));
     found
 }
@@ -89,6 +96,41 @@ pub fn follow_ups(law: &Arc<Law>, atlas: &Atlas, operations: &[OperationIx], ste
         }
     }
     found
+}
+
+/// The request after one of the same operation that is accepted, and names something that it names.
+fn after_accepted(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> Vec<Vec<Step>> {
+    let Step::Call(call) = last else { return Vec::new() };
+    let mut simulation = Simulation::new(law, Settings::default());
+    if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
+        return Vec::new();
+    }
+    let named = names(call);
+    let calls = draft::good_calls(law, simulation.forward.world(), call.operation, MOST_TRIED).unwrap_or_default();
+    let alike = calls.into_iter().filter(|other| other != call && names(other).iter().any(|name| named.contains(name)));
+    let accepted = alike.map(Step::Call).filter_map(|step| {
+        let mut after = simulation.clone();
+        let (passes, open) = after.try_step(atlas, &step)?;
+        let accepted = !open && passes.contains(law[call.operation].accepts);
+        let settles = after.is_changing().then_some(Step::Settle);
+        accepted.then(|| [way, &[step], settles.as_slice(), std::slice::from_ref(last)].concat())
+    });
+    accepted.take(MOST_AFTER).collect()
+}
+
+/// What a request names.
+fn names(call: &Call) -> Vec<&Symbol> {
+    fn of<'s>(symbol: &'s Symbol, names: &mut Vec<&'s Symbol>) {
+        match symbol {
+            Symbol::Of { .. } => names.push(symbol),
+            Symbol::List(items) => items.iter().for_each(|item| of(item, names)),
+            Symbol::Struct(members) => members.iter().for_each(|(_, member)| of(member, names)),
+            _ => {}
+        }
+    }
+    let mut names = Vec::new();
+    call.args.iter().for_each(|(_, symbol)| of(symbol, &mut names));
+    names
 }
 
 /// Requests with a list of three: what its first element names is made three times, by the last steps that made it.

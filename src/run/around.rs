@@ -1,0 +1,88 @@
+//! Scenarios around those of the suite: requests that must be accepted with each value that a parameter may have, requests
+//! that are nearly refused, and variations with more of everything.
+//!
+//! The suite meets each rule once, by the shortest way. A server that keeps a rule there may still break it where there is
+//! more than one of everything, at the limit of a value, or the second time.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+
+use super::{
+    Available, Workers,
+    session::Scenario,
+    suite::{Plans, operations_of, shorten},
+};
+use crate::{
+    scenario::{choices::choices, near_miss::near_misses, step::Step, variation::variations},
+    spec::law::{OperationIx, RuleIx},
+};
+
+/// Scenarios that are played before what they found is taken into account.
+const BATCH: usize = 64;
+/// The part of the requests that are left that may be used, if random sequences are to follow: one of so many.
+const SHARE: u64 = 2;
+/// Variations of one rule's scenario that are played at most.
+const MOST_VARIATIONS: usize = 12;
+
+/// A scenario, and the rule that it is about.
+type Around = (RuleIx, Vec<Step>);
+
+/// Looks for them in the background: it takes no longer than the suite is played.
+pub fn start_planning(workers: &Workers, plans: &Plans, available: &Available) -> JoinHandle<Vec<Around>> {
+    let workers = workers.clone();
+    let usable = |steps: &Vec<Step>| operations_of(steps).all(|ix| available(ix));
+    let plans: Vec<Around> =
+        plans.iter().filter(|(_, steps)| usable(steps)).map(|(rule, steps)| (*rule, steps.clone())).collect();
+    tokio::task::spawn_blocking(move || find(&workers, &plans))
+}
+
+fn find(workers: &Workers, plans: &[Around]) -> Vec<Around> {
+    let (law, atlas) = (&workers.context.law, &*workers.atlas);
+    let ways: Vec<(OperationIx, Vec<Step>)> =
+        plans.iter().filter_map(|(rule, steps)| Some((law[*rule].operation?, steps.clone()))).collect();
+    let chosen = choices(law, atlas, &ways).into_iter().map(|choice| (law[choice.operation].accepts, choice.steps));
+    let mut found: Vec<Around> = chosen.chain(near_misses(law, atlas, &ways)).collect();
+    // One variation of every rule before the second of any.
+    let mut varied: Vec<(usize, Around)> = Vec::new();
+    for (rule, steps) in plans.iter().filter(|(rule, _)| workers.context.wants(*rule)) {
+        if workers.context.is_over() {
+            break;
+        }
+        let of_rule = variations(law, atlas, *rule, steps).into_iter().take(MOST_VARIATIONS);
+        varied.extend(of_rule.enumerate().map(|(place, steps)| (place, (*rule, steps))));
+    }
+    varied.sort_by_key(|(place, (rule, _))| (*place, *rule));
+    found.retain(|(rule, _)| workers.context.wants(*rule));
+    found.extend(varied.into_iter().map(|(_, around)| around));
+    found
+}
+
+/// Plays them until their share of the budget is spent.
+pub async fn run(workers: &Workers, planned: JoinHandle<Vec<Around>>) {
+    let context = &workers.context;
+    // Nobody cancels it, so that the only other end is a panic, which goes on here.
+    let planned = planned.await.unwrap_or_else(|end| std::panic::resume_unwind(end.into_panic()));
+    let left = context.requests_left();
+    // Whoever asked for certain rules wants those: no random sequences will follow.
+    let share = if context.options.only.is_some() { left } else { left / SHARE };
+    let until = context.requests() + share;
+    let mut all = planned.into_iter().enumerate().peekable();
+    while all.peek().is_some() && !context.is_over() && context.requests() < until {
+        let broken = context.broken();
+        // More than the share is not begun, as far as one can tell how many requests each takes.
+        let mut taken = context.requests();
+        let mut scenarios = Vec::new();
+        while scenarios.len() < BATCH
+            && taken < until
+            && let Some((number, (rule, mut steps))) = all.next()
+        {
+            if !broken.contains(rule) {
+                shorten(context, &workers.atlas, rule, &mut steps);
+                taken += steps.len() as u64;
+                scenarios.push(Scenario::Varied { rule, number, steps });
+            }
+        }
+        workers.play(scenarios, Arc::clone(&broken)).await;
+    }
+}
