@@ -114,7 +114,7 @@ pub fn fresh_seed() -> u64 {
 }
 
 /// The patterns of an option; each must match a rule of some law.
-fn globs(patterns: &[String], laws: &[Law], option: &str) -> Result<Option<GlobSet>> {
+pub fn globs(patterns: &[String], laws: &[Law], option: &str) -> Result<Option<GlobSet>> {
     if patterns.is_empty() {
         return Ok(None);
     }

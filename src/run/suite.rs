@@ -202,7 +202,7 @@ async fn play(workers: &Workers, mut plans: Vec<(RuleIx, Vec<Step>)>, muted: Arc
 }
 
 /// Lets the requests of a plan ask for less time where it has to be waited for, if the plan still exercises its rule then.
-fn shorten(context: &Context, atlas: &Atlas, rule: RuleIx, steps: &mut Vec<Step>) {
+pub(super) fn shorten(context: &Context, atlas: &Atlas, rule: RuleIx, steps: &mut Vec<Step>) {
     let mut shorter = steps.clone();
     for step in &mut shorter {
         if let Step::Call(call) = step {
