@@ -1,5 +1,5 @@
-//! A target's wire format recorded: the suite's scenarios, or those that were written down before, are played one after
-//! the other, and what was answered is written down with stand-ins.
+//! A target's wire format recorded: the suite's scenarios, or those that were written down before, are played, and what was
+//! answered is written down with stand-ins.
 //!
 //! Which scenarios there are comes from the law and from what the target implements; nothing else decides what is sent,
 //! but for the tokens, which no other run may share. Each step is taken as it stands, without looks besides: how many of
@@ -8,8 +8,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
+use tokio::{sync::Semaphore, task::JoinSet};
 use url::Url;
 
 use super::{
@@ -20,7 +22,6 @@ use super::{
     suite,
 };
 use crate::{
-    oracle::RuleSet,
     report::{
         data::Leftover,
         lock::{
@@ -32,10 +33,19 @@ use crate::{
     scenario::{
         atlas::Atlas,
         file::{StepError, StepFile},
-        step::Step,
+        step::{Call, Step},
     },
-    spec::law::{Law, OperationIx, RuleIx},
+    spec::law::{Law, OperationIx, Output, OutputFrom, ParamIx, RuleIx},
+    wire::{self, Body, Tree},
 };
+
+/// What the scenarios before have removed may still be listed for a moment. So long is waited for that in all, and so long
+/// between two looks.
+const MOST_FOR_ROOM: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How many scenarios wait at a time.
+const SIDE_BY_SIDE: usize = 64;
 
 /// What was recorded.
 #[derive(Debug)]
@@ -87,6 +97,19 @@ struct Ready {
     scenario: Scenario,
 }
 
+impl Ready {
+    fn waits(&self) -> bool {
+        self.steps.contains(&Step::Settle)
+    }
+
+    /// True if the answers to a step, by its number from 1, are the same however many scenarios are under way beside this
+    /// one.
+    fn is_steady(&self, law: &Law, step: usize) -> bool {
+        let calls = step.checked_sub(1).and_then(|place| self.steps.get(place)).map_or(&[][..], Step::calls);
+        !self.waits() || !calls.iter().any(|call| is_paged(law, call))
+    }
+}
+
 /// Records the suite of a law: the scenarios of the rules that `options` wants.
 ///
 /// # Errors
@@ -135,7 +158,8 @@ pub async fn record(
     for (ready, entries) in scenarios.into_iter().zip(played.entries) {
         // A step is written down with all of its answers, if one of them has not come before.
         let is_new = |(operation, entry): &(OperationIx, Entry)| {
-            !seen.contains(&(law[*operation].name.to_string(), entry.request.clone(), entry.text()))
+            ready.is_steady(&law, entry.step)
+                && !seen.contains(&(law[*operation].name.to_string(), entry.request.clone(), entry.text()))
         };
         let holds: BTreeSet<usize> = entries.iter().filter(|e| is_new(e)).map(|(_, entry)| entry.step).collect();
         for (operation, entry) in entries.into_iter().filter(|(_, entry)| holds.contains(&entry.step)) {
@@ -206,7 +230,7 @@ fn host(endpoint: &Endpoint) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// What came of playing scenarios: the answers of each that was played, and what is left.
+/// What came of playing scenarios: the answers of each, and what is left.
 struct AllPlayed {
     entries: Vec<Vec<(OperationIx, Entry)>>,
     leftovers: Vec<Leftover>,
@@ -214,22 +238,88 @@ struct AllPlayed {
 
 async fn play(workers: &Workers, host: &str, masked: &[String], scenarios: &[Ready]) -> AllPlayed {
     let context = &workers.context;
-    let law = &context.law;
     context.observer.event(&Event::Phase("playing the scenarios"));
-    let muted = Arc::new(RuleSet::default());
+    let mut played: Vec<Option<Played>> = scenarios.iter().map(|_| None).collect();
+    // Those that have to wait for a change wait side by side; the others are alone.
+    let mut patience = if context.options.waits_for().is_some() { MOST_FOR_ROOM } else { Duration::ZERO };
+    let waits = |ready: &Ready| context.options.waits_for().is_some() && ready.waits();
+    for (number, ready) in scenarios.iter().enumerate().filter(|(_, ready)| !waits(ready)) {
+        patience = patience.saturating_sub(wait_for_room(workers, ready, patience).await);
+        played[number] = play_one(workers, ready.rule, ready.steps.clone()).await;
+    }
+    let (room, mut waiting) = (Arc::new(Semaphore::new(SIDE_BY_SIDE)), JoinSet::new());
+    for (number, ready) in scenarios.iter().enumerate().filter(|(_, ready)| waits(ready)) {
+        let (workers, room, rule, steps) = (workers.clone(), room.clone(), ready.rule, ready.steps.clone());
+        waiting.spawn(async move {
+            // Nobody closes it, so that the other case is never met; then there is nothing that limits anything.
+            let _permit = room.acquire().await.ok();
+            (number, play_one(&workers, rule, steps).await)
+        });
+    }
+    while let Some(ended) = waiting.join_next().await {
+        // Nobody cancels it, so that the only other end is a panic, which goes on here.
+        let (number, one) = ended.unwrap_or_else(|end| std::panic::resume_unwind(end.into_panic()));
+        played[number] = one;
+    }
     let mut all = AllPlayed { entries: Vec::new(), leftovers: std::mem::take(&mut context.tally().leftovers) };
-    for Ready { rule, steps, scenario } in scenarios {
-        if context.is_over() {
-            break;
-        }
-        let played = workers.play_given(0, "wire", *rule, steps.clone(), &muted, context.options.patience).await;
-        context.observer.event(&Event::Played { context, result: &played });
-        let standins = StandIns::new(steps.iter().flat_map(Step::calls), host, &format!("eipcheck-{}", context.nonce));
-        let mut writer = Writer::new(law, masked, standins);
-        all.entries.push(entries(&mut writer, &scenario.name, &played));
+    for (ready, played) in scenarios.iter().zip(played) {
+        let played = played.unwrap_or_default();
+        let calls = ready.steps.iter().flat_map(Step::calls);
+        let standins = StandIns::new(calls, host, &format!("eipcheck-{}", context.nonce));
+        let mut writer = Writer::new(&context.law, masked, standins);
+        all.entries.push(entries(&mut writer, &ready.scenario.name, &played));
         all.leftovers.extend(played.leftovers);
     }
     all
+}
+
+/// Waits until nothing is listed where a scenario will ask for a page of everything there is; for how long it has waited.
+/// What others have there may stay for ever, so that nobody waits for longer than `most`.
+async fn wait_for_room(workers: &Workers, ready: &Ready, most: Duration) -> Duration {
+    let (context, endpoint) = (&workers.context, &workers.endpoints[0]);
+    let law = &context.law;
+    let begun = Instant::now();
+    for call in ready.steps.iter().flat_map(Step::calls).filter(|call| is_paged(law, call)) {
+        let Some(request) = call.resolve(law, &[], "") else { continue };
+        loop {
+            context.count_sent();
+            let Ok(response) = endpoint.target.send(law, &request).await.outcome else { break };
+            let Body::Success(tree) = wire::decode_answer(law, call.operation, &response).body else { break };
+            let lists = |output: &&Output| matches!(output.from, OutputFrom::Selected { .. });
+            let listed = law[call.operation].output.iter().filter(lists).filter_map(|output| tree.get(&output.name));
+            let is_empty = listed.filter_map(Tree::as_list).all(<[Tree]>::is_empty);
+            if is_empty || begun.elapsed() >= most || context.is_over() {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+    begun.elapsed()
+}
+
+/// True for a request that shows a page of everything there is: what others have there moves what it shows to another
+/// page.
+fn is_paged(law: &Law, call: &Call) -> bool {
+    let operation = &law[call.operation];
+    let is_given = |param: &ParamIx| {
+        let name = &operation.params[*param as usize].name;
+        call.args.iter().any(|(given, _)| given == name)
+    };
+    operation.output.iter().any(|output| match &output.from {
+        OutputFrom::Selected { by, page, .. } => page.is_some() && !by.iter().any(is_given),
+        _ => false,
+    })
+}
+
+/// Plays a scenario; none if nothing is to be sent any more.
+async fn play_one(workers: &Workers, rule: RuleIx, steps: Vec<Step>) -> Option<Played> {
+    let context = &workers.context;
+    if context.is_over() {
+        return None;
+    }
+    let played = workers.play_given(0, "wire", rule, steps, &Arc::default(), context.options.patience).await;
+    context.observer.event(&Event::Played { context, result: &played });
+    Some(played)
 }
 
 /// The answers of a scenario. Of several to the same request in one step the last one counts: how often it takes to be
