@@ -143,9 +143,15 @@ fn what_differs_each_time_gives_way_to_stand_ins_wherever_it_recurs() {
 fn a_release_that_writes_answers_otherwise_is_shown_until_that_is_accepted() {
     let (book, server) = recorded(&[]);
     let before = files(book.folder.path());
-    let newer = release(&server, |body| body.replace("lockerId>", "lockerID>"));
+    let newer = release(&server, |body| body.replace("size>", "weight>"));
     let said = book.verify(&[&newer.url]).ends(1);
-    for line in ["OpenLocker (", "- ", "<lockerId>{locker#1}</lockerId>", "+ ", "<lockerID>", "--accept"] {
+    for line in [
+        "OpenLocker (",
+        "-     <size>3</size>",
+        "<lockerId>{locker#1}</lockerId>",
+        "+     <weight>3</weight>",
+        "--accept",
+    ] {
         assert!(said.out.contains(line), "{line}: {}", said.out);
     }
     assert_eq!(files(book.folder.path()), before);
@@ -192,7 +198,7 @@ fn white_space_between_elements_is_no_part_of_the_format() {
 #[test]
 fn only_some_scenarios_can_be_verified_and_accepted() {
     let (book, server) = recorded(&[]);
-    let newer = release(&server, |body| body.replace("lockerId>", "lockerID>"));
+    let newer = release(&server, |body| body.replace("size>", "weight>"));
     let said = book.verify(&[&newer.url, "--only", "ShowLockers.*"]);
     assert!(!said.out.contains("OpenLocker ("), "{}", said.out);
     book.verify(&[&newer.url, "--only", "ShowLockers.LockerIds.malformed"]).ends(0);
@@ -231,11 +237,20 @@ fn missing_and_orphaned_files_and_answers_are_differences_that_can_be_accepted()
 }
 
 #[test]
-fn a_value_that_nobody_wants_to_know_is_not_written_down() {
-    let (book, server) = recorded(&["--mask", "size"]);
-    assert!(book.read("OpenLocker.toml").contains("<size>{masked}</size>"), "{}", book.read("OpenLocker.toml"));
-    let other = release(&server, |body| body.replace("<size>", "<size>9"));
-    book.verify(&[&other.url]).ends(0);
+fn a_value_that_is_another_one_each_time_is_not_written_down_where_nobody_wants_it() {
+    let server = serve(&["--specs", &text(&lockers())]);
+    let count = std::sync::atomic::AtomicUsize::new(100);
+    let restless = release(&server, move |body| {
+        let turn = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        body.replace("<requestId>", &format!("<turn>{turn}</turn><requestId>"))
+    });
+    let (plain, masked) = (Book::new(), Book::new());
+    plain.record(&[&restless.url]).ends(0);
+    plain.verify(&[&restless.url]).ends(1);
+    masked.record(&[&restless.url, "--mask", "turn"]).ends(0);
+    masked.verify(&[&restless.url]).ends(0);
+    let opened = masked.read("OpenLocker.toml");
+    assert!(opened.contains("<turn>{masked}</turn>"), "{opened}");
 }
 
 #[test]
