@@ -176,17 +176,18 @@ fn scalar(kind: ScalarType, values: &[String], chosen: Option<&Field>, dice: &mu
     }
 }
 
-fn view(law: &Law, kind: KindIx, which: Which, depth: usize, dice: &mut Dice) -> Tree {
+fn view(law: &Law, kind: KindIx, later: &[Arc<str>], which: Which, depth: usize, dice: &mut Dice) -> Tree {
     let mut members = Vec::new();
     let mut taken = BTreeSet::new();
     for shown in &law[kind].view {
         // Several rows may speak of one element.
-        if which == Which::Sparse && (shown.optional || shown.rule.is_none()) || !taken.insert(&shown.wire) {
+        let optional = shown.optional || shown.rule.is_none() || later.contains(&shown.name);
+        if which == Which::Sparse && optional || !taken.insert(&shown.wire) {
             continue;
         }
         let value = match &shown.from {
             ShownFrom::List(..) if which == Which::EmptyLists || depth == 0 => Tree::List(Vec::new()),
-            ShownFrom::List(_, inner) => Tree::List(vec![view(law, *inner, which, depth - 1, dice)]),
+            ShownFrom::List(_, inner) => Tree::List(vec![view(law, *inner, &[], which, depth - 1, dice)]),
             ShownFrom::Paths(paths) => {
                 let end = paths.first().and_then(|path| {
                     let (last, way) = path.0.split_last()?;
@@ -195,6 +196,8 @@ fn view(law: &Law, kind: KindIx, which: Which, depth: usize, dice: &mut Dice) ->
                 });
                 wrapped(shown.kind, scalar(shown.kind, &shown.values, end, dice), which)
             }
+            // Of what is in it the law says nothing.
+            ShownFrom::Nothing if shown.kind == ScalarType::List => Tree::List(Vec::new()),
             ShownFrom::Value(_) | ShownFrom::Nothing => {
                 wrapped(shown.kind, scalar(shown.kind, &shown.values, None, dice), which)
             }
@@ -223,12 +226,15 @@ fn success(law: &Law, operation: OperationIx, which: Which) -> Tree {
             continue;
         }
         let value = match &output.from {
-            OutputFrom::One { kind, .. } => view(law, *kind, which, DEPTH, &mut dice),
+            OutputFrom::One { kind, later, .. } => view(law, *kind, later, which, DEPTH, &mut dice),
             OutputFrom::Many { .. } | OutputFrom::Selected { .. } if which == Which::EmptyLists => {
                 Tree::List(Vec::new())
             }
-            OutputFrom::Many { kind, .. } | OutputFrom::Selected { kind, .. } => {
-                Tree::List((0..2).map(|_| view(law, *kind, which, DEPTH, &mut dice)).collect())
+            OutputFrom::Many { kind, later, .. } => {
+                Tree::List((0..2).map(|_| view(law, *kind, later, which, DEPTH, &mut dice)).collect())
+            }
+            OutputFrom::Selected { kind, .. } => {
+                Tree::List((0..2).map(|_| view(law, *kind, &[], which, DEPTH, &mut dice)).collect())
             }
             OutputFrom::Paths(paths) => {
                 let end = paths.first().and_then(|(var, path)| {
@@ -239,6 +245,7 @@ fn success(law: &Law, operation: OperationIx, which: Which) -> Tree {
                 });
                 wrapped(output.kind, scalar(output.kind, &output.values, end, &mut dice), which)
             }
+            OutputFrom::Nothing if output.kind == ScalarType::List => Tree::List(Vec::new()),
             OutputFrom::Value(_) | OutputFrom::Counts(_) | OutputFrom::Nothing => {
                 wrapped(output.kind, scalar(output.kind, &output.values, None, &mut dice), which)
             }
