@@ -27,6 +27,12 @@ PROTOCOL = {
     "AccessKeyId", "Action", "Format", "Signature", "SignatureMethod", "SignatureNonce", "SignatureVersion", "Timestamp",
     "Version",
 }
+# Parameters that the documents have and this version of the SDK has not.
+UNKNOWN = {
+    ("DeleteInstance", "ClientToken"),
+    ("DescribeNatGateways", "VSwitchId"),
+    ("DescribeRegions", "RegionId"),
+}
 SIGNATURES = {"acs3": None, "rpc-v1": "v2"}
 
 
@@ -83,7 +89,7 @@ def main():
     operations = json.load(open(sys.argv[1], encoding="utf-8"))
     server = HTTPServer(("127.0.0.1", 0), Server)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    wrong, skipped, requests, answers = [], [], 0, 0
+    wrong, skipped, met, requests, answers = [], [], set(), 0, 0
     for operation in operations:
         name = operation["operation"]
         # What a product is called in the law may be spelt otherwise here.
@@ -110,6 +116,10 @@ def main():
             for request in operation["requests"]:
                 for sent in (sent for sent in request["sent"] if sent["signature"] == signature):
                     mine = parameters(sent["query"], sent["body"], dict(sent["headers"]))
+                    unknown = [own for own in mine[2] if (name, own) in UNKNOWN]
+                    met.update((name, own) for own in unknown)
+                    for own in unknown:
+                        del mine[2][own]
                     Server.status, Server.answer, Server.seen = 200, b'{"RequestId":"x"}', None
                     ask(nested(mine[2]))
                     requests += 1
@@ -119,7 +129,8 @@ def main():
                 Server.status, Server.answer = answer["status"], answer["body"].encode()
                 answers += 1
                 try:
-                    read = ask(nested(mine[2])).body.to_map()
+                    body = ask(nested(mine[2])).body
+                    read = body and body.to_map()
                     wanted = json.loads(answer["body"])
                     if answer["what"] == "error":
                         wrong.append(f"{name}: the SDK takes the error {answer['code']} for an answer")
@@ -131,10 +142,12 @@ def main():
     server.shutdown()
     if not requests or not answers:
         sys.exit("FAILED: there is nothing to hold against the SDK")
+    # Once the SDK has them, nobody has to leave them out.
+    wrong.extend(f"{name} is not sent with {own}, though it is left out here" for name, own in UNKNOWN - met)
     if wrong:
         sys.exit("\n".join(["FAILED:"] + wrong))
     told = f"; of no product that is installed here: {', '.join(skipped)}" if skipped else ""
-    print(f"{len(operations)} operations: the SDK sends the same {requests} requests and reads {answers} answers alike{told}")
+    print(f"{len(operations) - len(skipped)} operations: the SDK sends the same {requests} requests and reads {answers} answers alike{told}")
 
 
 if __name__ == "__main__":
