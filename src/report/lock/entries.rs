@@ -104,17 +104,18 @@ impl<'l> Writer<'l> {
             self.standins.replace(&text)
         };
         let is_kept = |name: &str| HEADERS.contains(&name) || name.starts_with("x-");
-        let mut headers: Vec<String> = raw
-            .headers
-            .iter()
-            .filter(|(name, _)| is_kept(name))
-            .map(
-                |(name, value)| {
-                    if self.masked.contains(name) { (name, MASKED.to_owned()) } else { (name, replace(value)) }
-                },
-            )
-            .map(|(name, value)| format!("{name}: {value}"))
-            .collect();
+        let mut headers = Vec::new();
+        for (name, value) in raw.headers.iter().filter(|(name, _)| is_kept(name)) {
+            let value = if self.masked.contains(name) {
+                MASKED.to_owned()
+            } else if name.replace('-', "").ends_with("requestid") {
+                // Some servers have another id there than in the body.
+                REQUEST_ID.to_owned()
+            } else {
+                replace(value)
+            };
+            headers.push(format!("{name}: {value}"));
+        }
         headers.sort();
         (headers, replace(&layout.text()))
     }
