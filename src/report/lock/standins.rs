@@ -120,6 +120,10 @@ impl StandIns {
         if found.name("time").is_some() {
             return TIME.to_owned();
         }
+        // It may have come before in this very text.
+        if let Some((_, standin)) = self.known.iter().find(|(known, _)| *known == whole) {
+            return standin.clone();
+        }
         let sort = match found.name("prefix") {
             // An id has digits in it; without any it is a word.
             Some(prefix) if !whole[prefix.len()..].contains(|c: char| c.is_ascii_digit()) => return whole,
