@@ -63,6 +63,15 @@ eipcheck_binary() {
     [[ -x $EIPCHECK ]] || fail "there is no program $EIPCHECK"
 }
 
+# wire_dump CLOUD: names the file with the requests and answers of the snapshots, in DUMP; the test that keeps them writes it.
+wire_dump() {
+    DUMP="${CARGO_TARGET_DIR:-target}/tmp/wire/$1.json"
+    rm -f "$DUMP"
+    cargo test --quiet --test wire_snapshots what_is_held_against_the_sdks >"$log/wire_snapshots.log" 2>&1 ||
+        { cat "$log/wire_snapshots.log" >&2; fail "the snapshots cannot be written for $1"; }
+    [[ -s $DUMP ]] || fail "there is no $DUMP"
+}
+
 # until_true SECONDS COMMAND...: tries a command ten times a second until it succeeds.
 until_true() {
     local tries=$(($1 * 10))

@@ -13,6 +13,7 @@ pub mod run;
 pub mod serve;
 pub mod spec;
 pub mod target;
+pub mod wire;
 
 use std::{
     path::{Path, PathBuf},
@@ -68,6 +69,8 @@ pub enum Command {
     Report(report::ReportArgs),
     /// Play a scenario that was written down, and say whether the rule is broken again.
     Replay(Box<replay::ReplayArgs>),
+    /// Write down how a server answers, or hold a server against what was written down.
+    Wire(wire::WireArgs),
     /// Judge the trace of an earlier run again, by the law as it is now.
     Recheck(recheck::RecheckArgs),
 }
@@ -87,6 +90,7 @@ impl Command {
             Command::Report(args) => report::execute(&args),
             Command::Explain(args) => explain::execute(&args),
             Command::Replay(args) => replay::execute(*args),
+            Command::Wire(args) => wire::execute(args),
             Command::Recheck(args) => recheck::execute(&args),
         }
     }

@@ -114,7 +114,7 @@ pub fn fresh_seed() -> u64 {
 }
 
 /// The patterns of an option; each must match a rule of some law.
-fn rule_globs(patterns: &[String], laws: &[Law], option: &str) -> Result<Option<GlobSet>> {
+pub fn rule_globs(patterns: &[String], laws: &[Law], option: &str) -> Result<Option<GlobSet>> {
     let ids: Vec<&str> = laws.iter().flat_map(|law| &law.rules).map(|rule| &*rule.id).collect();
     globs(patterns, &ids, option, "`eipcheck spec list` shows the ids; `*` stands for anything")
 }

@@ -12,7 +12,11 @@ use super::{LawArgs, complain, document, print_json, progress::Progress};
 use eipcheck::{
     exit::Exit,
     oracle::RuleSet,
-    report::{data::Report, trace},
+    report::{
+        data::Report,
+        lock::files::{Answers, Suite},
+        trace,
+    },
     run::suite::{Plans, plan_wanted},
     scenario::written::ScenarioFile,
     spec::{
@@ -88,7 +92,7 @@ enum SpecCommand {
         eipcheck spec cover page.txt\n  \
         eipcheck spec cover --cloud ec2")]
     Cover(document::CoverArgs),
-    /// Print the JSON Schema of a kind of file: of the law, for editors, or of what a run writes, for programs.
+    /// Print the JSON Schema of a kind of file: of the law, for editors, or of what eipcheck writes, for programs.
     #[command(after_help = "Examples:\n  \
         eipcheck spec schema operation > operation.schema.json")]
     Schema {
@@ -117,6 +121,10 @@ enum FileKind {
     Report,
     /// A line of `trace.jsonl`, of a run.
     Trace,
+    /// `suite.json`, of a recorded wire format.
+    WireSuite,
+    /// `OPERATION.toml`, of a recorded wire format.
+    WireAnswers,
 }
 
 impl FileKind {
@@ -130,6 +138,8 @@ impl FileKind {
             FileKind::Scenario => schema_for!(ScenarioFile),
             FileKind::Report => schema_for!(Report),
             FileKind::Trace => schema_for!(trace::Line),
+            FileKind::WireSuite => schema_for!(Suite),
+            FileKind::WireAnswers => schema_for!(Answers),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`data`]: the report itself, versioned; `report.json` is this and nothing else.
 //! - [`diff`](mod@diff): what changed from one to another.
+//! - [`lock`]: a target's wire format, written down to be held against a later one.
 //! - [`terminal`]: the same for people; `chart` draws requests that overlap.
 //! - [`mutants`]: what became of the mutants of a law, versioned as well.
 //! - [`trace`]: everything that was sent and received, line by line.
@@ -13,6 +14,7 @@
 mod chart;
 pub mod data;
 pub mod diff;
+pub mod lock;
 pub mod mutants;
 pub mod recipe;
 pub mod scripts;

@@ -16,6 +16,7 @@
 //! violation comes again, [`cleanup`] removes what a scenario created, [`tally`] counts, [`request_ids`] tells which ids
 //! have come before, [`event`] tells whoever wants to watch; [`choices`] keeps what a target chose where it may, and
 //! [`folders`] writes what is left of each finding; [`recheck`] judges a trace again, and [`replay`] plays a scenario again.
+//! [`record`] writes a target's wire format down.
 //! The randomness of a run comes from its seed alone, and its order of work does not depend on how fast the target answers,
 //! so that the same seed sends the same requests, but for what follows on requests that were sent at once.
 //!
@@ -34,6 +35,7 @@ pub mod overlap;
 pub mod probe;
 pub mod random;
 pub mod recheck;
+pub mod record;
 pub mod replay;
 pub mod request_ids;
 pub mod session;
