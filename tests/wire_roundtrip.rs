@@ -42,6 +42,7 @@ fn param(name: &str, wire: &str, kind: ScalarType, of: Option<ScalarType>, field
         matches: Vec::new(),
         examples: Vec::new(),
         sent: Sent::Sometimes,
+        mark: None,
         filters: None,
         refusals: Vec::new(),
     }

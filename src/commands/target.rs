@@ -12,7 +12,10 @@ use eipcheck::{
     model::time::Tolerance,
     run::{RunError, RunOptions, Stop, TOLERANCE},
     spec::law::{Law, ProductIx},
-    target::clock::Pace,
+    target::{
+        clock::Pace,
+        permits::{Permits, Permitted},
+    },
     wire::sign::{Manner, Method, Sending},
 };
 
@@ -33,6 +36,13 @@ pub struct TargetArgs {
     /// Where requests to one product of the cloud go, if not to URL. May be given several times.
     #[arg(long = "endpoint", value_name = "PRODUCT=URL", value_parser = parse_endpoint, requires = "url")]
     endpoints: Vec<(String, Url)>,
+    /// A host that requests may go to although it is neither on this machine nor in a private network: an exact name or
+    /// address. May be given several times.
+    #[arg(long = "allow-host", value_name = "NAME")]
+    allow_hosts: Vec<Permitted>,
+    /// Let requests go to the hosts of a real cloud, where what is made costs money. Such a host needs --allow-host too.
+    #[arg(long)]
+    allow_billable: bool,
     /// How requests are signed; the cloud's usual way unless given.
     #[arg(long, value_name = "METHOD")]
     signature: Option<Signature>,
@@ -116,6 +126,7 @@ impl TargetArgs {
         Ok(RunOptions {
             url,
             endpoints: endpoints(&self.endpoints, law)?,
+            permits: Permits { hosts: self.allow_hosts.clone(), billable: self.allow_billable },
             manner: Manner::choose(law.wire.protocol, signature, send).into_diagnostic()?,
             region: law.region.clone(),
             seed: 0,
@@ -198,6 +209,7 @@ pub fn usable<T>(outcome: std::result::Result<T, RunError>) -> Result<Option<T>>
             complain(&miette!(help = CLOCK_CONTRACT, "the target does not let its clock be moved: {error}"));
             Ok(None)
         }
+        Err(RunError::Host(error)) => Err(error.into()),
         Err(RunError::Credentials(error)) => {
             let help = "set them in the environment; a server that checks no signatures takes any pair";
             Err(miette!(help = help, "{error}"))

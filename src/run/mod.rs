@@ -72,11 +72,14 @@ use crate::{
     reference::server::{Reference, Running, start},
     report::{data::Report, terminal::plain, trace::TraceWriter},
     scenario::{atlas::Atlas, step::Call, windows::Windows},
-    spec::law::{Law, OperationIx, ProductIx, RuleIx},
+    spec::{
+        law::{Law, OperationIx, ProductIx, RuleIx},
+        load::billable_hosts,
+    },
     target::{
         HttpTarget, NoAnswer, TargetError, TargetOptions,
         clock::{Clock, ClockError, Pace},
-        http::is_loopback,
+        permits::{HostError, Permits, is_loopback},
     },
     wire::sign::{Credentials, Manner, SignError, Signer},
     wire::{Answer, Request},
@@ -91,6 +94,8 @@ pub struct RunOptions {
     pub endpoints: Vec<(ProductIx, Url)>,
     /// The region that requests are signed for.
     pub region: String,
+    /// Where requests may go.
+    pub permits: Permits,
     /// How requests are signed and sent.
     pub manner: Manner,
     /// The seed of the random sequences.
@@ -134,6 +139,18 @@ impl RunOptions {
         }
     }
 
+    /// Whether requests may go where they would. The hosts of the clouds that are built in cost money by any law.
+    ///
+    /// # Errors
+    ///
+    /// They may not go there.
+    pub fn check_hosts(&self, law: &Law) -> Result<(), HostError> {
+        let mut billable = billable_hosts();
+        billable.extend(law.billable_hosts.iter().cloned());
+        let urls = self.url.iter().chain(self.endpoints.iter().map(|(_, url)| url));
+        urls.map(|url| self.permits.check(url, &billable)).collect()
+    }
+
     /// How many requests of one scenario may be under way at a time. Where answers may lag behind, each look has to be
     /// asked for again until it does not, which leaves no moment for others to overlap it.
     pub fn at_once(&self) -> usize {
@@ -147,6 +164,9 @@ pub enum RunError {
     /// The target cannot be addressed.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// Requests may not go there.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// There are no credentials.
     #[error(transparent)]
     Credentials(#[from] SignError),
@@ -384,6 +404,7 @@ pub async fn begin(
     observer: Arc<dyn Observer>,
     stop: Stop,
 ) -> Result<(Arc<Context>, Vec<Endpoint>), RunError> {
+    options.check_hosts(&law)?;
     let trace = options.out.as_ref().map(|dir| {
         let path = dir.join(crate::report::trace::FILE);
         TraceWriter::create(&path).map_err(|source| RunError::Trace { path: path.display().to_string(), source })

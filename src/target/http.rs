@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Url, redirect};
 use tokio::time::timeout;
 
-use super::{Exchange, NoAnswer, TargetError};
+use super::{Exchange, NoAnswer, TargetError, permits};
 use crate::{
     spec::law::{Law, ProductIx},
     wire::{
@@ -57,8 +57,11 @@ impl HttpTarget {
         for url in std::iter::once(&base_url).chain(options.endpoints.iter().map(|(_, url)| url)) {
             check(url)?;
         }
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
+        let mut client = Client::builder().user_agent(USER_AGENT);
+        for url in std::iter::once(&base_url).chain(options.endpoints.iter().map(|(_, url)| url)) {
+            client = permits::pinned(client, url);
+        }
+        let client = client
             .no_proxy()
             .http1_only()
             .redirect(redirect::Policy::none())
@@ -199,19 +202,6 @@ fn check(base_url: &Url) -> Result<(), TargetError> {
         return wrong("requests go to the path /, so the URL may not name another");
     }
     Ok(())
-}
-
-/// True if the URL leads to this machine.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost")
-        }
-        None => false,
-    }
 }
 
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
