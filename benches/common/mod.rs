@@ -72,6 +72,7 @@ pub fn run_options(law: &Law, requests: u64, pace: Pace) -> RunOptions {
         clients: 4,
         only: None,
         skip: None,
+        max_resources: None,
         shrink: 0,
         timeout: Duration::from_secs(30),
         patience: Duration::from_secs(15),

@@ -2,6 +2,7 @@
 //!
 //! Imports everything below; nothing imports this but `main.rs`.
 
+pub mod clean;
 pub mod document;
 pub mod explain;
 pub mod progress;
@@ -65,6 +66,8 @@ pub enum Command {
     Report(report::ReportArgs),
     /// Play a scenario that was written down, and say whether the rule is broken again.
     Replay(Box<replay::ReplayArgs>),
+    /// Delete what an earlier run has left behind, by its journal.
+    Clean(Box<clean::CleanArgs>),
     /// Judge the trace of an earlier run again, by the law as it is now.
     Recheck(recheck::RecheckArgs),
 }
@@ -83,6 +86,7 @@ impl Command {
             Command::Report(args) => report::execute(&args),
             Command::Explain(args) => explain::execute(&args),
             Command::Replay(args) => replay::execute(*args),
+            Command::Clean(args) => clean::execute(*args),
             Command::Recheck(args) => recheck::execute(&args),
         }
     }

@@ -1,6 +1,6 @@
 //! What the subcommands that talk to a server ask of their user: how requests are signed and sent, and how time passes.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, num::NonZeroUsize, time::Duration};
 
 use clap::{Args, ValueEnum};
 use miette::{IntoDiagnostic, Result, miette};
@@ -21,6 +21,9 @@ use eipcheck::{
 
 /// The least that a change may be late where time runs faster than here, in the time here.
 const LEAST_TOLERANCE: Duration = Duration::from_millis(500);
+
+/// The most resources that are held at a time where they cost money, unless the user says otherwise.
+const BILLABLE_RESOURCES: usize = 20;
 
 /// What a target with a driven clock does.
 const CLOCK_CONTRACT: &str = "with --clock driven the target takes POST /_clock/advance with {\"seconds\": N}, N a whole \
@@ -43,6 +46,9 @@ pub struct TargetArgs {
     /// Let requests go to the hosts of a real cloud, where what is made costs money. Such a host needs --allow-host too.
     #[arg(long)]
     allow_billable: bool,
+    /// The most resources that are held at a time; any number unless given, and 20 with --allow-billable.
+    #[arg(long, value_name = "N")]
+    max_resources: Option<NonZeroUsize>,
     /// How requests are signed; the cloud's usual way unless given.
     #[arg(long, value_name = "METHOD")]
     signature: Option<Signature>,
@@ -118,14 +124,32 @@ impl TargetArgs {
     ///
     /// An endpoint, or a way of signing, that this law does not have.
     pub fn options(&self, url: Option<Url>, law: &mut Law) -> Result<RunOptions> {
-        if let Some(region) = &self.region {
-            law.region.clone_from(region);
+        let region = law.region.clone();
+        self.options_like(url, &[], &region, law)
+    }
+
+    /// The same, but for the region and the endpoints like an earlier run, unless the user says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`TargetArgs::options`].
+    pub fn options_like(
+        &self,
+        url: Option<Url>,
+        earlier: &[(String, String)],
+        region: &str,
+        law: &mut Law,
+    ) -> Result<RunOptions> {
+        law.region = self.region.clone().unwrap_or_else(|| region.to_owned());
+        let mut named = self.endpoints.clone();
+        for (product, url) in earlier.iter().filter(|(product, _)| !self.endpoints.iter().any(|(p, _)| p == product)) {
+            named.push((product.clone(), url.parse().into_diagnostic()?));
         }
         let pace = self.clock.unwrap_or(if url.is_some() { Pace::Real } else { Pace::Driven });
         let (signature, send) = (self.signature.map(Into::into), self.send.map(Into::into));
         Ok(RunOptions {
             url,
-            endpoints: endpoints(&self.endpoints, law)?,
+            endpoints: endpoints(&named, law)?,
             permits: Permits { hosts: self.allow_hosts.clone(), billable: self.allow_billable },
             manner: Manner::choose(law.wire.protocol, signature, send).into_diagnostic()?,
             region: law.region.clone(),
@@ -136,6 +160,10 @@ impl TargetArgs {
             clients: 1,
             only: None,
             skip: None,
+            max_resources: self
+                .max_resources
+                .map(NonZeroUsize::get)
+                .or(self.allow_billable.then_some(BILLABLE_RESOURCES)),
             shrink: 0,
             timeout: self.timeout,
             patience: self.patience,

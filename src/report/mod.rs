@@ -3,7 +3,7 @@
 //! - [`data`]: the report itself, versioned; `report.json` is this and nothing else.
 //! - [`diff`](mod@diff): what changed from one to another.
 //! - [`terminal`]: the same for people; `chart` draws requests that overlap.
-//! - [`trace`]: everything that was sent and received, line by line.
+//! - [`trace`]: everything that was sent and received, line by line; [`journal`]: what was made and deleted.
 //!
 //! - [`recipe`]: a finding as other tools can follow it, and [`scripts`]: the same as scripts for those tools.
 //!
@@ -12,6 +12,8 @@
 mod chart;
 pub mod data;
 pub mod diff;
+pub mod journal;
+mod lines;
 pub mod recipe;
 pub mod scripts;
 pub mod terminal;

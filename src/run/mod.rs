@@ -11,7 +11,9 @@
 //!
 //! [`session`] plays one scenario, `waiting` lets time pass in it, and `again` says what is sent more than once;
 //! `group` plays several side by side, and [`turns`] lets others work while one waits. [`confirm`] sees whether a
-//! violation comes again, [`cleanup`] removes what a scenario created, [`tally`] counts, [`request_ids`] tells which ids
+//! violation comes again, [`cleanup`] removes what a scenario created; `ledger` keeps the journal, by which [`mod@clean`]
+//! removes what a run has left, [`holdings`] bounds what is held at a time, `mark` marks it, and [`mod@forecast`] tells it
+//! beforehand. [`tally`] counts, [`request_ids`] tells which ids
 //! have come before, [`event`] tells whoever wants to watch; [`choices`] keeps what a target chose where it may, and
 //! [`folders`] writes what is left of each finding; [`recheck`] judges a trace again, and [`replay`] plays a scenario again.
 //! The randomness of a run comes from its seed alone, and its order of work does not depend on how fast the target answers,
@@ -21,12 +23,17 @@
 
 mod again;
 pub mod choices;
+pub mod clean;
 pub mod cleanup;
 pub mod confirm;
 pub mod event;
 pub mod flight;
 pub mod folders;
+pub mod forecast;
 mod group;
+pub mod holdings;
+mod ledger;
+mod mark;
 pub mod overlap;
 pub mod probe;
 pub mod random;
@@ -59,6 +66,7 @@ use self::{
     event::{Event, Observer},
     flight::Flight,
     group::{MOST_UNDER_WAY, Room},
+    holdings::Holdings,
     random::Sequences,
     request_ids::RequestIds,
     session::{Scenario, Session},
@@ -70,7 +78,7 @@ use crate::{
     model::{forward::Dice, time::Tolerance},
     oracle::{RuleSet, Settings},
     reference::server::{Reference, Running, start},
-    report::{data::Report, terminal::plain, trace::TraceWriter},
+    report::{data::Report, journal::Journal, terminal::plain, trace::TraceWriter},
     scenario::{atlas::Atlas, step::Call, windows::Windows},
     spec::{
         law::{Law, OperationIx, ProductIx, RuleIx},
@@ -112,6 +120,8 @@ pub struct RunOptions {
     pub only: Option<GlobSet>,
     /// Rules not to test.
     pub skip: Option<GlobSet>,
+    /// How many resources may be held at a time; none for any number.
+    pub max_resources: Option<usize>,
     /// How many requests may be spent on each finding to make it short and to see it again; 0 for none.
     pub shrink: u64,
     /// How long an answer may take.
@@ -124,7 +134,7 @@ pub struct RunOptions {
     pub tolerance: Tolerance,
     /// How long answers may lag behind; none if they may not.
     pub consistency: Option<Duration>,
-    /// Where the trace goes; none for no trace.
+    /// Where the trace and the journal go; none for neither.
     pub out: Option<PathBuf>,
 }
 
@@ -137,6 +147,13 @@ impl RunOptions {
             Pace::Scaled(times) => Some(self.patience.saturating_mul(times.get())),
             Pace::Driven => None,
         }
+    }
+
+    /// True if the user wants this rule tested.
+    pub fn wants(&self, law: &Law, rule: RuleIx) -> bool {
+        let id = &*law[rule].id;
+        self.only.as_ref().is_none_or(|only| only.is_match(id))
+            && !self.skip.as_ref().is_some_and(|skip| skip.is_match(id))
     }
 
     /// Whether requests may go where they would. The hosts of the clouds that are built in cost money by any law.
@@ -205,6 +222,14 @@ pub enum RunError {
         /// Why.
         source: std::io::Error,
     },
+    /// The journal cannot be written, or that of an earlier run not be read.
+    #[error("cannot keep the journal in {path}")]
+    Journal {
+        /// The folder.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The trace cannot be written.
     #[error("cannot write the trace to {path}")]
     Trace {
@@ -252,6 +277,10 @@ pub struct Context {
     pub observer: Arc<dyn Observer>,
     /// Where everything sent and received is written.
     pub trace: Option<TraceWriter>,
+    /// Where it is written what was made and deleted.
+    journal: Option<Journal>,
+    /// What is held at a time.
+    holdings: Holdings,
     stop: Stop,
     /// When the planning was over.
     started: OnceLock<Instant>,
@@ -377,9 +406,7 @@ impl Context {
 
     /// True if the user wants this rule tested.
     pub fn wants(&self, rule: RuleIx) -> bool {
-        let id = &*self.law[rule].id;
-        self.options.only.as_ref().is_none_or(|only| only.is_match(id))
-            && !self.options.skip.as_ref().is_some_and(|skip| skip.is_match(id))
+        self.options.wants(&self.law, rule)
     }
 
     /// The rules that the user wants tested.
@@ -404,6 +431,17 @@ pub async fn begin(
     observer: Arc<dyn Observer>,
     stop: Stop,
 ) -> Result<(Arc<Context>, Vec<Endpoint>), RunError> {
+    begin_with(law, options, observer, stop, None).await
+}
+
+/// The same; `journal` is one to go on with, and the word that marks what its run made.
+async fn begin_with(
+    law: Arc<Law>,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+    journal: Option<(Journal, String)>,
+) -> Result<(Arc<Context>, Vec<Endpoint>), RunError> {
     options.check_hosts(&law)?;
     let trace = options.out.as_ref().map(|dir| {
         let path = dir.join(crate::report::trace::FILE);
@@ -413,11 +451,22 @@ pub async fn begin(
     let target = options.url.as_ref().map_or_else(|| "embedded".to_owned(), ToString::to_string);
     observer.event(&Event::Started { target: &target, law: &law, options: &options });
     let windows = Windows::new(&law);
+    let (journal, nonce) = match (journal, &options.out) {
+        (Some((journal, nonce)), _) => (Some(journal), nonce),
+        (None, None) => (None, nonce(&options)),
+        (None, Some(folder)) => {
+            let nonce = nonce(&options);
+            let fails = |source| RunError::Journal { path: folder.display().to_string(), source };
+            (Some(ledger::open(folder, &law, &options, &nonce).map_err(fails)?), nonce)
+        }
+    };
     let context = Arc::new(Context {
         tally: Mutex::new(Tally::new(&law)),
         request_ids: Mutex::default(),
         law: law.clone(),
-        nonce: nonce(&options),
+        nonce,
+        holdings: Holdings::new(options.max_resources),
+        journal,
         options,
         observer,
         trace: trace.transpose()?,
@@ -524,10 +573,15 @@ async fn run_suite(
 fn nonce(options: &RunOptions) -> String {
     let seed = match &options.url {
         None => options.seed,
-        // The keys of a hasher are as random as the system can make them.
-        Some(_) => RandomState::new().hash_one(std::process::id()),
+        Some(_) => random_word(),
     };
     format!("{:016x}", Dice::new(seed).roll())
+}
+
+/// A word that nobody else has thought of.
+fn random_word() -> u64 {
+    // The keys of a hasher are as random as the system can make them.
+    RandomState::new().hash_one(std::process::id())
 }
 
 async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>, RunError> {
