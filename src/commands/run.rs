@@ -190,12 +190,7 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
 }
 
 /// Says what a run would make.
-fn tell_beforehand(
-    laws: Vec<Law>,
-    args: &RunArgs,
-    only: Option<&GlobSet>,
-    skip: Option<&GlobSet>,
-) -> Result<Exit> {
+fn tell_beforehand(laws: Vec<Law>, args: &RunArgs, only: Option<&GlobSet>, skip: Option<&GlobSet>) -> Result<Exit> {
     let mut told = Vec::new();
     for mut law in laws {
         let options = args.target.options(args.url.clone(), &mut law)?;

@@ -102,17 +102,19 @@ async fn find_unanswered(session: &mut Session<'_>) -> Vec<Leftover> {
             session.context.note_settled(number);
             continue;
         }
-        let mut all = true;
-        for kind in kinds {
-            if !find_by_whole(session, kind, &request).await {
-                all = false;
-                let why = format!("perhaps: {} was sent and never answered ({why})", operation.name);
-                perhaps.push(Leftover { kind: law[kind].name.to_string(), id: "(unknown)".to_owned(), why });
-            }
+        // What stands beside something that was looked for goes with it, or was not made either.
+        let mut looked = false;
+        for kind in &kinds {
+            looked |= find_by_whole(session, *kind, &request).await;
         }
-        if all {
+        if looked {
             session.context.note_settled(number);
+            continue;
         }
+        perhaps.extend(kinds.into_iter().map(|kind| {
+            let why = format!("perhaps: {} was sent and never answered ({why})", operation.name);
+            Leftover { kind: law[kind].name.to_string(), id: "(unknown)".to_owned(), why }
+        }));
     }
     perhaps
 }

@@ -6,7 +6,11 @@ use std::{io, path::Path};
 
 use url::Url;
 
-use super::{Context, RunOptions, cleanup::literally, session::{Created, created_by}};
+use super::{
+    Context, RunOptions,
+    cleanup::literally,
+    session::{Created, created_by},
+};
 use crate::{
     report::journal::{Begun, Entry, FILE, Journal, Thing},
     scenario::file::CallFile,

@@ -53,7 +53,9 @@ impl Session<'_> {
         let exchanges = self.send_at_once(&requests).await;
         let first = self.sent.len();
         let mut lost = None;
-        for (place, ((request, call), (exchange, interval, number))) in requests.iter().zip(calls).zip(exchanges).enumerate() {
+        for (place, ((request, call), (exchange, interval, number))) in
+            requests.iter().zip(calls).zip(exchanges).enumerate()
+        {
             let client = place as u32 + 1;
             self.count_request();
             self.context.count_sent();

@@ -16,6 +16,7 @@ use crate::{
     wire::{
         self, MAX_ANSWER, Request,
         http::{HttpRequest, HttpResponse},
+        secrets::Secrets,
         sign::{Signer, Stamp},
     },
 };
@@ -49,6 +50,7 @@ pub struct HttpTarget {
     client: Client,
     url: Url,
     options: TargetOptions,
+    secrets: Secrets,
 }
 
 impl HttpTarget {
@@ -70,8 +72,9 @@ impl HttpTarget {
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
             .build()
-            .map_err(|e| TargetError::Client(chain(&e)))?;
-        Ok(HttpTarget { client, url: base_url, options })
+            .map_err(|e| TargetError::Client(chain(e)))?;
+        let secrets = options.signer.secrets();
+        Ok(HttpTarget { client, url: base_url, options, secrets })
     }
 
     /// Where requests go.
@@ -102,6 +105,10 @@ impl HttpTarget {
                     Ok(outcome) => outcome,
                     Err(_) => Err(NoAnswer::Timeout { after: self.options.timeout }),
                 };
+                let mut outcome = outcome;
+                if let Ok(response) = &mut outcome {
+                    self.secrets.and_of(&request).hide(response);
+                }
                 request.headers.push(("user-agent".to_owned(), USER_AGENT.to_owned()));
                 Exchange { request, outcome }
             }
@@ -123,7 +130,7 @@ impl HttpTarget {
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
-        let mut response = builder.send().await.map_err(|e| self.no_answer(&e))?;
+        let mut response = builder.send().await.map_err(|e| self.no_answer(e))?;
         let too_large = NoAnswer::TooLarge { limit: MAX_ANSWER };
         if response.content_length().is_some_and(|length| length > MAX_ANSWER as u64) {
             return Err(too_large);
@@ -136,7 +143,7 @@ impl HttpTarget {
         let status = response.status().as_u16();
         let mut body = Bytes::new();
         let mut more = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.no_answer(&e))? {
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.no_answer(e))? {
             if body.len() + more.len() + chunk.len() > MAX_ANSWER {
                 return Err(too_large);
             }
@@ -153,8 +160,10 @@ impl HttpTarget {
         Ok(HttpResponse { status, headers, body })
     }
 
-    fn no_answer(&self, error: &reqwest::Error) -> NoAnswer {
-        let why = chain(error);
+    fn no_answer(&self, error: reqwest::Error) -> NoAnswer {
+        // The URL may hold a signature.
+        let error = &error.without_url();
+        let why = explain(error);
         if error.is_builder() || error.is_request() && error.source().is_none() {
             return NoAnswer::Unsendable { why };
         }
@@ -208,8 +217,13 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Erro
     std::iter::successors(error.source(), |e| (**e).source())
 }
 
+/// An error with its causes, but without the URL.
+fn chain(error: reqwest::Error) -> String {
+    explain(&error.without_url())
+}
+
 /// An error with its causes. Library errors often say only where, and leave the reason to the cause.
-fn chain(error: &reqwest::Error) -> String {
+fn explain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     for cause in causes(error) {
         let cause = cause.to_string();

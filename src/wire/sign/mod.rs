@@ -29,6 +29,7 @@ use url::Url;
 use super::{
     form,
     http::{FORM, HttpRequest},
+    secrets::Secrets,
 };
 use crate::spec::{
     file::{CredentialNames, Protocol},
@@ -52,7 +53,7 @@ pub struct Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
-            .field("access_key", &self.access_key)
+            .field("access_key", &"[redacted]")
             .field("secret_key", &"[redacted]")
             .field("session_token", &self.session_token.as_ref().map(|_| "[redacted]"))
             .finish()
@@ -266,6 +267,11 @@ impl Signer {
     /// Signs as this sender; the region is for methods whose signatures have a scope.
     pub fn new(credentials: Credentials, region: impl Into<String>, manner: Manner) -> Signer {
         Signer { sigv4: sigv4::Signer::new(&credentials, region.into()), credentials, manner }
+    }
+
+    /// What must not be shown of an answer to a request of this sender.
+    pub fn secrets(&self) -> Secrets {
+        Secrets::of(&self.credentials)
     }
 
     /// The request that carries these parameters, a form that names the operation and the version.
