@@ -525,7 +525,8 @@ async fn run_suite(
     let (context, endpoints) = begin(law.clone(), options, observer, stop).await?;
     // Whoever named the wrong server wants to know before the planning, not after it.
     context.observer.event(&Event::Phase("looking for the target"));
-    let yardstick = probe::yardstick(&context, &endpoints[0]).await?;
+    let give_up = |error: RunError| give_up(&context, &target, error);
+    let yardstick = probe::yardstick(&context, &endpoints[0]).await.map_err(give_up)?;
     context.observer.event(&Event::Phase("planning the suite"));
     let wanted = context.wanted();
     let plans = match planned {
@@ -539,7 +540,7 @@ async fn run_suite(
     context.observer.event(&Event::Planned { reached: plans.len(), of });
     context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));
-    let operations = probe::probe(&context, &endpoints[0], &plans, &yardstick).await?;
+    let operations = probe::probe(&context, &endpoints[0], &plans, &yardstick).await.map_err(give_up)?;
     let implemented: Vec<bool> = operations.iter().map(|o| o.implemented).collect();
     let available: Available = Arc::new(move |ix| implemented[ix.0 as usize]);
     let atlas = Arc::new(Atlas::new(&law, &*available));
@@ -566,6 +567,19 @@ async fn run_suite(
     }
     context.observer.event(&Event::Finished { report: &report });
     Ok(report)
+}
+
+/// Leaves a report of a run that came to nothing, so that nobody takes an earlier one for it.
+fn give_up(context: &Context, target: &str, error: RunError) -> RunError {
+    let mut report = summary::of_nothing(context, target, &error.to_string());
+    let written = context.options.out.as_ref().map_or(Ok(()), |out| {
+        let written = folders::write(context, out, &mut report).map_err(|(_, error)| error);
+        written.and_then(|()| report.write(&out.join(crate::report::data::FILE)))
+    });
+    if let Err(error) = written {
+        tracing::warn!(%error, "the report is lost");
+    }
+    error
 }
 
 /// What tells the tokens of this run from those of any other. A server of this run's own has met no other run's tokens,

@@ -11,7 +11,8 @@ pub const FORM: &str = "application/x-www-form-urlencoded";
 /// What stands in place of what is not shown.
 pub(super) const REDACTED: &str = "[redacted]";
 /// Headers that are not shown: whoever reads them could act as the sender.
-const SECRET_HEADERS: &[&str] = &["authorization", "x-amz-security-token", "x-acs-accesskey-id", "x-acs-security-token"];
+const SECRET_HEADERS: &[&str] =
+    &["authorization", "x-amz-security-token", "x-acs-accesskey-id", "x-acs-security-token"];
 /// Parameters that are not shown, in lower case.
 const SECRET_PARAMETERS: &[&str] =
     &["signature", "accesskeyid", "securitytoken", "bearertoken", "x-amz-signature", "x-amz-security-token"];
