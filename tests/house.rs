@@ -69,8 +69,6 @@ fn names(law: &Law) -> BTreeMap<String, &'static str> {
     for file in &credentials.profiles {
         let variables = file.file_variable.iter().chain([&file.variable]);
         variables.for_each(|v| add(v, "an environment variable"));
-        let entries = [&file.access_key, &file.secret_key].into_iter().chain(&file.session_token);
-        entries.for_each(|e| add(e, "an entry of a file with credentials"));
     }
     law.billable_hosts.iter().for_each(|host| add(&host.to_string(), "a host"));
     law.wire.ignores.iter().for_each(|p| add(p, "a parameter"));

@@ -11,7 +11,7 @@ use crate::{
         data::{Exchange, Finding, Report},
         recipe::{Wrong, recipe},
         scripts::{About, Script, scripts},
-        terminal::plain,
+        terminal::{escaped, plain},
     },
     scenario::{
         atlas::Atlas,
@@ -125,7 +125,7 @@ fn wrong(evidence: &Evidence) -> Option<Wrong<'_>> {
 fn plain_lines(text: &str) -> String {
     text.split_inclusive('\n')
         .map(|line| {
-            line.strip_suffix('\n').map_or_else(|| plain(line).into_owned(), |line| plain(line).into_owned() + "\n")
+            line.strip_suffix('\n').map_or_else(|| escaped(line).into_owned(), |line| escaped(line).into_owned() + "\n")
         })
         .collect()
 }
@@ -146,7 +146,7 @@ fn write_readme(out: &mut String, finding: &Finding, scripts: Option<&[Script]>)
             writeln!(out, "       {}", needed.says)?;
         }
     }
-    writeln!(out, "\nallowed: {}\ncame:    {}", finding.allowed, finding.came)?;
+    writeln!(out, "\nallowed: {}\ncame:    {}", plain(&finding.allowed), plain(&finding.came))?;
     match finding.reproduced {
         Some(again) => writeln!(out, "reproduced {}/{}, each time from a clean start\n", again.times, again.of)?,
         None => writeln!(out, "not played again\n")?,
