@@ -164,8 +164,8 @@ impl RunOptions {
     pub fn check_hosts(&self, law: &Law) -> Result<(), HostError> {
         let mut billable = billable_hosts();
         billable.extend(law.billable_hosts.iter().cloned());
-        let urls = self.url.iter().chain(self.endpoints.iter().map(|(_, url)| url));
-        urls.map(|url| self.permits.check(url, &billable)).collect()
+        let mut urls = self.url.iter().chain(self.endpoints.iter().map(|(_, url)| url));
+        urls.try_for_each(|url| self.permits.check(url, &billable))
     }
 
     /// How many requests of one scenario may be under way at a time. Where answers may lag behind, each look has to be

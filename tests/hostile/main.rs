@@ -289,7 +289,7 @@ const EVIL: &str = "\u{1b}]0;gone\u{7}\u{1b}[2J\u{9b}31m\u{202e}<script>alert(1)
     $(touch canary)`touch canary`|touch canary&touch canary\\\n;touch canary;${IFS}#%s%n{{endpoint}}\u{e000}x\u{e001}@/etc/passwd";
 /// The same without what XML cannot hold.
 const WRITABLE: &str = "\u{9b}31m\u{202e}<script>alert(1)</script>';touch canary;'\";touch canary;\"\
-    $(touch canary)`touch canary`|touch canary&touch canary\\;touch canary;${IFS}#%s%n{{endpoint}}\u{e000}x\u{e001}@/etc/passwd";
+    $(touch canary)`touch canary`|touch canary&touch canary\\;touch canary;${IFS}\ntouch canary\n#%s%n{{endpoint}}\u{e000}x\u{e001}@/etc/passwd";
 
 /// True if a text holds what a terminal obeys.
 fn is_obeyed(text: &str) -> bool {

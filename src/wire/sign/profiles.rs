@@ -55,10 +55,13 @@ fn at_home(path: &str, home: Option<PathBuf>) -> PathBuf {
     }
 }
 
+/// Looks up what stands in a profile.
+type Entry = Box<dyn Fn(&str) -> Option<String>>;
+
 /// The credentials of a profile in the text of a file, or why there are none.
 fn take(file: &ProfilesFile, text: &str, named: Option<&str>) -> Result<Credentials, String> {
     let usual = file.usual.as_str();
-    let (name, entry): (String, Box<dyn Fn(&str) -> Option<String>>) = match file.format {
+    let (name, entry): (String, Entry) = match file.format {
         ProfilesFormat::Ini => {
             // A key is taken as it stands, whatever characters are in it.
             let options = ParseOption { enabled_quote: false, enabled_escape: false, ..ParseOption::default() };
