@@ -146,6 +146,7 @@ fn law() -> Law {
             service: "made-up".into(),
         }],
         credentials: CredentialNames::default(),
+        billable_hosts: Vec::new(),
         region: "here".into(),
         sources: Vec::new(),
         codes: GeneralCodes::default(),
