@@ -410,6 +410,7 @@ fn every_subcommand_has_help() {
         vec!["report", "diff"],
         vec!["replay"],
         vec!["recheck"],
+        vec!["clean"],
     ];
     for mut args in commands {
         args.push("--help");
@@ -427,7 +428,7 @@ fn every_subcommand_has_help() {
         .collect();
     for name in names.into_iter().filter(|n| *n != "help") {
         assert!(
-            ["run", "serve", "spec", "explain", "report", "replay", "recheck"].contains(&name),
+            ["run", "serve", "spec", "explain", "report", "replay", "recheck", "clean"].contains(&name),
             "{name} is not tested"
         );
     }

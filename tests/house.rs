@@ -66,6 +66,11 @@ fn names(law: &Law) -> BTreeMap<String, &'static str> {
     let credentials = &law.credentials;
     let variables = [&credentials.access_key, &credentials.secret_key, &credentials.session_token];
     variables.into_iter().flatten().for_each(|v| add(v, "an environment variable"));
+    for file in &credentials.profiles {
+        let variables = file.file_variable.iter().chain([&file.variable]);
+        variables.for_each(|v| add(v, "an environment variable"));
+    }
+    law.billable_hosts.iter().for_each(|host| add(&host.to_string(), "a host"));
     law.wire.ignores.iter().for_each(|p| add(p, "a parameter"));
     codes.status.keys().for_each(|c| add(c, "an error code"));
     law.dry_run_code.iter().for_each(|c| add(c, "an error code"));

@@ -42,6 +42,7 @@ fn param(name: &str, wire: &str, kind: ScalarType, of: Option<ScalarType>, field
         matches: Vec::new(),
         examples: Vec::new(),
         sent: Sent::Sometimes,
+        mark: None,
         filters: None,
         refusals: Vec::new(),
     }
@@ -145,6 +146,7 @@ fn law() -> Law {
             service: "made-up".into(),
         }],
         credentials: CredentialNames::default(),
+        billable_hosts: Vec::new(),
         region: "here".into(),
         sources: Vec::new(),
         codes: GeneralCodes::default(),

@@ -28,7 +28,7 @@ use eipcheck::{
         law::{Law, OperationIx},
         load::{SpecSource, clouds, load},
     },
-    target::{Exchange, clock::Pace},
+    target::{Exchange, clock::Pace, permits::Permits},
     wire::{
         self, Answer, Body, Request, Style,
         http::HttpResponse,
@@ -62,6 +62,7 @@ pub fn run_options(law: &Law, requests: u64, pace: Pace) -> RunOptions {
     RunOptions {
         url: None,
         endpoints: Vec::new(),
+        permits: Permits::default(),
         region: law.region.clone(),
         manner: Manner::choose(law.wire.protocol, None, None).expect("a protocol has a usual manner"),
         seed: SEED,
@@ -71,6 +72,7 @@ pub fn run_options(law: &Law, requests: u64, pace: Pace) -> RunOptions {
         clients: 4,
         only: None,
         skip: None,
+        max_resources: None,
         shrink: 0,
         timeout: Duration::from_secs(30),
         patience: Duration::from_secs(15),

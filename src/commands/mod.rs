@@ -2,6 +2,7 @@
 //!
 //! Imports everything below; nothing imports this but `main.rs`.
 
+pub mod clean;
 pub mod document;
 pub mod explain;
 pub mod mutants;
@@ -71,6 +72,8 @@ pub enum Command {
     Replay(Box<replay::ReplayArgs>),
     /// Write down how a server answers, or hold a server against what was written down.
     Wire(wire::WireArgs),
+    /// Delete what an earlier run has left behind, by its journal.
+    Clean(Box<clean::CleanArgs>),
     /// Judge the trace of an earlier run again, by the law as it is now.
     Recheck(recheck::RecheckArgs),
 }
@@ -91,6 +94,7 @@ impl Command {
             Command::Explain(args) => explain::execute(&args),
             Command::Replay(args) => replay::execute(*args),
             Command::Wire(args) => wire::execute(args),
+            Command::Clean(args) => clean::execute(*args),
             Command::Recheck(args) => recheck::execute(&args),
         }
     }

@@ -13,7 +13,7 @@ use owo_colors::OwoColorize;
 use url::Url;
 
 use super::{
-    LawArgs, parse_time, print_reports,
+    LawArgs, parse_time, print_json, print_reports,
     progress::Progress,
     target::{TargetArgs, parse_url, until_interrupted, usable},
 };
@@ -28,6 +28,7 @@ use eipcheck::{
         RunOptions, Stop,
         event::{Observer, Silent},
         folders::FOLDER,
+        forecast::forecast,
         run,
     },
     spec::{file::Level, law::Law},
@@ -78,9 +79,12 @@ pub struct RunArgs {
     /// The least binding level at which a broken rule makes the run fail.
     #[arg(long, value_name = "LEVEL", default_value = "must")]
     fail_on: FailOn,
-    /// Where report.json and trace.jsonl go: for several clouds, to a folder of each one's name in it.
+    /// Where report.json, trace.jsonl and journal.jsonl go: for several clouds, to a folder of each one's name in it.
     #[arg(long, value_name = "DIR", default_value = "eipcheck.out")]
     out: PathBuf,
+    /// Say what the run would make, and send nothing.
+    #[arg(long)]
+    dry_run: bool,
     /// Print the report as JSON instead of text.
     #[arg(long)]
     json: bool,
@@ -153,6 +157,9 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
     if let Some(only) = &only {
         laws.retain(|law| law.rules.iter().any(|rule| only.is_match(&*rule.id)));
     }
+    if args.dry_run {
+        return tell_beforehand(laws, &args, only.as_ref(), skip.as_ref());
+    }
     let several = laws.len() > 1;
     if several {
         remove_earlier(&args.out)?;
@@ -187,6 +194,48 @@ pub fn execute(args: RunArgs) -> Result<Exit> {
     }
     let exits = reports.iter().map(|report| exit_of(report, args.fail_on.into()));
     Ok(exits.reduce(Exit::and).unwrap_or(Exit::NothingChecked))
+}
+
+/// Says what a run would make.
+fn tell_beforehand(laws: Vec<Law>, args: &RunArgs, only: Option<&GlobSet>, skip: Option<&GlobSet>) -> Result<Exit> {
+    let mut told = Vec::new();
+    for mut law in laws {
+        let options = args.target.options(args.url.clone(), &mut law)?;
+        let options = RunOptions { only: only.cloned(), skip: skip.cloned(), ..options };
+        let law = Arc::new(law);
+        let progress = (!args.json).then(Progress::new);
+        let forecast = forecast(&law, &options, &|left, of| {
+            progress.iter().for_each(|progress| progress.planning(left, of));
+            true
+        });
+        drop(progress);
+        if args.json {
+            told.push(serde_json::json!({ "cloud": &*law.cloud, "forecast": forecast }));
+            continue;
+        }
+        anstream::println!("{}: the suite has {}", law.title, counted(forecast.scenarios as u64, "scenario"));
+        for makes in &forecast.makes {
+            anstream::println!("{:>8}  {} ({})", makes.times, makes.kind, makes.operation);
+        }
+        anstream::println!(
+            "made over the whole suite, each deleted after its scenario; one scenario makes {} at most",
+            forecast.at_a_time
+        );
+        anstream::println!(
+            "requests that overlap, random sequences and findings that are made short make more of the same, within \
+             --max-requests {} and --max-time",
+            args.max_requests
+        );
+        if let Some(most) = options.max_resources {
+            anstream::println!("no more than {most} are held at a time");
+        }
+    }
+    if args.json {
+        print_json(&told)?;
+    } else {
+        anstream::println!("{}", "nothing was sent".bold());
+    }
+    Ok(Exit::Conforms)
 }
 
 /// Removes what an earlier run with a single law has left, which would be taken for the report of this one.

@@ -1,6 +1,6 @@
 //! What the subcommands that talk to a server ask of their user: how requests are signed and sent, and how time passes.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, num::NonZeroUsize, time::Duration};
 
 use clap::{Args, ValueEnum};
 use miette::{IntoDiagnostic, Result, miette};
@@ -12,12 +12,18 @@ use eipcheck::{
     model::time::Tolerance,
     run::{RunError, RunOptions, Stop, TOLERANCE},
     spec::law::{Law, ProductIx},
-    target::clock::Pace,
+    target::{
+        clock::Pace,
+        permits::{Permits, Permitted},
+    },
     wire::sign::{Manner, Method, Sending},
 };
 
 /// The least that a change may be late where time runs faster than here, in the time here.
 const LEAST_TOLERANCE: Duration = Duration::from_millis(500);
+
+/// The most resources that are held at a time where they cost money, unless the user says otherwise.
+const BILLABLE_RESOURCES: usize = 20;
 
 /// What a target with a driven clock does.
 const CLOCK_CONTRACT: &str = "with --clock driven the target takes POST /_clock/advance with {\"seconds\": N}, N a whole \
@@ -33,6 +39,16 @@ pub struct TargetArgs {
     /// Where requests to one product of the cloud go, if not to URL. May be given several times.
     #[arg(long = "endpoint", value_name = "PRODUCT=URL", value_parser = parse_endpoint, requires = "url")]
     endpoints: Vec<(String, Url)>,
+    /// A host that requests may go to although it is neither on this machine nor in a private network: an exact name or
+    /// address. May be given several times.
+    #[arg(long = "allow-host", value_name = "NAME")]
+    allow_hosts: Vec<Permitted>,
+    /// Let requests go to the hosts of a real cloud, where what is made costs money. Such a host needs --allow-host too.
+    #[arg(long)]
+    allow_billable: bool,
+    /// The most resources that are held at a time; any number unless given, and 20 with --allow-billable.
+    #[arg(long, value_name = "N")]
+    max_resources: Option<NonZeroUsize>,
     /// How requests are signed; the cloud's usual way unless given.
     #[arg(long, value_name = "METHOD")]
     signature: Option<Signature>,
@@ -108,14 +124,33 @@ impl TargetArgs {
     ///
     /// An endpoint, or a way of signing, that this law does not have.
     pub fn options(&self, url: Option<Url>, law: &mut Law) -> Result<RunOptions> {
-        if let Some(region) = &self.region {
-            law.region.clone_from(region);
+        let region = law.region.clone();
+        self.options_like(url, &[], &region, law)
+    }
+
+    /// The same, but for the region and the endpoints like an earlier run, unless the user says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`TargetArgs::options`].
+    pub fn options_like(
+        &self,
+        url: Option<Url>,
+        earlier: &[(String, String)],
+        region: &str,
+        law: &mut Law,
+    ) -> Result<RunOptions> {
+        law.region = self.region.clone().unwrap_or_else(|| region.to_owned());
+        let mut named = self.endpoints.clone();
+        for (product, url) in earlier.iter().filter(|(product, _)| !self.endpoints.iter().any(|(p, _)| p == product)) {
+            named.push((product.clone(), url.parse().into_diagnostic()?));
         }
         let pace = self.clock.unwrap_or(if url.is_some() { Pace::Real } else { Pace::Driven });
         let (signature, send) = (self.signature.map(Into::into), self.send.map(Into::into));
         Ok(RunOptions {
             url,
-            endpoints: endpoints(&self.endpoints, law)?,
+            endpoints: endpoints(&named, law)?,
+            permits: Permits { hosts: self.allow_hosts.clone(), billable: self.allow_billable },
             manner: Manner::choose(law.wire.protocol, signature, send).into_diagnostic()?,
             region: law.region.clone(),
             seed: 0,
@@ -125,6 +160,10 @@ impl TargetArgs {
             clients: 1,
             only: None,
             skip: None,
+            max_resources: self
+                .max_resources
+                .map(NonZeroUsize::get)
+                .or(self.allow_billable.then_some(BILLABLE_RESOURCES)),
             shrink: 0,
             timeout: self.timeout,
             patience: self.patience,
@@ -198,6 +237,7 @@ pub fn usable<T>(outcome: std::result::Result<T, RunError>) -> Result<Option<T>>
             complain(&miette!(help = CLOCK_CONTRACT, "the target does not let its clock be moved: {error}"));
             Ok(None)
         }
+        Err(RunError::Host(error)) => Err(error.into()),
         Err(RunError::Credentials(error)) => {
             let help = "set them in the environment; a server that checks no signatures takes any pair";
             Err(miette!(help = help, "{error}"))

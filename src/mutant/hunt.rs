@@ -31,7 +31,10 @@ use crate::{
         variation::{follow_ups, variations},
     },
     spec::law::{Law, OperationIx, ParamIx, Rule, RuleIx},
-    target::clock::{Clock, Pace},
+    target::{
+        clock::{Clock, Pace},
+        permits::Permits,
+    },
     wire::sign::{Manner, SignError},
 };
 
@@ -108,6 +111,8 @@ impl Grounds {
             manner: Manner::choose(law.wire.protocol, None, None)?,
             seed,
             max_requests,
+            permits: Permits::default(),
+            max_resources: None,
             shrink: 0,
             max_time: MOST_TIME,
             jobs: 1,

@@ -13,6 +13,8 @@ use crate::{
     },
 };
 
+/// The file's name in a run's folder.
+pub const FILE: &str = "report.json";
 /// The version of the format; a reader refuses any other.
 pub const FORMAT: u32 = 3;
 

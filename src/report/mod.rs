@@ -5,7 +5,7 @@
 //! - [`lock`]: a target's wire format, written down to be held against a later one.
 //! - [`terminal`]: the same for people; `chart` draws requests that overlap.
 //! - [`mutants`]: what became of the mutants of a law, versioned as well.
-//! - [`trace`]: everything that was sent and received, line by line.
+//! - [`trace`]: everything that was sent and received, line by line; [`journal`]: what was made and deleted.
 //!
 //! - [`recipe`]: a finding as other tools can follow it, and [`scripts`]: the same as scripts for those tools.
 //!
@@ -14,6 +14,8 @@
 mod chart;
 pub mod data;
 pub mod diff;
+pub mod journal;
+mod lines;
 pub mod lock;
 pub mod mutants;
 pub mod recipe;

@@ -5,7 +5,10 @@
 
 use std::fmt::Write;
 
-use super::recipe::{Arg, Ask, Check, Part, Phase, Place, Recipe};
+use super::{
+    recipe::{Arg, Ask, Check, Part, Phase, Place, Recipe},
+    terminal::plain,
+};
 use crate::{
     spec::{
         file::{ScalarType, WireFault},
@@ -157,7 +160,7 @@ fn heading(law: &Law, recipe: &Recipe, about: About<'_>, tool: &Tool) -> Vec<Str
         lines.push("it looks at everything there is: wants a server that holds nothing else".to_owned());
     }
     lines.push("made by eipcheck".to_owned());
-    lines.into_iter().map(|line| line.replace(|c: char| c.is_control(), " ")).collect()
+    lines.into_iter().map(|line| plain(&line).into_owned()).collect()
 }
 
 /// True for the part that the rule is about.
@@ -402,7 +405,7 @@ fn words(check: &Check) -> String {
 
 fn said(arg: &Arg) -> String {
     match arg {
-        Arg::Text(text) => text.replace(|c: char| c.is_control(), " "),
+        Arg::Text(text) => plain(text).into_owned(),
         Arg::Var(name) => name.clone(),
         Arg::Token(number) => format!("token_{number}"),
         Arg::List(items) => items.iter().map(said).collect::<Vec<_>>().join(", "),

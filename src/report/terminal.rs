@@ -49,8 +49,22 @@ fn level_style(level: Level) -> Style {
     }
 }
 
-/// A text in a form that no terminal obeys: what is not for being seen is written as an escape, as in `\u{1b}`.
+/// The longest text of a target that is shown to people; the report has the whole of it.
+const LONGEST: usize = 2000;
+
+/// A text in a form that no terminal obeys, and not too long to be read.
 pub fn plain(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => {
+            let more = text[end..].chars().count();
+            format!("{}… and {more} more characters", escaped(&text[..end])).into()
+        }
+        None => escaped(text),
+    }
+}
+
+/// A text in a form that no terminal obeys: what is not for being seen is written as an escape, as in `\u{1b}`.
+pub fn escaped(text: &str) -> Cow<'_, str> {
     // Besides the control characters, those that turn the direction of writing around.
     let obeyed = |c: char| {
         c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, BufWriter, Write},
+    io::{self, BufRead, BufReader, Write},
     path::Path,
     sync::{Mutex, PoisonError},
 };
@@ -10,7 +10,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::data::Exchange;
+use super::{data::Exchange, lines};
 use crate::{
     scenario::{file::CallFile, step::Call},
     spec::law::Law,
@@ -57,8 +57,8 @@ pub struct Place<'a> {
     pub client: Option<u32>,
 }
 
-/// Writes a trace; shared by all workers.
-pub struct TraceWriter(Mutex<BufWriter<File>>);
+/// Writes a trace; shared by all workers. Each line goes to the system at once, so that a run that is killed leaves it.
+pub struct TraceWriter(Mutex<File>);
 
 impl TraceWriter {
     /// Starts a new file.
@@ -67,7 +67,7 @@ impl TraceWriter {
     ///
     /// It cannot be created.
     pub fn create(path: &Path) -> io::Result<TraceWriter> {
-        Ok(TraceWriter(Mutex::new(BufWriter::new(File::create(path)?))))
+        Ok(TraceWriter(Mutex::new(File::create(path)?)))
     }
 
     /// Writes an exchange. A line that cannot be written is lost, but not the run.
@@ -92,7 +92,7 @@ impl TraceWriter {
     }
 }
 
-/// Reads a trace back, line by line.
+/// Reads a trace back, line by line. A last line that was cut off, because the run was killed, is passed over.
 ///
 /// # Errors
 ///
@@ -107,14 +107,5 @@ pub fn read(path: &Path) -> io::Result<Vec<Line>> {
 ///
 /// The text cannot be read, or a line is not of this format.
 pub fn parse(text: impl BufRead) -> io::Result<Vec<Line>> {
-    let mut lines = Vec::new();
-    for (number, text) in text.lines().enumerate() {
-        let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("line {}: {why}", number + 1));
-        let line: Line = serde_json::from_str(&text?).map_err(|e| wrong(e.to_string()))?;
-        if line.format != FORMAT {
-            return Err(wrong(format!("format {}, but this version reads {FORMAT}", line.format)));
-        }
-        lines.push(line);
-    }
-    Ok(lines)
+    lines::read(text, |line: &Line| line.format, FORMAT)
 }

@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     again::{Tries, is_unknown},
+    mark::is_marked,
     session::{Created, Lost, Session},
 };
 use crate::{
@@ -68,7 +69,7 @@ pub async fn clean_up(session: &mut Session<'_>) {
         let mut still = Vec::new();
         for (created, why) in left {
             match remove(session, &mut belief, &created, round > 0).await {
-                Attempt::Gone => {}
+                Attempt::Gone => session.context.note_gone(&created),
                 Attempt::Refused(why) => still.push((created, why)),
                 Attempt::Impossible(why_not) => still.push((created, if why.is_empty() { why_not } else { why })),
             }
@@ -86,6 +87,7 @@ pub async fn clean_up(session: &mut Session<'_>) {
         .map(|(created, why)| Leftover { kind: law[created.kind].name.to_string(), id: created.id.to_string(), why })
         .chain(perhaps)
         .collect();
+    session.share.leave(session.played.leftovers.len());
 }
 
 /// Looks for what requests have created that were never answered, and remembers it as created. What cannot be told from
@@ -93,18 +95,26 @@ pub async fn clean_up(session: &mut Session<'_>) {
 async fn find_unanswered(session: &mut Session<'_>) -> Vec<Leftover> {
     let law = session.context.law.clone();
     let mut perhaps = Vec::new();
-    for (request, why) in std::mem::take(&mut session.lost) {
+    for (request, why, number) in std::mem::take(&mut session.lost) {
         let operation = &law[request.operation];
         let kinds: Vec<KindIx> = created_kinds(operation).filter(|kind| !law[*kind].undo.is_empty()).collect();
         if kinds.is_empty() || ask_again(session, &request).await {
+            session.context.note_settled(number);
             continue;
         }
-        for kind in kinds {
-            if !find_by_whole(session, kind, &request).await {
-                let why = format!("perhaps: {} was sent and never answered ({why})", operation.name);
-                perhaps.push(Leftover { kind: law[kind].name.to_string(), id: "(unknown)".to_owned(), why });
-            }
+        // What stands beside something that was looked for goes with it, or was not made either.
+        let mut looked = false;
+        for kind in &kinds {
+            looked |= find_by_whole(session, *kind, &request).await;
         }
+        if looked {
+            session.context.note_settled(number);
+            continue;
+        }
+        perhaps.extend(kinds.into_iter().map(|kind| {
+            let why = format!("perhaps: {} was sent and never answered ({why})", operation.name);
+            Leftover { kind: law[kind].name.to_string(), id: "(unknown)".to_owned(), why }
+        }));
     }
     perhaps
 }
@@ -137,7 +147,7 @@ async fn ask_again(session: &mut Session<'_>, request: &Request) -> bool {
 }
 
 /// A request in terms of texts.
-fn literally(request: &Request) -> Call {
+pub(super) fn literally(request: &Request) -> Call {
     fn symbol(tree: &Tree) -> Symbol {
         match tree {
             Tree::Text(text) => Symbol::Text(text.clone()),
@@ -165,7 +175,9 @@ async fn find_by_whole(session: &mut Session<'_>, kind: KindIx, request: &Reques
         let names_nothing = operation.params.iter().all(|p| !p.required() || p.names.is_empty());
         Some((ix, lists(operation)?)).filter(|_| names_nothing)
     });
-    let (false, Some((ix, output))) = (wholes.is_empty(), listing) else { return false };
+    // Or it shows the mark of this run, which nobody else's has.
+    let (may_be_marked, mark) = (is_marked(&law[request.operation]), session.context.nonce.clone());
+    let (true, Some((ix, output))) = (may_be_marked || !wholes.is_empty(), listing) else { return false };
     let mut call = Call { operation: ix, args: Vec::new() };
     for param in law[ix].params.iter().filter(|p| p.required()) {
         let Some(example) = draft::examples(&law, param).next() else { return false };
@@ -174,16 +186,20 @@ async fn find_by_whole(session: &mut Session<'_>, kind: KindIx, request: &Reques
     let Some(question) = call.resolve(&law, &[], &session.tokens) else { return false };
     let Ok((_, answer)) = session.exchange_patiently(&question, &call).await else { return false };
     let Body::Success(tree) = &answer.body else { return false };
+    let mut found = !wholes.is_empty();
     for item in tree.get(&output).and_then(Tree::as_list).into_iter().flatten() {
-        let within = wholes.iter().any(|whole| item.holds(whole));
+        let is_marked = may_be_marked && item.holds(&mark);
+        found |= is_marked;
+        let within = is_marked || wholes.iter().any(|whole| item.holds(whole));
         if let Some(id) = item.get(&shown).and_then(Tree::as_text).filter(|id| within && !wholes.contains(id)) {
             let created = Created { kind, id: id.clone() };
             if !session.created.contains(&created) {
+                session.context.note_found(&created);
                 session.created.push(created);
             }
         }
     }
-    true
+    found
 }
 
 /// The name of the field that shows a resource's own id.
@@ -393,12 +409,4 @@ fn joined(law: &Law, session: &Session<'_>, created: &Created, reference: Refere
         };
         (text(created.kind)? == &created.id).then(|| text(reference.kind).cloned())?
     })
-}
-
-/// Removes what a probe created by mistake: things that no world knows.
-pub async fn clean_up_strays(session: &mut Session<'_>, requests: &[(Request, crate::wire::Answer)]) {
-    for (request, answer) in requests {
-        session.note_created(request, answer);
-    }
-    clean_up(session).await;
 }

@@ -11,6 +11,7 @@ use crate::{
         data::{Exchange, Finding, Report},
         recipe::{Wrong, recipe},
         scripts::{About, Script, scripts},
+        terminal::{escaped, plain},
     },
     scenario::{
         atlas::Atlas,
@@ -120,11 +121,20 @@ fn wrong(evidence: &Evidence) -> Option<Wrong<'_>> {
     Some(Wrong { answer, world: evidence.world.as_deref() })
 }
 
+/// Texts of a target that a terminal shows and does not obey, line by line.
+fn plain_lines(text: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| {
+            line.strip_suffix('\n').map_or_else(|| escaped(line).into_owned(), |line| escaped(line).into_owned() + "\n")
+        })
+        .collect()
+}
+
 fn readme(finding: &Finding, scripts: Option<&[Script]>) -> String {
     let mut out = String::new();
     // Writing to a string does not fail.
     let _ = write_readme(&mut out, finding, scripts);
-    out
+    plain_lines(&out)
 }
 
 fn write_readme(out: &mut String, finding: &Finding, scripts: Option<&[Script]>) -> std::fmt::Result {
@@ -136,7 +146,7 @@ fn write_readme(out: &mut String, finding: &Finding, scripts: Option<&[Script]>)
             writeln!(out, "       {}", needed.says)?;
         }
     }
-    writeln!(out, "\nallowed: {}\ncame:    {}", finding.allowed, finding.came)?;
+    writeln!(out, "\nallowed: {}\ncame:    {}", plain(&finding.allowed), plain(&finding.came))?;
     match finding.reproduced {
         Some(again) => writeln!(out, "reproduced {}/{}, each time from a clean start\n", again.times, again.of)?,
         None => writeln!(out, "not played again\n")?,
@@ -165,13 +175,13 @@ fn write_readme(out: &mut String, finding: &Finding, scripts: Option<&[Script]>)
     writeln!(out, "it says so, and wants a server that holds nothing else.")
 }
 
-/// What was sent and received, as it was.
+/// What was sent and received, as far as it can be shown; the trace has it as it was.
 fn exchanges(all: &[Exchange]) -> String {
     let mut out = String::new();
     for (place, exchange) in all.iter().enumerate() {
         let _ = write_exchange(&mut out, place + 1, exchange);
     }
-    out
+    plain_lines(&out)
 }
 
 fn write_exchange(out: &mut String, number: usize, exchange: &Exchange) -> std::fmt::Result {

@@ -12,8 +12,9 @@
 //!
 //! [`session`] plays one scenario, `waiting` lets time pass in it, and `again` says what is sent more than once;
 //! `group` plays several side by side, [`solo`] one by one against servers in this process, and [`turns`] lets others work
-//! while one waits. [`confirm`] sees whether a
-//! violation comes again, [`cleanup`] removes what a scenario created, [`tally`] counts, [`request_ids`] tells which ids
+//! while one waits. [`confirm`] sees whether a violation comes again, [`cleanup`] removes what a scenario created; `ledger`
+//! keeps the journal, by which [`mod@clean`] removes what a run has left, [`holdings`] bounds what is held at a time, `mark`
+//! marks it, and [`mod@forecast`] tells it beforehand. [`tally`] counts, [`request_ids`] tells which ids
 //! have come before, [`event`] tells whoever wants to watch; [`choices`] keeps what a target chose where it may, and
 //! [`folders`] writes what is left of each finding; [`recheck`] judges a trace again, and [`replay`] plays a scenario again.
 //! [`record`] writes a target's wire format down.
@@ -25,12 +26,17 @@
 mod again;
 mod around;
 pub mod choices;
+pub mod clean;
 pub mod cleanup;
 pub mod confirm;
 pub mod event;
 pub mod flight;
 pub mod folders;
+pub mod forecast;
 mod group;
+pub mod holdings;
+mod ledger;
+mod mark;
 pub mod overlap;
 pub mod probe;
 pub mod random;
@@ -65,6 +71,7 @@ use self::{
     event::{Event, Observer},
     flight::Flight,
     group::{MOST_UNDER_WAY, Room},
+    holdings::Holdings,
     random::Sequences,
     request_ids::RequestIds,
     session::{Scenario, Session},
@@ -76,13 +83,16 @@ use crate::{
     model::{forward::Dice, time::Tolerance},
     oracle::{RuleSet, Settings},
     reference::server::{Reference, Running, start},
-    report::{data::Report, terminal::plain, trace::TraceWriter},
+    report::{data::Report, journal::Journal, terminal::plain, trace::TraceWriter},
     scenario::{atlas::Atlas, step::Call, windows::Windows},
-    spec::law::{Law, OperationIx, ProductIx, RuleIx},
+    spec::{
+        law::{Law, OperationIx, ProductIx, RuleIx},
+        load::billable_hosts,
+    },
     target::{
         HttpTarget, NoAnswer, TargetError, TargetOptions,
         clock::{Clock, ClockError, Pace},
-        http::is_loopback,
+        permits::{HostError, Permits, is_loopback},
     },
     wire::sign::{Credentials, Manner, SignError, Signer},
     wire::{Answer, Request},
@@ -97,6 +107,8 @@ pub struct RunOptions {
     pub endpoints: Vec<(ProductIx, Url)>,
     /// The region that requests are signed for.
     pub region: String,
+    /// Where requests may go.
+    pub permits: Permits,
     /// How requests are signed and sent.
     pub manner: Manner,
     /// The seed of the random sequences.
@@ -113,6 +125,8 @@ pub struct RunOptions {
     pub only: Option<GlobSet>,
     /// Rules not to test.
     pub skip: Option<GlobSet>,
+    /// How many resources may be held at a time; none for any number.
+    pub max_resources: Option<usize>,
     /// How many requests may be spent on each finding to make it short and to see it again; 0 for none.
     pub shrink: u64,
     /// How long an answer may take.
@@ -125,7 +139,7 @@ pub struct RunOptions {
     pub tolerance: Tolerance,
     /// How long answers may lag behind; none if they may not.
     pub consistency: Option<Duration>,
-    /// Where the trace goes; none for no trace.
+    /// Where the trace and the journal go; none for neither.
     pub out: Option<PathBuf>,
 }
 
@@ -138,6 +152,25 @@ impl RunOptions {
             Pace::Scaled(times) => Some(self.patience.saturating_mul(times.get())),
             Pace::Driven => None,
         }
+    }
+
+    /// True if the user wants this rule tested.
+    pub fn wants(&self, law: &Law, rule: RuleIx) -> bool {
+        let id = &*law[rule].id;
+        self.only.as_ref().is_none_or(|only| only.is_match(id))
+            && !self.skip.as_ref().is_some_and(|skip| skip.is_match(id))
+    }
+
+    /// Whether requests may go where they would. The hosts of the clouds that are built in cost money by any law.
+    ///
+    /// # Errors
+    ///
+    /// They may not go there.
+    pub fn check_hosts(&self, law: &Law) -> Result<(), HostError> {
+        let mut billable = billable_hosts();
+        billable.extend(law.billable_hosts.iter().cloned());
+        let mut urls = self.url.iter().chain(self.endpoints.iter().map(|(_, url)| url));
+        urls.try_for_each(|url| self.permits.check(url, &billable))
     }
 
     /// How many requests of one scenario may be under way at a time. Where answers may lag behind, each look has to be
@@ -153,6 +186,9 @@ pub enum RunError {
     /// The target cannot be addressed.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// Requests may not go there.
+    #[error(transparent)]
+    Host(#[from] HostError),
     /// There are no credentials.
     #[error(transparent)]
     Credentials(#[from] SignError),
@@ -187,6 +223,14 @@ pub enum RunError {
     #[error("cannot write {path}")]
     Findings {
         /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The journal cannot be written, or that of an earlier run not be read.
+    #[error("cannot keep the journal in {path}")]
+    Journal {
+        /// The folder.
         path: String,
         /// Why.
         source: std::io::Error,
@@ -238,6 +282,10 @@ pub struct Context {
     pub observer: Arc<dyn Observer>,
     /// Where everything sent and received is written.
     pub trace: Option<TraceWriter>,
+    /// Where it is written what was made and deleted.
+    journal: Option<Journal>,
+    /// What is held at a time.
+    holdings: Holdings,
     stop: Stop,
     /// When the planning was over.
     started: OnceLock<Instant>,
@@ -272,6 +320,8 @@ impl Context {
             request_ids: Mutex::default(),
             windows: Windows::new(&law),
             nonce: nonce(&options),
+            holdings: Holdings::new(options.max_resources),
+            journal: None,
             law,
             options,
             observer,
@@ -386,9 +436,7 @@ impl Context {
 
     /// True if the user wants this rule tested.
     pub fn wants(&self, rule: RuleIx) -> bool {
-        let id = &*self.law[rule].id;
-        self.options.only.as_ref().is_none_or(|only| only.is_match(id))
-            && !self.options.skip.as_ref().is_some_and(|skip| skip.is_match(id))
+        self.options.wants(&self.law, rule)
     }
 
     /// The rules that the user wants tested.
@@ -413,6 +461,18 @@ pub async fn begin(
     observer: Arc<dyn Observer>,
     stop: Stop,
 ) -> Result<(Arc<Context>, Vec<Endpoint>), RunError> {
+    begin_with(law, options, observer, stop, None).await
+}
+
+/// The same; `journal` is one to go on with, and the word that marks what its run made.
+async fn begin_with(
+    law: Arc<Law>,
+    options: RunOptions,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+    journal: Option<(Journal, String)>,
+) -> Result<(Arc<Context>, Vec<Endpoint>), RunError> {
+    options.check_hosts(&law)?;
     let trace = options.out.as_ref().map(|dir| {
         let path = dir.join(crate::report::trace::FILE);
         TraceWriter::create(&path).map_err(|source| RunError::Trace { path: path.display().to_string(), source })
@@ -420,8 +480,18 @@ pub async fn begin(
     let endpoints = endpoints(&law, &options).await?;
     let target = options.url.as_ref().map_or_else(|| "embedded".to_owned(), ToString::to_string);
     observer.event(&Event::Started { target: &target, law: &law, options: &options });
-    let context = Context { trace: trace.transpose()?, ..Context::new(law, options, observer, stop) };
-    Ok((Arc::new(context), endpoints))
+    let (journal, nonce) = match (journal, &options.out) {
+        (Some((journal, nonce)), _) => (Some(journal), Some(nonce)),
+        (None, None) => (None, None),
+        (None, Some(folder)) => {
+            let nonce = nonce(&options);
+            let fails = |source| RunError::Journal { path: folder.display().to_string(), source };
+            (Some(ledger::open(folder, &law, &options, &nonce).map_err(fails)?), Some(nonce))
+        }
+    };
+    let context = Context::new(law, options, observer, stop);
+    let nonce = nonce.unwrap_or_else(|| context.nonce.clone());
+    Ok((Arc::new(Context { trace: trace.transpose()?, journal, nonce, ..context }), endpoints))
 }
 
 /// Runs a law against a target. Watches `stop`, and comes to an orderly end when told to.
@@ -465,7 +535,8 @@ async fn run_suite(
     let (context, endpoints) = begin(law.clone(), options, observer, stop).await?;
     // Whoever named the wrong server wants to know before the planning, not after it.
     context.observer.event(&Event::Phase("looking for the target"));
-    let yardstick = probe::yardstick(&context, &endpoints[0]).await?;
+    let give_up = |error: RunError| give_up(&context, &target, error);
+    let yardstick = probe::yardstick(&context, &endpoints[0]).await.map_err(give_up)?;
     context.observer.event(&Event::Phase("planning the suite"));
     let wanted = context.wanted();
     let plans = match planned {
@@ -479,7 +550,7 @@ async fn run_suite(
     context.observer.event(&Event::Planned { reached: plans.len(), of });
     context.started.get_or_init(Instant::now);
     context.observer.event(&Event::Phase("probing the target"));
-    let operations = probe::probe(&context, &endpoints[0], &plans, &yardstick).await?;
+    let operations = probe::probe(&context, &endpoints[0], &plans, &yardstick).await.map_err(give_up)?;
     let implemented: Vec<bool> = operations.iter().map(|o| o.implemented).collect();
     let available: Available = Arc::new(move |ix| implemented[ix.0 as usize]);
     let atlas = Arc::new(Atlas::new(&law, &*available));
@@ -511,15 +582,33 @@ async fn run_suite(
     Ok(report)
 }
 
+/// Leaves a report of a run that came to nothing, so that nobody takes an earlier one for it.
+fn give_up(context: &Context, target: &str, error: RunError) -> RunError {
+    let mut report = summary::of_nothing(context, target, &error.to_string());
+    let written = context.options.out.as_ref().map_or(Ok(()), |out| {
+        let written = folders::write(context, out, &mut report).map_err(|(_, error)| error);
+        written.and_then(|()| report.write(&out.join(crate::report::data::FILE)))
+    });
+    if let Err(error) = written {
+        tracing::warn!(%error, "the report is lost");
+    }
+    error
+}
+
 /// What tells the tokens of this run from those of any other. A server of this run's own has met no other run's tokens,
 /// so that there the seed will do.
 fn nonce(options: &RunOptions) -> String {
     let seed = match &options.url {
         None => options.seed,
-        // The keys of a hasher are as random as the system can make them.
-        Some(_) => RandomState::new().hash_one(std::process::id()),
+        Some(_) => random_word(),
     };
     format!("{:016x}", Dice::new(seed).roll())
+}
+
+/// A word that nobody else has thought of.
+fn random_word() -> u64 {
+    // The keys of a hasher are as random as the system can make them.
+    RandomState::new().hash_one(std::process::id())
 }
 
 async fn endpoints(law: &Arc<Law>, options: &RunOptions) -> Result<Vec<Endpoint>, RunError> {

@@ -76,7 +76,6 @@ pub async fn probe(
 ) -> Result<Vec<Probed>, RunError> {
     let law = &context.law;
     let mut found: Vec<Option<Probed>> = Vec::with_capacity(law.operations.len());
-    let mut strays = Vec::new();
     let mut dice = Dice::new(context.options.seed ^ 0x5eed);
     let atlas = Atlas::new(law, |_| true);
     // Probing is no scenario; only its trace and its clean-up are like one's.
@@ -90,25 +89,32 @@ pub async fn probe(
         };
         let mut session = Session::new(context, endpoint, &atlas, &goal, Settings::default(), tokens);
         session.played.name = "probe".into();
+        // What was made by mistake is deleted at once, so that there is room for it or never will be.
+        if session.make_room([&request]).is_err() {
+            found.push(None);
+            continue;
+        }
         match session.exchange_patiently(&request, &call).await {
             Ok((_, answer)) => {
                 let raw = session.played.exchanges.last().and_then(|(_, e)| e.answer.clone());
                 let implemented = raw.as_ref().map(|raw| is_implemented(law, &operation.name, yardstick, raw, &answer));
                 let evidence = raw.as_ref().map(describe).unwrap_or_default();
-                if matches!(answer.body, Body::Success(_)) {
-                    strays.push((request, answer));
-                }
+                session.note_created(&request, &answer);
                 found.push(implemented.and_then(|sure| sure.map(|implemented| Probed { implemented, evidence })));
             }
-            Err(_) => found.push(None),
+            Err(lost) => {
+                if !lost.why.never_arrived() && !operation.reads {
+                    session.lost.push((request, lost.why.to_string(), lost.number));
+                }
+                found.push(None);
+            }
+        }
+        if !operation.reads {
+            cleanup::clean_up(&mut session).await;
+            let leftovers = std::mem::take(&mut session.played.leftovers);
+            context.tally().leftovers.extend(leftovers);
         }
     }
-    let tokens = context.tokens("strays", 0);
-    let mut session = Session::new(context, endpoint, &atlas, &goal, Settings::default(), tokens);
-    session.played.name = "probe".into();
-    cleanup::clean_up_strays(&mut session, &strays).await;
-    let leftovers = std::mem::take(&mut session.played.leftovers);
-    context.tally().leftovers.extend(leftovers);
     ask_properly(context, endpoint, plans, yardstick, &mut found).await;
     let evidence = describe(&yardstick.raw);
     let found: Vec<Probed> = found

@@ -12,6 +12,8 @@ use super::{
     choices::Choices,
     cleanup,
     group::Bell,
+    holdings::{Share, makes},
+    mark::marked,
     together::Sent,
     turns::Turn,
 };
@@ -45,6 +47,9 @@ use crate::{
 const MANY_CHANGES: usize = 6;
 /// A look before something may happen is sent no sooner than this before it, however slow the target is.
 const SLOWEST: Duration = Duration::from_secs(60);
+
+/// How many resources a random sequence may be sure of.
+const RANDOM_SHARE: usize = 5;
 
 /// What the names of scenarios with overlapping requests begin with.
 pub const OVERLAP: &str = "overlap-";
@@ -189,6 +194,8 @@ pub(super) struct Lost {
     pub(super) from: Moment,
     /// Why there is no answer.
     pub(super) why: NoAnswer,
+    /// Its number in the journal.
+    pub(super) number: Option<u64>,
 }
 
 /// Why a scenario goes no further.
@@ -229,8 +236,8 @@ pub struct Session<'a> {
     /// True once the scenario itself is over.
     pub(super) cleaning: bool,
     pub(super) played: Played,
-    /// Requests that were never answered, with the reason.
-    pub(super) lost: Vec<(Request, String)>,
+    /// Requests that were never answered, with the reason, and the number in the journal.
+    pub(super) lost: Vec<(Request, String, Option<u64>)>,
     /// The target's clock.
     pub(super) clock: Clock,
     /// The longest that an answer took so far, on that clock.
@@ -249,6 +256,8 @@ pub struct Session<'a> {
     pub(super) bell: Option<Bell>,
     /// What the latest step that changed something has changed.
     pub(super) touched: Vec<Handle>,
+    /// What it holds of the resources that the run may hold.
+    pub(super) share: Share<'a>,
 }
 
 impl<'a> Session<'a> {
@@ -294,6 +303,7 @@ impl<'a> Session<'a> {
             patience: context.options.patience,
             bell: None,
             touched: Vec::new(),
+            share: context.holdings.share(),
             played: Played { name: scenario.name(&context.law), goal, muted, ..Played::default() },
         }
     }
@@ -305,8 +315,9 @@ impl<'a> Session<'a> {
 
     /// Plays the scenario to its end, looks at everything that nobody has looked at yet, and cleans up.
     pub async fn play(mut self) -> Played {
-        self.perform().await;
-        cleanup::clean_up(&mut self).await;
+        if self.perform().await {
+            cleanup::clean_up(&mut self).await;
+        }
         self.played
     }
 
@@ -316,7 +327,12 @@ impl<'a> Session<'a> {
         self.played
     }
 
-    async fn perform(&mut self) {
+    /// Plays the scenario. False if there was no room for it, and nothing was done.
+    async fn perform(&mut self) -> bool {
+        if !self.wait_for_room().await {
+            self.played.indeterminate = Some(self.no_room());
+            return false;
+        }
         let end = match self.scenario {
             Scenario::Planned { rule, steps } => self.follow(Some(*rule), steps).await,
             Scenario::Varied { steps, .. } => self.follow(None, steps).await,
@@ -342,6 +358,44 @@ impl<'a> Session<'a> {
         }
         self.played.most_worlds = self.oracle.most_worlds();
         self.played.world = self.oracle.worlds().first().cloned();
+        true
+    }
+
+    /// Waits until the run may hold what this scenario may make. False if it never may.
+    async fn wait_for_room(&mut self) -> bool {
+        let Some(most) = self.context.holdings.most() else { return true };
+        let law = &self.context.law;
+        let needs = |steps: &[Step]| steps.iter().flat_map(Step::calls).map(|call| makes(law, call.operation)).sum();
+        let needs: usize = match self.scenario {
+            Scenario::Planned { steps, .. } | Scenario::Varied { steps, .. } | Scenario::Given { steps, .. } => {
+                needs(steps)
+            }
+            Scenario::Overlapping { overlap, turn, .. } => needs(&overlap.steps(*turn)),
+            // What comes to its mind is not known beforehand.
+            Scenario::Random { .. } => most.min(RANDOM_SHARE),
+        };
+        let context = self.context;
+        let room = self.share.wait_for(needs, || context.is_over());
+        // Whoever holds the resources may need the turn to get rid of them.
+        match &mut self.turn {
+            Some(turn) => turn.leave_for(room).await.is_ok(),
+            None => room.await.is_ok(),
+        }
+    }
+
+    fn no_room(&self) -> String {
+        let most = self.context.holdings.most().unwrap_or_default();
+        format!("more than {most} resources at a time would be needed, which --max-resources does not allow")
+    }
+
+    /// Makes room for what requests may make.
+    ///
+    /// # Errors
+    ///
+    /// There is none: what is there has to be cleaned up first.
+    pub(super) fn make_room<'r>(&mut self, requests: impl IntoIterator<Item = &'r Request>) -> Result<(), End> {
+        let more = requests.into_iter().map(|request| makes(&self.context.law, request.operation)).sum();
+        if self.share.may_make(more) { Ok(()) } else { Err(End::Indeterminate(self.no_room())) }
     }
 
     async fn follow_as_they_stand(&mut self, steps: &[Step]) -> Result<(), End> {
@@ -477,6 +531,7 @@ impl<'a> Session<'a> {
         let Some(request) = call.resolve(&law, self.oracle.worlds(), &self.tokens) else {
             return Err(End::unseen(&law, call));
         };
+        self.make_room([&request])?;
         let mut tries = Tries::default();
         loop {
             let sent = (Instant::now(), self.clock.before());
@@ -561,7 +616,7 @@ impl<'a> Session<'a> {
             return pause.map(Some).ok_or_else(|| format!("{name}: {}", lost.why));
         }
         self.oracle.unanswered(request, lost.from);
-        self.lost.push((request.clone(), lost.why.to_string()));
+        self.lost.push((request.clone(), lost.why.to_string(), lost.number));
         *self.played.unanswered.entry(format!("{name}: {}", lost.why)).or_default() += 1;
         Ok(None)
     }
@@ -575,7 +630,9 @@ impl<'a> Session<'a> {
         self.context.count_sent();
         self.played.sent += 1;
         let from = self.clock.before();
-        let exchange = self.context.flight.during(self.endpoint.target.send(law, request)).await;
+        let number = self.context.note_sending(request);
+        let marked = marked(law, request, &self.context.nonce);
+        let exchange = self.context.flight.during(self.endpoint.target.send(law, &marked)).await;
         let interval = Interval { from, to: self.clock.after() };
         self.slowest = self.slowest.max(interval.to.since(from)).min(SLOWEST);
         let record = record(&exchange, interval);
@@ -594,8 +651,10 @@ impl<'a> Session<'a> {
                 self.context.note_request_id(request, &mut answer);
                 Ok((interval, answer))
             }
-            Err(why) => Err(Lost { from, why }),
+            Err(why) => Err(Lost { from, why, number }),
         };
+        let came = outcome.as_ref().map(|(_, answer)| answer).map_err(|lost| &lost.why);
+        self.context.note_outcome(number, request, came);
         self.keep(request, call, interval, outcome.as_ref().ok().map(|(_, answer)| answer));
         outcome
     }
@@ -643,6 +702,8 @@ impl<'a> Session<'a> {
                 self.created.push(created);
             }
         }
+        let there = self.created.iter().filter(|created| !law[created.kind].undo.is_empty()).count();
+        self.share.came(there);
     }
 
     /// A resource of the last known world by its id.

@@ -150,6 +150,18 @@ pub fn report(context: &Context, target: &str, operations: &[Probed], plans: &Pl
     }
 }
 
+/// Sums up a run whose target could not be used: nothing was reached, and this is why.
+pub fn of_nothing(context: &Context, target: &str, why: &str) -> Report {
+    let unknown = Probed { implemented: true, evidence: why.to_owned() };
+    let mut report = report(context, target, &vec![unknown; context.law.operations.len()], &Plans::new());
+    report.operations.iter_mut().for_each(|operation| operation.implemented = false);
+    for rule in report.rules.iter_mut().filter(|rule| rule.result == Outcome::NotReached) {
+        rule.reason = Some(why.to_owned());
+    }
+    report.indeterminate.insert(why.to_owned(), 1);
+    report
+}
+
 /// What a rule says, and for one about the codes of a refusal also which refusal that is.
 fn statement(law: &Law, rule: RuleIx) -> String {
     match law.refusal(rule).filter(|refusal| refusal.rule != rule) {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tokio::{sync::Barrier, task::JoinSet};
 
-use super::session::{End, Session, record};
+use super::{
+    mark::marked,
+    session::{End, Session, record},
+};
 use crate::{
     model::time::Interval,
     oracle::{
@@ -46,10 +49,13 @@ impl Session<'_> {
             let resolved = call.resolve(law, self.oracle.worlds(), &self.tokens);
             requests.push(resolved.ok_or_else(|| End::unseen(law, call))?);
         }
+        self.make_room(&requests)?;
         let exchanges = self.send_at_once(&requests).await;
         let first = self.sent.len();
         let mut lost = None;
-        for (place, ((request, call), (exchange, interval))) in requests.iter().zip(calls).zip(exchanges).enumerate() {
+        for (place, ((request, call), (exchange, interval, number))) in
+            requests.iter().zip(calls).zip(exchanges).enumerate()
+        {
             let client = place as u32 + 1;
             self.count_request();
             self.context.count_sent();
@@ -65,10 +71,15 @@ impl Session<'_> {
                 Ok(response) => {
                     let mut answer = wire::decode_answer(law, request.operation, &response);
                     self.context.note_request_id(request, &mut answer);
+                    self.context.note_outcome(number, request, Ok(&answer));
                     self.note_created(request, &answer);
                     Some(answer)
                 }
                 Err(why) => {
+                    self.context.note_outcome(number, request, Err(&why));
+                    if !law[request.operation].reads && !why.never_arrived() {
+                        self.lost.push((request.clone(), why.to_string(), number));
+                    }
                     lost.get_or_insert(why.to_string());
                     None
                 }
@@ -88,17 +99,19 @@ impl Session<'_> {
     }
 
     /// Sends each request from a task of its own, all of them as nearly at once as can be.
-    async fn send_at_once(&self, requests: &[Request]) -> Vec<(crate::target::Exchange, Interval)> {
+    async fn send_at_once(&self, requests: &[Request]) -> Vec<(crate::target::Exchange, Interval, Option<u64>)> {
         let start = Arc::new(Barrier::new(requests.len()));
         let mut tasks = JoinSet::new();
-        for (place, request) in requests.iter().cloned().enumerate() {
+        for (place, request) in requests.iter().enumerate() {
+            let number = self.context.note_sending(request);
+            let request = marked(&self.context.law, request, &self.context.nonce).into_owned();
             let (law, target) = (self.context.law.clone(), self.endpoint.target.clone());
             let (clock, start) = (self.clock.clone(), start.clone());
             tasks.spawn(async move {
                 start.wait().await;
                 let from = clock.before();
                 let exchange = target.send(&law, &request).await;
-                (place, (exchange, Interval { from, to: clock.after() }))
+                (place, (exchange, Interval { from, to: clock.after() }, number))
             });
         }
         let mut exchanges = self.context.flight.during(tasks.join_all()).await;

@@ -87,6 +87,7 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
         },
         products: products(cloud),
         credentials: cloud.credentials.clone(),
+        billable_hosts: cloud.billable_hosts.clone(),
         region: cloud.region.clone(),
         sources: cloud.sources.iter().map(|(key, source)| (key.clone(), source.clone())).collect(),
         codes: cloud.codes.clone(),

@@ -4,9 +4,10 @@
 //! [`mod@super::load`]). The JSON Schema that editors use is generated from these types, and their doc comments are its
 //! descriptions, so each says what its author must know.
 //!
-//! What is said of tokens stands in `token`, what is about the wire in `dialect`, what is about the texts in `documents`.
-//! Imports nothing of the crate.
+//! What is said of tokens stands in `token`, of the user's account in `account`, of the wire in `dialect`, of the texts in
+//! `documents`. Imports nothing of the crate.
 
+mod account;
 mod dialect;
 mod documents;
 mod token;
@@ -16,7 +17,8 @@ use std::{borrow::Cow, collections::BTreeMap, ops::Deref, ops::Range};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-pub use dialect::{CredentialNames, GeneralCodes, Joined, ProductFile, Protocol, Statuses, WireFault, WireRule};
+pub use account::{CredentialNames, HostPattern, Mark, ProfilesFile, ProfilesFormat};
+pub use dialect::{GeneralCodes, Joined, ProductFile, Protocol, Statuses, WireFault, WireRule};
 pub use documents::{DepartureFile, DocumentFile, DocumentPart, DocumentScope, DocumentsFile, ExcusedFile};
 pub use token::{AfterFailure, OperationTokenFile, TokenDemand, TokenFile, TokenScope};
 
@@ -109,9 +111,12 @@ pub struct CloudFile {
     /// them has it like any other.
     #[serde(default)]
     pub ignores: Vec<String>,
-    /// The environment variables that hold the user's credentials.
+    /// Where the user's credentials are.
     #[serde(default)]
     pub credentials: CredentialNames,
+    /// The hosts of the real cloud, where what a run makes costs money.
+    #[serde(default)]
+    pub billable_hosts: Vec<HostPattern>,
     /// Where statements come from: the documents themselves, and what else the provider publishes.
     pub sources: BTreeMap<String, Source>,
     /// Answers that say nothing about the law.
@@ -574,6 +579,9 @@ pub struct ParameterFile {
     /// How often it is sent when it need not be.
     #[serde(default)]
     pub sent: Sent,
+    /// What a run sends in it to mark what it makes as its own.
+    #[serde(default)]
+    pub mark: Option<Mark>,
     /// It holds the filters of a reading operation: a list of structs of a name and a list of values.
     #[serde(default)]
     pub filters: Option<FiltersFile>,

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     expr::{Expr, Part},
     file::{
-        Accepted, AfterFailure, CredentialNames, Defect, FieldKind, Joined, Level, Protocol, ScalarType, Sent,
-        TokenScope, WireFault,
+        Accepted, AfterFailure, CredentialNames, Defect, FieldKind, HostPattern, Joined, Level, Mark, Protocol,
+        ScalarType, Sent, TokenScope, WireFault,
     },
 };
 
@@ -63,8 +63,10 @@ pub struct Law {
     pub wire: WireStyle,
     /// The parts with an API version of their own, by name.
     pub products: Vec<Product>,
-    /// The environment variables that hold credentials.
+    /// Where the user's credentials are.
     pub credentials: CredentialNames,
+    /// The hosts of the real cloud, where what a run makes costs money.
+    pub billable_hosts: Vec<HostPattern>,
     /// The region used unless the user names one.
     pub region: String,
     /// Titles of the texts that rules come from.
@@ -605,6 +607,8 @@ pub struct Param {
     pub examples: Vec<String>,
     /// How often it is sent.
     pub sent: Sent,
+    /// What a run sends in it to mark what it makes as its own.
+    pub mark: Option<Mark>,
     /// The members that hold a filter's name and its values.
     pub filters: Option<(ParamIx, ParamIx)>,
     /// The refusals that its row demands.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{
     compile::{Files, compile},
     error::{Problem, SpecError, SpecErrors, SpecText, suggestion},
-    file::FORMAT,
+    file::{FORMAT, HostPattern},
     law::Law,
 };
 
@@ -58,6 +58,12 @@ pub fn read(source: &SpecSource, cloud: &str) -> Result<Files, SpecErrors> {
         return Err(SpecError::nowhere(problem).nearest(cloud, known).into());
     };
     parse(folder.read()?)
+}
+
+/// The hosts where what is made costs money, of all clouds that are built in: a law of the user's may know of none.
+pub fn billable_hosts() -> Vec<HostPattern> {
+    let files = BUILT_IN.dirs().filter_map(|dir| dir.get_file(dir.path().join("cloud.toml"))?.contents_utf8());
+    files.filter_map(|text| toml::from_str::<Billable>(text).ok()).flat_map(|cloud| cloud.billable_hosts).collect()
 }
 
 /// The folder of one cloud.
@@ -202,6 +208,14 @@ fn io_error(path: &Path, why: impl ToString) -> SpecError {
 #[derive(Deserialize)]
 struct Name {
     cloud: String,
+}
+
+/// The part of `cloud.toml` that matters also to whoever uses another law.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Billable {
+    #[serde(default)]
+    billable_hosts: Vec<HostPattern>,
 }
 
 /// The version of the grammar, which must be known before anything else of the file can be judged.

@@ -19,6 +19,7 @@ mod kinds;
 pub mod law;
 pub mod load;
 mod lower;
+mod mark;
 mod names;
 mod operation;
 mod reference;

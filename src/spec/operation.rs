@@ -14,6 +14,7 @@ use super::{
         After, Change, Demand, Effect, FieldIx, Guard, KindIx, Open, Operation, Output, OutputFrom, Param, ParamIx,
         RefuseRule, Rule, RuleIx, Var, VarIx,
     },
+    mark,
     names::{Force, Names, answer_wire, field_slot, literal_fits, literal_text, part_of, scalar_slot, shared},
     reference::{references, told},
     rules::{Codes, code_id, codes_apart, excludes},
@@ -82,6 +83,7 @@ fn parameters(
 
 fn parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &str, parameter: &ParameterFile) -> Param {
     check_parameter(names, file, table, name, parameter);
+    mark::check(names, file, table, name, parameter);
     let inner_table = format!("{table}.{name}.fields");
     let fields = parameters(names, file, &inner_table, &parameter.fields);
     for (member, inner) in &parameter.fields {
@@ -131,6 +133,7 @@ fn parameter(names: &mut Names<'_>, file: &SpecText, table: &str, name: &str, pa
         matches: Vec::new(),
         examples: parameter.examples.iter().map(literal_text).collect(),
         sent: parameter.sent,
+        mark: parameter.mark.clone(),
         filters,
         refusals: Vec::new(),
     }

@@ -17,6 +17,7 @@ use std::{
 
 use reqwest::{Client, Url, header::CONTENT_TYPE, redirect};
 
+use super::permits::pinned;
 use crate::model::time::Moment;
 
 /// Where a target's clock is moved: `POST` with `{"seconds": N}`.
@@ -132,7 +133,7 @@ impl Clock {
     pub async fn of_target(target: &Url, timeout: Duration) -> Result<Clock, ClockError> {
         let fails =
             |why: String| ClockError { url: target.join(ADVANCE).unwrap_or(target.clone()).into(), seconds: 1, why };
-        let client = Client::builder()
+        let client = pinned(Client::builder(), target)
             .no_proxy()
             .redirect(redirect::Policy::none())
             .timeout(timeout)

@@ -10,12 +10,13 @@ use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Url, redirect};
 use tokio::time::timeout;
 
-use super::{Exchange, NoAnswer, TargetError};
+use super::{Exchange, NoAnswer, TargetError, permits};
 use crate::{
     spec::law::{Law, ProductIx},
     wire::{
         self, MAX_ANSWER, Request,
         http::{HttpRequest, HttpResponse},
+        secrets::Secrets,
         sign::{Signer, Stamp},
     },
 };
@@ -70,6 +71,7 @@ pub struct HttpTarget {
     way: Way,
     url: Url,
     options: TargetOptions,
+    secrets: Secrets,
 }
 
 impl HttpTarget {
@@ -78,8 +80,11 @@ impl HttpTarget {
         for url in std::iter::once(&base_url).chain(options.endpoints.iter().map(|(_, url)| url)) {
             check(url)?;
         }
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
+        let mut client = Client::builder().user_agent(USER_AGENT);
+        for url in std::iter::once(&base_url).chain(options.endpoints.iter().map(|(_, url)| url)) {
+            client = permits::pinned(client, url);
+        }
+        let client = client
             .no_proxy()
             .http1_only()
             .redirect(redirect::Policy::none())
@@ -88,8 +93,8 @@ impl HttpTarget {
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
             .build()
-            .map_err(|e| TargetError::Client(chain(&e)))?;
-        Ok(HttpTarget { way: Way::Net(client), url: base_url, options })
+            .map_err(|e| TargetError::Client(chain(e)))?;
+        Ok(HttpTarget::by(Way::Net(client), base_url, options))
     }
 
     /// A server in this process: it gets the bytes that one at this URL would get, signed and all, but for the HTTP around
@@ -100,7 +105,12 @@ impl HttpTarget {
     /// The URL is not one that requests can be sent to.
     pub fn here(base_url: Url, options: TargetOptions, handler: Arc<Handler>) -> Result<HttpTarget, TargetError> {
         check(&base_url)?;
-        Ok(HttpTarget { way: Way::Here(handler), url: base_url, options })
+        Ok(HttpTarget::by(Way::Here(handler), base_url, options))
+    }
+
+    fn by(way: Way, url: Url, options: TargetOptions) -> HttpTarget {
+        let secrets = options.signer.secrets();
+        HttpTarget { way, url, options, secrets }
     }
 
     /// Where requests go.
@@ -135,6 +145,10 @@ impl HttpTarget {
                         Err(_) => Err(NoAnswer::Timeout { after: self.options.timeout }),
                     },
                 };
+                let mut outcome = outcome;
+                if let Ok(response) = &mut outcome {
+                    self.secrets.and_of(&request).hide(response);
+                }
                 request.headers.push(("user-agent".to_owned(), USER_AGENT.to_owned()));
                 Exchange { request, outcome }
             }
@@ -156,7 +170,7 @@ impl HttpTarget {
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
         }
-        let mut response = builder.send().await.map_err(|e| self.no_answer(&e))?;
+        let mut response = builder.send().await.map_err(|e| self.no_answer(e))?;
         let too_large = NoAnswer::TooLarge { limit: MAX_ANSWER };
         if response.content_length().is_some_and(|length| length > MAX_ANSWER as u64) {
             return Err(too_large);
@@ -169,7 +183,7 @@ impl HttpTarget {
         let status = response.status().as_u16();
         let mut body = Bytes::new();
         let mut more = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.no_answer(&e))? {
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.no_answer(e))? {
             if body.len() + more.len() + chunk.len() > MAX_ANSWER {
                 return Err(too_large);
             }
@@ -186,8 +200,10 @@ impl HttpTarget {
         Ok(HttpResponse { status, headers, body })
     }
 
-    fn no_answer(&self, error: &reqwest::Error) -> NoAnswer {
-        let why = chain(error);
+    fn no_answer(&self, error: reqwest::Error) -> NoAnswer {
+        // The URL may hold a signature.
+        let error = &error.without_url();
+        let why = explain(error);
         if error.is_builder() || error.is_request() && error.source().is_none() {
             return NoAnswer::Unsendable { why };
         }
@@ -246,25 +262,17 @@ fn check(base_url: &Url) -> Result<(), TargetError> {
     Ok(())
 }
 
-/// True if the URL leads to this machine.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost")
-        }
-        None => false,
-    }
-}
-
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
     std::iter::successors(error.source(), |e| (**e).source())
 }
 
+/// An error with its causes, but without the URL.
+fn chain(error: reqwest::Error) -> String {
+    explain(&error.without_url())
+}
+
 /// An error with its causes. Library errors often say only where, and leave the reason to the cause.
-fn chain(error: &reqwest::Error) -> String {
+fn explain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     for cause in causes(error) {
         let cause = cause.to_string();

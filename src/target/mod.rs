@@ -1,9 +1,12 @@
 //! A target: where requests go and answers come from.
 //!
+//! [`permits`] says which hosts requests may go to at all.
+//!
 //! Imports `spec`, `wire` and `model`'s moments.
 
 pub mod clock;
 pub mod http;
+pub mod permits;
 
 use std::time::Duration;
 

@@ -9,12 +9,13 @@ use super::form::{self, Malformed};
 /// The media type of a form.
 pub const FORM: &str = "application/x-www-form-urlencoded";
 /// What stands in place of what is not shown.
-const REDACTED: &str = "[redacted]";
+pub(super) const REDACTED: &str = "[redacted]";
 /// Headers that are not shown: whoever reads them could act as the sender.
-const SECRET_HEADERS: &[&str] = &["authorization", "x-amz-security-token", "x-acs-security-token"];
+const SECRET_HEADERS: &[&str] =
+    &["authorization", "x-amz-security-token", "x-acs-accesskey-id", "x-acs-security-token"];
 /// Parameters that are not shown, in lower case.
 const SECRET_PARAMETERS: &[&str] =
-    &["signature", "securitytoken", "bearertoken", "x-amz-signature", "x-amz-security-token"];
+    &["signature", "accesskeyid", "securitytoken", "bearertoken", "x-amz-signature", "x-amz-security-token"];
 
 /// A request on its way out, or as a server got it. The path is always `/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,14 @@ impl HttpRequest {
     /// The parameters, those of the query first.
     pub fn parameters(&self) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), Malformed>> {
         form::pairs(self.query.as_bytes()).chain(form::pairs(self.form()))
+    }
+
+    /// Its signatures: those of its parameters, and the one at the end of its authorization.
+    pub(super) fn signatures(&self) -> Vec<String> {
+        let authorization = self.header("authorization").and_then(|value| Some(value.rsplit_once("Signature=")?.1));
+        let parameters = self.parameters().filter_map(Result::ok);
+        let signed = parameters.filter(|(name, _)| name.to_ascii_lowercase().ends_with("signature"));
+        signed.map(|(_, value)| value.into_owned()).chain(authorization.map(str::to_owned)).collect()
     }
 
     /// A copy that may be shown and kept: without what would let its reader act as the sender.
@@ -119,7 +128,9 @@ mod tests {
             headers: [("authorization", "s3cret"), ("x-acs-security-token", "s3cret"), ("x-acs-action", "A")]
                 .map(|(n, v)| (n.to_owned(), v.to_owned()))
                 .into(),
-            body: Bytes::from_static(b"SecurityToken=s3cret%zz&SignatureMethod=HMAC-SHA1&a&BearerToken=s3cret"),
+            body: Bytes::from_static(
+                b"SecurityToken=s3cret%zz&SignatureMethod=HMAC-SHA1&a&BearerToken=s3cret&AccessKeyId=s3cret",
+            ),
         };
         let shown = format!("{:?}", request.redacted());
         assert!(!shown.contains("s3cret"), "{shown}");

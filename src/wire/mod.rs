@@ -13,6 +13,7 @@ pub mod http;
 pub mod json;
 pub mod rpc;
 pub mod schema;
+pub mod secrets;
 pub mod sign;
 pub mod tools;
 pub mod verify;

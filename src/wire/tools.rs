@@ -135,8 +135,10 @@ limit=${EIPCHECK_WAIT:-{{wait}}} # how many seconds a change is waited for
 key=${{{key}}:-test} secret=${{{secret}}:-test} token=${{{token}}:-}
 status='' code='' body=''
 
-stop() { printf 'cannot tell: %s\n' "$*" >&2; printf '%s\n' "$body" >&2; exit 2; }
-fail() { printf 'broken: %s\ncame:   HTTP %s %s\n%s\n' "$*" "$status" "$code" "$body" >&2; exit 1; }
+# What a server says is shown, but no terminal obeys it.
+plain() { LC_ALL=C tr -c '[:print:]\n' '?' >&2; }
+stop() { printf 'cannot tell: %s\n%s\n' "$*" "$body" | plain; exit 2; }
+fail() { printf 'broken: %s\ncame:   HTTP %s %s\n%s\n' "$*" "$status" "$code" "$body" | plain; exit 1; }
 # value NAME N: the Nth value of that name in the answer, in XML or in JSON.
 value() {
     case $body in

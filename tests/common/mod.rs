@@ -18,9 +18,12 @@ use tempfile::TempDir;
 pub fn eipcheck(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eipcheck"));
     command.args(args).current_dir(std::env::temp_dir()).stdin(Stdio::null());
-    for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "EIPCHECK_LOG"] {
+    let credentials = ["AWS_", "ALIBABA_CLOUD_", "EIPCHECK_"];
+    for (name, _) in std::env::vars_os().filter(|(n, _)| credentials.iter().any(|c| n.to_string_lossy().starts_with(c)))
+    {
         command.env_remove(name);
     }
+    command.env("HOME", "/nowhere");
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "COLUMNS"] {
         command.env_remove(name);
     }

@@ -1,4 +1,4 @@
-//! The part of the spec files that is about the wire: the protocol, products, credentials, codes of the service as a
+//! The part of the spec files that is about the wire: the protocol, products, codes of the service as a
 //! whole, the form of answers, and how lists and statuses are written.
 //!
 //! Like the rest of the grammar ([`super`], which hands these types on) it resolves no name.
@@ -42,21 +42,6 @@ pub struct ProductFile {
     /// The service name in the scope of a signature, where the protocol has scopes; the product's name unless given.
     #[serde(default)]
     pub service: Option<String>,
-}
-
-/// The environment variables that hold credentials.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct CredentialNames {
-    /// The variable that holds the name of the key.
-    #[serde(default)]
-    pub access_key: Option<String>,
-    /// The variable that holds the key.
-    #[serde(default)]
-    pub secret_key: Option<String>,
-    /// The variable that holds what temporary credentials carry as well.
-    #[serde(default)]
-    pub session_token: Option<String>,
 }
 
 /// Error codes that are answers of the service as a whole rather than of an operation.

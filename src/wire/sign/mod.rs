@@ -3,9 +3,11 @@
 //! - [`sigv4`]: the one method of the EC2 dialect.
 //! - [`rpc_v1`] and [`acs3`]: the two methods of the RPC protocol; both sides of them, since a server works a signature
 //!   out in the same way.
+//! - [`profiles`]: credentials from the file in which a cloud's own tools keep them.
 //! - [`stamp`]: how moments are written in them.
 
 pub mod acs3;
+pub mod profiles;
 pub mod rpc_v1;
 pub mod sigv4;
 pub mod stamp;
@@ -27,6 +29,7 @@ use url::Url;
 use super::{
     form,
     http::{FORM, HttpRequest},
+    secrets::Secrets,
 };
 use crate::spec::{
     file::{CredentialNames, Protocol},
@@ -50,7 +53,7 @@ pub struct Credentials {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
-            .field("access_key", &self.access_key)
+            .field("access_key", &"[redacted]")
             .field("secret_key", &"[redacted]")
             .field("session_token", &self.session_token.as_ref().map(|_| "[redacted]"))
             .finish()
@@ -73,6 +76,14 @@ pub enum SignError {
         set: String,
         /// The variable that is not.
         missing: String,
+    },
+    /// The file with the user's credentials cannot be used.
+    #[error("no credentials can be taken from {path}: {why}")]
+    Profiles {
+        /// The file.
+        path: String,
+        /// Why not.
+        why: String,
     },
     /// The protocol has no such signature.
     #[error("this cloud's requests are signed with {}, not with {found}", .known.join(" or "))]
@@ -101,7 +112,9 @@ fn variables(names: &[String]) -> String {
 }
 
 impl Credentials {
-    /// The credentials of the environment; for a target on this machine made-up ones do as well.
+    /// The credentials of the environment, or else of the file in which the cloud's own tools keep them. For a target on
+    /// this machine made-up ones do as well, and the file is read only if the environment names a profile: what is tried
+    /// out here is not to meet a user's keys by accident.
     ///
     /// # Errors
     ///
@@ -120,7 +133,8 @@ impl Credentials {
         lookup: impl Fn(&str) -> Option<String>,
         loopback: bool,
     ) -> Result<Credentials, SignError> {
-        let lookup = |name: &Option<String>| lookup(name.as_deref()?).filter(|value| !value.is_empty());
+        let by_name = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let lookup = |name: &Option<String>| by_name(name.as_deref()?);
         let name = |name: &Option<String>| name.clone().unwrap_or_default();
         let (access, secret) = (&names.access_key, &names.secret_key);
         match (lookup(access), lookup(secret)) {
@@ -129,8 +143,12 @@ impl Credentials {
             }
             (Some(_), None) => Err(SignError::HalfCredentials { set: name(access), missing: name(secret) }),
             (None, Some(_)) => Err(SignError::HalfCredentials { set: name(secret), missing: name(access) }),
-            (None, None) if loopback => Ok(Credentials::dummy()),
-            (None, None) => Err(SignError::NoCredentials { names: access.iter().chain(secret).cloned().collect() }),
+            (None, None) => {
+                let file = names.profiles.as_ref().filter(|file| !loopback || by_name(&file.variable).is_some());
+                let found = file.map_or(Ok(None), |file| profiles::read(file, by_name))?;
+                let none = || SignError::NoCredentials { names: access.iter().chain(secret).cloned().collect() };
+                found.or_else(|| loopback.then(Credentials::dummy)).ok_or_else(none)
+            }
         }
     }
 }
@@ -251,6 +269,11 @@ impl Signer {
         Signer { sigv4: sigv4::Signer::new(&credentials, region.into()), credentials, manner }
     }
 
+    /// What must not be shown of an answer to a request of this sender.
+    pub fn secrets(&self) -> Secrets {
+        Secrets::of(&self.credentials)
+    }
+
     /// The request that carries these parameters, a form that names the operation and the version.
     ///
     /// # Errors
@@ -342,7 +365,8 @@ mod tests {
 
     fn names() -> CredentialNames {
         let name = |n: &str| Some(n.to_owned());
-        CredentialNames { access_key: name("KEY"), secret_key: name("SECRET"), session_token: name("TOKEN") }
+        let (access_key, secret_key, session_token) = (name("KEY"), name("SECRET"), name("TOKEN"));
+        CredentialNames { access_key, secret_key, session_token, profiles: None }
     }
 
     fn from(set: &[(&str, &str)], loopback: bool) -> Result<Credentials, SignError> {
