@@ -66,7 +66,7 @@ fn names(law: &Law) -> BTreeMap<String, &'static str> {
     let credentials = &law.credentials;
     let variables = [&credentials.access_key, &credentials.secret_key, &credentials.session_token];
     variables.into_iter().flatten().for_each(|v| add(v, "an environment variable"));
-    for file in &credentials.profiles {
+    if let Some(file) = &credentials.profiles {
         let variables = file.file_variable.iter().chain([&file.variable]);
         variables.for_each(|v| add(v, "an environment variable"));
     }
