@@ -25,6 +25,9 @@ const SHARE: u64 = 2;
 /// Variations of one rule's scenario that are played at most.
 const MOST_VARIATIONS: usize = 12;
 
+/// Where time has to be waited for, scenarios that may wait which are played before it is known how long that takes.
+const MAY_WAIT: usize = 4;
+
 /// A scenario, and the rule that it is about.
 type Around = (RuleIx, Vec<Step>);
 
@@ -68,16 +71,30 @@ pub async fn run(workers: &Workers, planned: JoinHandle<Vec<Around>>) {
     let share = if context.options.only.is_some() { left } else { left / SHARE };
     let until = context.requests() + share;
     let mut all = planned.into_iter().enumerate().peekable();
+    // A target that takes its time would be waited for over and over, for what the suite has waited for already.
+    let waiting = workers.room.waiting();
+    let may_wait = || {
+        if context.options.waits_for().is_none() {
+            usize::MAX
+        } else if workers.room.waiting() > waiting {
+            0
+        } else {
+            MAY_WAIT
+        }
+    };
     while all.peek().is_some() && !context.is_over() && context.requests() < until {
         let broken = context.broken();
         // More than the share is not begun, as far as one can tell how many requests each takes.
         let mut taken = context.requests();
         let mut scenarios = Vec::new();
+        let mut may_wait = may_wait();
         while scenarios.len() < BATCH
             && taken < until
             && let Some((number, (rule, mut steps))) = all.next()
         {
-            if !broken.contains(rule) {
+            let settles = steps.contains(&Step::Settle);
+            if !broken.contains(rule) && (!settles || may_wait > 0) {
+                may_wait = may_wait.saturating_sub(usize::from(settles));
                 shorten(context, &workers.atlas, rule, &mut steps);
                 taken += steps.len() as u64;
                 scenarios.push(Scenario::Varied { rule, number, steps });
