@@ -410,6 +410,9 @@ fn every_subcommand_has_help() {
         vec!["report"],
         vec!["report", "diff"],
         vec!["replay"],
+        vec!["wire"],
+        vec!["wire", "record"],
+        vec!["wire", "verify"],
         vec!["recheck"],
         vec!["clean"],
     ];
@@ -429,7 +432,8 @@ fn every_subcommand_has_help() {
         .collect();
     for name in names.into_iter().filter(|n| *n != "help") {
         assert!(
-            ["run", "serve", "spec", "explain", "report", "replay", "recheck", "clean"].contains(&name),
+            ["run", "serve", "mutants", "spec", "explain", "report", "replay", "wire", "recheck", "clean"]
+                .contains(&name),
             "{name} is not tested"
         );
     }
@@ -559,9 +563,11 @@ fn while_a_scenario_waits_for_long_others_begin() {
     let specs = text(law.path());
     let ran = run(&[&server.url, "--specs", &specs, "--patience", "60s", "--max-requests", "600", "--max-time", "8s"]);
     let trace = ran.trace();
-    let sent = |random: bool| {
+    // What comes after the suite begins before the last of the suite's scenarios has ended.
+    let sent = |later: bool| {
         let mine = trace.iter().filter(move |line| line["cleanup"] == false && line["tokens"] != "");
-        let of = mine.filter(move |line| line["scenario"].as_str().unwrap().starts_with("random-") == random);
+        let is_later = |name: &str| ["random-", "around-"].iter().any(|later| name.starts_with(later));
+        let of = mine.filter(move |line| is_later(line["scenario"].as_str().unwrap()) == later);
         of.map(|line| line["exchange"]["sent"].as_u64().unwrap())
     };
     assert!(sent(true).min().unwrap() < sent(false).max().unwrap());

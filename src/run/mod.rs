@@ -4,8 +4,8 @@
 //!
 //! 1. [`probe`]: which operations does the target implement?
 //! 2. [`suite`]: one short scenario for each rule, the same every time.
-//! 3. `around`: what the suite meets once by the shortest way, in other ways.
-//! 4. [`overlap`]: requests that stand in each other's way, at once.
+//! 3. [`overlap`]: requests that stand in each other's way, at once.
+//! 4. `around`: what the suite meets once by the shortest way, in other ways.
 //! 5. [`random`]: seeded sequences.
 //! 6. [`shrink`]: what was found, made short and seen to come again.
 //! 7. [`summary`]: the report.
@@ -561,10 +561,10 @@ async fn run_suite(
     let overlaps = overlap::start_planning(&workers, &plans, &available);
     let around = around::start_planning(&workers, &plans, &available);
     let put_off = suite::run(&workers, &plans, &available, &mut random).await;
-    context.observer.event(&Event::Phase("running variations of the suite"));
-    around::run(&workers, around).await;
     context.observer.event(&Event::Phase("running requests that overlap"));
     overlap::run(&workers, overlaps).await;
+    context.observer.event(&Event::Phase("running variations of the suite"));
+    around::run(&workers, around).await;
     context.observer.event(&Event::Phase("running random sequences"));
     // What has been waited for in vain is known once it is gathered; until then there is something else to do.
     if workers.room.waiting() > 0 {
