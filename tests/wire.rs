@@ -2,7 +2,6 @@
 
 mod common;
 #[path = "time/proxy.rs"]
-#[allow(dead_code)]
 mod proxy;
 
 use std::{
