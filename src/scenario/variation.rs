@@ -72,7 +72,10 @@ pub fn variations(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -
     if let Some((last, _)) = rest.split_first() {
         found.extend(after_accepted(law, atlas, way, last));
     }
-    found.retain(|steps| exercises(law, atlas, rule, steps));
+    // To wait twice shows nothing that to wait once does not.
+    let waits = |one: &Step, other: &Step| *one == Step::Settle && *other == Step::Settle;
+    found.iter_mut().for_each(|steps| steps.dedup_by(|one, other| waits(one, other)));
+    found.retain(|varied| *varied != steps && exercises(law, atlas, rule, varied));
     found
 }
 
