@@ -1,5 +1,7 @@
 //! The HTTP client against servers of every kind of behaviour, and the HTTP shell of the reference server.
 
+mod common;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
@@ -7,7 +9,6 @@ use std::{
         Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -41,18 +42,8 @@ struct Server {
 
 impl Server {
     fn new(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let (count, handle) = (connections.clone(), Arc::new(handle));
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                count.fetch_add(1, Ordering::SeqCst);
-                let handle = handle.clone();
-                thread::spawn(move || handle(stream));
-            }
-        });
-        Server { url, connections }
+        let (url, connections) = common::listen(handle);
+        Server { url: url.parse().unwrap(), connections }
     }
 
     /// A server that answers every request of every connection with these bytes, and closes it or not.

@@ -186,16 +186,6 @@ pub fn assess_as_read(law: &Arc<Law>, world: &Arc<World>, request: &Request, rea
     found
 }
 
-/// True if an expression reads this parameter.
-fn mentions(source: &str, param: &str) -> bool {
-    let continues = |at: usize| source[at..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    let ends = source.match_indices("input.").filter_map(|(at, start)| {
-        let name = at + start.len();
-        source[name..].starts_with(param).then_some(name + param.len())
-    });
-    ends.into_iter().any(|end| !continues(end))
-}
-
 /// What is known of a condition; none if it has not been evaluated.
 type Known = Option<Result<bool, EvalFailure>>;
 
@@ -223,12 +213,11 @@ impl Assessment {
     /// True if a question is about a bad argument and nothing else: what such a value means nobody asks, for the request is
     /// refused for it, with the codes of that refusal.
     fn asks_only_of_bad(&self, guard: &Guard, operation: &Operation, defects: &[ArgumentDefect]) -> bool {
-        let source = guard.expr.source();
         let is_bad = |name: &str| {
             let of = |defect: &ArgumentDefect| defect.param.map(|ix| &*operation.params[ix as usize].name);
             defects.iter().any(|defect| defect.defect != Defect::Required && of(defect) == Some(name))
         };
-        let mut asked = operation.params.iter().filter(|param| mentions(source, &param.name));
+        let mut asked = operation.params.iter().filter(|param| guard.expr.mentions(&format!("input.{}", param.name)));
         if !asked.clone().any(|param| is_bad(&param.name)) {
             return false;
         }

@@ -5,7 +5,7 @@
 
 use super::{Changes, Decides, Mutant, Origin, Place, Shows, Way, When, change, refusal};
 use crate::spec::{
-    expr::Part as Condition,
+    expr::{Expr, Part as Condition},
     file::{Defect, FieldKind, ScalarType, Sent, WireFault},
     law::{
         Change, Demand, Effect, FieldIx, KindIx, Law, MintPart, Operation, OperationIx, OutputFrom, Param, ParamIx,
@@ -343,7 +343,7 @@ fn may_be_several(operation: &Operation, effect: &Effect) -> bool {
         Change::Create { .. } => None,
         Change::Delete(on) | Change::Set { on, .. } => Some(on),
     };
-    let reads_list = |expr: &crate::spec::expr::Expr| expr.variables().iter().any(list);
+    let reads_list = |expr: &Expr| expr.variables().iter().any(list);
     effect.each.as_ref().is_some_and(|each| only_one(each.source()).is_none()) || on.is_some_and(reads_list)
 }
 
@@ -372,7 +372,7 @@ fn is_of_the_new(operation: &Operation, effect: &Effect) -> bool {
 fn reads(operation: &Operation, ix: ParamIx) -> bool {
     let param = &operation.params[ix as usize];
     let name = format!("input.{}", param.name);
-    let reads = |expr: &crate::spec::expr::Expr| expr.source().contains(&name) && !expr.source().contains("has(");
+    let reads = |expr: &Expr| expr.mentions(&name) && !expr.source().contains("has(");
     let stuck = |effect: &Effect| match &effect.change {
         Change::Create { set, .. } => set.iter().any(|(_, expr)| reads(expr)),
         Change::Set { set, .. } => set.iter().any(|(_, _, expr)| reads(expr)),
@@ -521,12 +521,7 @@ const UNSEEN: &str = "no answer shows the field, and whether a request is refuse
 fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
     let spec = &law[kind].fields[field as usize];
     let name = format!(".{}", spec.name);
-    let reads = |source: &str| {
-        source.match_indices(&name).any(|(at, _)| {
-            let after = source[at + name.len()..].chars().next();
-            !after.is_some_and(|c| c.is_alphanumeric() || c == '_')
-        })
-    };
+    let reads = |expr: &Expr| expr.mentions(&name);
     let in_path = |start: KindIx, path: &Path| {
         let mut at = start;
         path.0.iter().any(|step| {
@@ -541,7 +536,7 @@ fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
     let shown = law.kinds().any(|(ix, of)| {
         of.view.iter().any(|shown| match &shown.from {
             ShownFrom::Paths(paths) => paths.iter().any(|path| in_path(ix, path)),
-            ShownFrom::Value(expr) => reads(expr.source()),
+            ShownFrom::Value(expr) => reads(expr),
             ShownFrom::List(path, _) => in_path(ix, path),
             ShownFrom::Nothing => false,
         })
@@ -551,14 +546,14 @@ fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
             OutputFrom::Paths(paths) => {
                 paths.iter().any(|(var, path)| in_path(operation.vars[*var as usize].kind, path))
             }
-            OutputFrom::Value(guard) => reads(guard.expr.source()),
-            OutputFrom::One { of, .. } | OutputFrom::Many { of, .. } => reads(of.expr.source()),
+            OutputFrom::Value(guard) => reads(&guard.expr),
+            OutputFrom::One { of, .. } | OutputFrom::Many { of, .. } => reads(&of.expr),
             _ => false,
         })
     });
     let asked = law.operations.iter().any(|operation| {
-        let refused = operation.refusals.iter().any(|refuse| reads(refuse.guard.expr.source()));
-        refused || operation.permits.iter().any(|(_, guard)| reads(guard.expr.source()))
+        let refused = operation.refusals.iter().any(|refuse| reads(&refuse.guard.expr));
+        refused || operation.permits.iter().any(|(_, guard)| reads(&guard.expr))
     });
     let moves = effects(law).any(|effect| {
         let after = effect.after.iter().flat_map(|a| [&a.earliest, &a.latest, &a.usually, &a.unless]).flatten();
@@ -567,7 +562,7 @@ fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
             Change::Set { on, set } => set.iter().map(|(_, _, expr)| expr).chain([on]).collect(),
             Change::Delete(on) => vec![on],
         };
-        effect.when.iter().chain(&effect.each).chain(after).chain(set).any(|expr| reads(expr.source()))
+        effect.when.iter().chain(&effect.each).chain(after).chain(set).any(reads)
     });
     !(shown || put_out || asked || moves)
 }

@@ -25,8 +25,7 @@ const BATCH: usize = 64;
 const SHARE: u64 = 2;
 /// Variations of one rule's scenario that are played at most.
 const MOST_VARIATIONS: usize = 12;
-
-/// Where time has to be waited for, scenarios that may wait which are played before it is known how long that takes.
+/// Where time has to be waited for, scenarios of a batch that may wait; the others of them are left out.
 const MAY_WAIT: usize = 4;
 
 /// A scenario, and the rule that it is about.

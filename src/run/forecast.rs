@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
-use super::{RunOptions, holdings::makes, suite::plan_wanted};
+use super::{RunOptions, holdings::makes_in, suite::plan_wanted};
 use crate::{
     oracle::RuleSet,
     scenario::step::Step,
@@ -49,7 +49,7 @@ pub fn forecast(law: &Arc<Law>, options: &RunOptions, go_on: &(dyn Fn(usize, usi
     for steps in plans.values() {
         let calls = || steps.iter().flat_map(Step::calls);
         requests += calls().count();
-        at_a_time = at_a_time.max(calls().map(|call| makes(law, call.operation)).sum());
+        at_a_time = at_a_time.max(makes_in(law, steps));
         for call in calls() {
             for effect in &law[call.operation].effects {
                 if let Change::Create { kind, .. } = &effect.change

@@ -5,7 +5,7 @@
 //! who holds something waits for somebody else, and the run goes on. What could not be deleted counts for the rest of the
 //! run.
 //!
-//! Imports `spec`.
+//! Imports `scenario`, for its steps, and `spec`.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,7 +14,10 @@ use std::{
 
 use tokio::{sync::Notify, time::timeout};
 
-use crate::spec::law::{Change, Law, OperationIx};
+use crate::{
+    scenario::step::Step,
+    spec::law::{Change, Law, OperationIx},
+};
 
 /// How often somebody who waits asks whether the run is over.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -23,6 +26,11 @@ const GLANCE: Duration = Duration::from_millis(100);
 pub fn makes(law: &Law, operation: OperationIx) -> usize {
     let creates = |change: &Change| matches!(change, Change::Create { kind, .. } if !law[*kind].undo.is_empty());
     law[operation].effects.iter().filter(|effect| creates(&effect.change)).count()
+}
+
+/// How many resources some steps may make in all, parts of others not counted.
+pub fn makes_in(law: &Law, steps: &[Step]) -> usize {
+    steps.iter().flat_map(Step::calls).map(|call| makes(law, call.operation)).sum()
 }
 
 /// What a run holds.

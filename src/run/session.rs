@@ -12,7 +12,7 @@ use super::{
     choices::Choices,
     cleanup,
     group::Bell,
-    holdings::{Share, makes},
+    holdings::{Share, makes, makes_in},
     mark::marked,
     together::Sent,
     turns::Turn,
@@ -365,12 +365,11 @@ impl<'a> Session<'a> {
     async fn wait_for_room(&mut self) -> bool {
         let Some(most) = self.context.holdings.most() else { return true };
         let law = &self.context.law;
-        let needs = |steps: &[Step]| steps.iter().flat_map(Step::calls).map(|call| makes(law, call.operation)).sum();
         let needs: usize = match self.scenario {
             Scenario::Planned { steps, .. } | Scenario::Varied { steps, .. } | Scenario::Given { steps, .. } => {
-                needs(steps)
+                makes_in(law, steps)
             }
-            Scenario::Overlapping { overlap, turn, .. } => needs(&overlap.steps(*turn)),
+            Scenario::Overlapping { overlap, turn, .. } => makes_in(law, &overlap.steps(*turn)),
             // What comes to its mind is not known beforehand.
             Scenario::Random { .. } => most.min(RANDOM_SHARE),
         };

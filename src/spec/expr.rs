@@ -109,6 +109,12 @@ impl Expr {
         &self.kinds
     }
 
+    /// True if this path (`input.Name`, `.field`) stands in it as a whole, and not as the beginning of a longer name.
+    pub fn mentions(&self, path: &str) -> bool {
+        let continues = |end: usize| self.source[end..].starts_with(|c: char| c.is_alphanumeric() || c == '_');
+        self.source.match_indices(path).any(|(at, _)| !continues(at + path.len()))
+    }
+
     /// True if it reads this variable.
     pub fn reads(&self, variable: &str) -> bool {
         self.variables.iter().any(|v| &**v == variable)

@@ -6,13 +6,35 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// A server on the loopback interface that hands each connection to `handle`, on a thread of its own: its URL, and how many
+/// connections there were.
+pub fn listen(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let (count, handle) = (connections.clone(), Arc::new(handle));
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            count.fetch_add(1, Ordering::SeqCst);
+            let handle = handle.clone();
+            thread::spawn(move || handle(stream));
+        }
+    });
+    (url, connections)
+}
 
 /// The program in a folder of its own, with nothing of the user's environment that it listens to.
 pub fn eipcheck(args: &[&str]) -> Command {

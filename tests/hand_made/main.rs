@@ -287,16 +287,20 @@ fn hold(mistake: Option<Mistake>, only: &[&str], max_requests: u64) -> Report {
 
 #[test]
 fn each_mistake_is_found_by_a_rule_that_names_it_and_by_no_other() {
-    each_is_found(CASES);
+    let wrong = not_found(CASES);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// `.ci/run mistakes` runs it.
 #[test]
-#[ignore = "they are not found yet: run it to see how far it is"]
-fn the_other_mistakes_are_found_as_well() {
-    each_is_found(NOT_YET);
+#[ignore = "two minutes for what is not found: `.ci/run mistakes` runs it"]
+fn the_mistakes_that_are_not_found_yet_are_known() {
+    let wrong = not_found(NOT_YET);
+    assert_eq!(wrong.len(), NOT_YET.len(), "some are found now and belong to the others; these are not: {wrong:#?}");
 }
 
-fn each_is_found(cases: &[Case]) {
+/// The mistakes of these that are not found, or under a name that is not theirs.
+fn not_found(cases: &[Case]) -> Vec<String> {
     let (queue, wrong) = (Mutex::new(cases.iter()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -311,8 +315,7 @@ fn each_is_found(cases: &[Case]) {
             });
         }
     });
-    let wrong = wrong.into_inner().unwrap();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    wrong.into_inner().unwrap()
 }
 
 /// No text says how long a disassociation may take, so none that takes longer than anybody waits is a violation.

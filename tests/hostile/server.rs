@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     process::Stdio,
     sync::{
         Arc,
@@ -16,7 +16,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{eipcheck, lockers, text};
+use crate::common::{eipcheck, listen, lockers, text};
 
 /// Longer than any run here may last: whoever has to be killed hangs.
 const HANGS: Duration = Duration::from_secs(120);
@@ -46,17 +46,7 @@ pub struct Server {
 impl Server {
     /// Hands each connection to `handle`, on a thread of its own.
     pub fn raw(handle: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let connections = Arc::new(AtomicUsize::new(0));
-        let (count, handle) = (connections.clone(), Arc::new(handle));
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                count.fetch_add(1, Ordering::SeqCst);
-                let handle = handle.clone();
-                thread::spawn(move || handle(stream));
-            }
-        });
+        let (url, connections) = listen(handle);
         Server { url, connections }
     }
 
