@@ -47,7 +47,10 @@ fn the_reference_keeps_every_rule_however_requests_are_signed_and_sent() {
         for send in ["get", "form", "split"] {
             let ran = run_parcels(&["--signature", signature, "--send", send]).ends(0);
             assert_eq!(not_passed(&ran.report()), [""; 0], "{signature} {send}");
-            let exchange = &ran.trace().pop().unwrap()["exchange"];
+            // With some ways of signing, a request without arguments has nothing that could stand in the query.
+            let has_arguments = |line: &&Value| line["call"]["args"].as_array().is_some_and(|args| !args.is_empty());
+            let trace = ran.trace();
+            let exchange = &trace.iter().rfind(has_arguments).unwrap()["exchange"];
             assert_eq!(exchange["method"], if send == "get" { "GET" } else { "POST" });
             assert_eq!(exchange.get("query").is_some(), send != "form" || signature == "never");
         }
