@@ -1,5 +1,5 @@
-//! When a request is sent again: the target asked for patience, an answer never came, or it may lag behind what was done
-//! before.
+//! When a request is sent again: the target asked for patience, an answer never came or says nothing, or it may lag behind
+//! what was done before.
 
 use std::{
     sync::Arc,
@@ -15,6 +15,7 @@ use crate::{
         file::Defect,
         law::{Law, Param},
     },
+    target::NoAnswer,
     wire::{Answer, Body, Request},
 };
 
@@ -51,8 +52,17 @@ impl Tries {
     /// The same for a target that asked for patience, and perhaps said for how much; none if it was sent often enough, or
     /// would have to be waited for longer than `most`.
     pub(super) fn again(&mut self, told: Option<Duration>, most: Duration) -> Option<Duration> {
+        self.patiently(TRIES, told, most)
+    }
+
+    /// The same where each time may have been the one that was done.
+    pub(super) fn few_again(&mut self, told: Option<Duration>, most: Duration) -> Option<Duration> {
+        self.patiently(FEW, told, most)
+    }
+
+    fn patiently(&mut self, tries: u32, told: Option<Duration>, most: Duration) -> Option<Duration> {
         let told = told.unwrap_or_default();
-        (self.made < TRIES && told <= most).then(|| self.once_more().max(told))
+        (self.made < tries && told <= most).then(|| self.once_more().max(told))
     }
 
     /// The same after no answer at all.
@@ -71,6 +81,12 @@ pub(super) fn is_throttled(law: &Law, answer: &Answer) -> bool {
         Body::Unreadable { .. } => matches!(answer.status, 429 | 503),
         Body::Success(_) => false,
     }
+}
+
+/// What an answer comes to that a gateway gave in the target's place: the request may have been done or not.
+pub(super) fn of_gateway(answer: &Answer) -> Option<NoAnswer> {
+    let unreadable = matches!(answer.body, Body::Unreadable { .. });
+    (unreadable && matches!(answer.status, 502..=504)).then_some(NoAnswer::Gateway { status: answer.status })
 }
 
 /// For how long an answer asks to be left alone. A date in place of a number of seconds is not understood.

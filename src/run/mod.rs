@@ -295,8 +295,6 @@ pub struct Context {
     spent: AtomicU64,
     /// All requests, clean-up included.
     sent: AtomicU64,
-    /// True once findings are being made short, which the budget of requests does not count for.
-    shrinking: AtomicBool,
     /// True once something was found: then a part of the time is kept for that.
     found: AtomicBool,
     /// When there was a request in flight.
@@ -331,7 +329,6 @@ impl Context {
             requests: AtomicU64::new(0),
             spent: AtomicU64::new(0),
             sent: AtomicU64::new(0),
-            shrinking: AtomicBool::new(false),
             found: AtomicBool::new(false),
             flight: Flight::default(),
             groups: AtomicU64::new(0),
@@ -368,23 +365,20 @@ impl Context {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True when no further request should be sent but those that clean up.
+    /// True when no further request should be sent to look for something.
     pub fn is_over(&self) -> bool {
         let most = self.options.max_time;
-        let over = if self.shrinking.load(Ordering::Relaxed) {
-            false
-        } else {
-            // What was found is of little use if nobody has seen it again.
-            let kept = self.found.load(Ordering::Relaxed) && self.options.shrink > 0;
-            self.requests.load(Ordering::Relaxed) >= self.options.max_requests
-                || kept && self.elapsed() >= most - most / KEPT_FOR_SHRINKING
-        };
-        over || self.stop.is_stopped() || self.elapsed() >= most
+        // What was found is of little use if nobody has seen it again.
+        let kept = self.found.load(Ordering::Relaxed) && self.options.shrink > 0;
+        self.requests.load(Ordering::Relaxed) >= self.options.max_requests
+            || kept && self.elapsed() >= most - most / KEPT_FOR_SHRINKING
+            || self.is_at_its_end()
     }
 
-    /// From now on the budget of requests does not count.
-    fn begin_shrinking(&self) {
-        self.shrinking.store(true, Ordering::Relaxed);
+    /// True when no further request should be sent but those that clean up. The budget of requests is for looking for
+    /// something: what was found is made short, and seen again, beyond it.
+    pub fn is_at_its_end(&self) -> bool {
+        self.stop.is_stopped() || self.elapsed() >= self.options.max_time
     }
 
     /// True if somebody asked the run to stop.
@@ -569,6 +563,7 @@ async fn run_suite(
     // What has been waited for in vain is known once it is gathered; until then there is something else to do.
     if workers.room.waiting() > 0 {
         random.play_beside(&workers, put_off.len()).await;
+        shrink::shrink(&workers, &plans, context.options.shrink).await;
         workers.gather().await;
     }
     random.play_on(&workers, put_off.len()).await;

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{again::is_throttled, request_ids::RequestIds};
+use super::{
+    again::{is_throttled, of_gateway},
+    request_ids::RequestIds,
+};
 use crate::{
     model::time::{Interval, Moment, Tolerance},
     oracle::{
@@ -91,12 +94,12 @@ pub fn recheck(law: &Arc<Law>, lines: &[Line], tolerance: Tolerance, lags: bool)
 fn read(law: &Law, oracle: &Oracle, request_ids: &mut RequestIds, line: &Line) -> Option<Event> {
     let call = line.call.as_ref()?.read(law).ok()?;
     let request = call.resolve(law, oracle.worlds(), &line.tokens)?;
-    let answer = line.exchange.answer.as_ref().map(|raw| {
+    let answer = line.exchange.answer.as_ref().and_then(|raw| {
         let body = raw.body.clone().into_bytes().into();
         let response = HttpResponse { status: raw.status, headers: raw.headers.clone(), body };
         let mut answer = wire::decode_answer(law, request.operation, &response);
         request_ids.note(law, &request, &mut answer);
-        answer
+        of_gateway(&answer).is_none().then_some(answer)
     });
     let interval = Interval { from: Moment(line.exchange.sent), to: Moment(line.exchange.received) };
     Some(Event { client: line.client.unwrap_or(0), request, interval, answer })

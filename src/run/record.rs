@@ -288,7 +288,7 @@ async fn wait_for_room(workers: &Workers, ready: &Ready, most: Duration) -> Dura
             let lists = |output: &&Output| matches!(output.from, OutputFrom::Selected { .. });
             let listed = law[call.operation].output.iter().filter(lists).filter_map(|output| tree.get(&output.name));
             let is_empty = listed.filter_map(Tree::as_list).all(<[Tree]>::is_empty);
-            if is_empty || begun.elapsed() >= most || context.is_over() {
+            if is_empty || begun.elapsed() >= most || context.is_at_its_end() {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
@@ -314,7 +314,7 @@ fn is_paged(law: &Law, call: &Call) -> bool {
 /// Plays a scenario; none if nothing is to be sent any more.
 async fn play_one(workers: &Workers, rule: RuleIx, steps: Vec<Step>) -> Option<Played> {
     let context = &workers.context;
-    if context.is_over() {
+    if context.is_at_its_end() {
         return None;
     }
     let played = workers.play_given(0, "wire", rule, steps, &Arc::default(), context.options.patience).await;

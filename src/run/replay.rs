@@ -51,7 +51,7 @@ pub async fn replay(
     let muted = Arc::new(written.passed_over);
     let mut played = Vec::new();
     for turn in 0..times as usize {
-        if context.is_over() {
+        if context.is_at_its_end() {
             break;
         }
         let steps = turned(&written.steps, turn);

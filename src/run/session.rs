@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Context, Endpoint,
-    again::{Freshness, Tries, is_throttled, retry_after},
+    again::{Freshness, Tries, is_throttled, of_gateway, retry_after},
     choices::Choices,
     cleanup,
     group::Bell,
@@ -112,6 +112,16 @@ impl Scenario {
             Scenario::Overlapping { overlap, number, .. } => format!("{OVERLAP}{number}:{}", law[overlap.rule].id),
             Scenario::Random { number, .. } => format!("random-{number}"),
         }
+    }
+
+    /// True if it looks for something, which the budget of requests is for.
+    pub fn is_budgeted(&self) -> bool {
+        !matches!(self, Scenario::Given { .. })
+    }
+
+    /// True if it should send no further request but those that clean up.
+    fn is_over(&self, context: &Context) -> bool {
+        if self.is_budgeted() { context.is_over() } else { context.is_at_its_end() }
     }
 
     /// True if some of its requests are sent at once.
@@ -373,8 +383,8 @@ impl<'a> Session<'a> {
             // What comes to its mind is not known beforehand.
             Scenario::Random { .. } => most.min(RANDOM_SHARE),
         };
-        let context = self.context;
-        let room = self.share.wait_for(needs, || context.is_over());
+        let (context, scenario) = (self.context, self.scenario);
+        let room = self.share.wait_for(needs, || scenario.is_over(context));
         // Whoever holds the resources may need the turn to get rid of them.
         match &mut self.turn {
             Some(turn) => turn.leave_for(room).await.is_ok(),
@@ -523,7 +533,7 @@ impl<'a> Session<'a> {
 
     /// Sends a request and judges the answer, without counting it as a step of its own.
     pub(super) async fn call_again(&mut self, call: &Call) -> Result<(), End> {
-        if self.context.is_over() {
+        if self.is_over() {
             return Err(End::Over);
         }
         let law = self.context.law.clone();
@@ -606,18 +616,28 @@ impl<'a> Session<'a> {
     }
 
     /// What to do about an answer that never came: to send the request again after a pause, which harms nothing where it
-    /// only reads or has not arrived; or to go on, reckoning with both, that it was done and that it was not.
+    /// only reads or has not arrived; or to go on, reckoning with both, that it was done and that it was not. A gateway may
+    /// be asked once more, reckoning with both.
     fn go_on_without(&mut self, request: &Request, lost: Lost, tries: &mut Tries) -> Result<Option<Duration>, String> {
         let law = &self.context.law;
         let name = &law[request.operation].name;
-        if lost.why.never_arrived() || law[request.operation].reads {
-            let pause = if law[request.operation].reads { tries.few() } else { None };
+        let reads = law[request.operation].reads;
+        let (told, patience) = (self.told_to_wait, self.context.options.patience);
+        let pause = match (&lost.why, reads) {
+            (NoAnswer::Gateway { .. }, true) => tries.again(told, patience),
+            (NoAnswer::Gateway { .. }, false) => tries.few_again(told, patience),
+            (_, true) => tries.few(),
+            (_, false) => None,
+        };
+        if lost.why.never_arrived() || reads {
             return pause.map(Some).ok_or_else(|| format!("{name}: {}", lost.why));
         }
         self.oracle.unanswered(request, lost.from);
         self.lost.push((request.clone(), lost.why.to_string(), lost.number));
-        *self.played.unanswered.entry(format!("{name}: {}", lost.why)).or_default() += 1;
-        Ok(None)
+        if pause.is_none() {
+            *self.played.unanswered.entry(format!("{name}: {}", lost.why)).or_default() += 1;
+        }
+        Ok(pause)
     }
 
     /// Sends a request; the time that it took, and the answer.
@@ -648,7 +668,10 @@ impl<'a> Session<'a> {
                 self.told_to_wait = retry_after(&response.headers);
                 let mut answer = wire::decode_answer(law, request.operation, &response);
                 self.context.note_request_id(request, &mut answer);
-                Ok((interval, answer))
+                match of_gateway(&answer) {
+                    Some(why) => Err(Lost { from, why, number }),
+                    None => Ok((interval, answer)),
+                }
             }
             Err(why) => Err(Lost { from, why, number }),
         };
@@ -658,10 +681,17 @@ impl<'a> Session<'a> {
         outcome
     }
 
-    /// Counts a request against the budget.
+    /// True if no further request should be sent but those that clean up.
+    pub(super) fn is_over(&self) -> bool {
+        self.scenario.is_over(self.context)
+    }
+
+    /// Counts a request against the budget, if it is for it.
     pub(super) fn count_request(&mut self) {
         self.played.requests += 1;
-        self.context.count_request();
+        if self.scenario.is_budgeted() {
+            self.context.count_request();
+        }
     }
 
     /// Keeps what was sent for judging it as a whole, if some of it overlaps.
@@ -680,13 +710,19 @@ impl<'a> Session<'a> {
     ) -> Result<(Interval, Answer), Lost> {
         let mut tries = Tries::default();
         loop {
-            let (interval, answer) = self.exchange(request, call).await?;
-            let throttled = is_throttled(&self.context.law, &answer);
+            let came = self.exchange(request, call).await;
+            let throttled = match &came {
+                Ok((_, answer)) => is_throttled(&self.context.law, answer),
+                Err(lost) => matches!(lost.why, NoAnswer::Gateway { .. }),
+            };
             let pause = if throttled { tries.again(self.told_to_wait, self.context.options.patience) } else { None };
-            match pause {
-                Some(pause) => self.rest(pause).await,
-                None => return Ok((interval, answer)),
+            let Some(pause) = pause else { return came };
+            if let Err(lost) = came
+                && !self.context.law[request.operation].reads
+            {
+                self.lost.push((request.clone(), lost.why.to_string(), lost.number));
             }
+            self.rest(pause).await;
         }
     }
 

@@ -43,19 +43,25 @@ const LEEWAY: Duration = Duration::from_secs(2);
 /// Arguments that are left out one by one at the target, if all at once was too much.
 const MOST_ARGUMENTS: usize = 4;
 
-/// Shrinks everything that was found, and plays it again, until the time is over. `most` is how many requests each finding
-/// may cost.
+/// Shrinks everything that was found and is not short yet, and plays it again, until the time is over. `most` is how many
+/// requests each finding may cost.
 pub async fn shrink(workers: &Workers, plans: &Plans, most: u64) {
     let context = &workers.context;
-    let found: VecDeque<(RuleIx, Evidence)> =
-        context.tally().broken.iter().map(|(rule, broken)| (*rule, broken.shortest.clone())).collect();
+    let mut found: Vec<(RuleIx, Evidence)> = context
+        .tally()
+        .broken
+        .iter()
+        .filter(|(_, broken)| broken.shortest.again.is_none())
+        .map(|(rule, broken)| (*rule, broken.shortest.clone()))
+        .collect();
     if found.is_empty() || most == 0 {
         return;
     }
     context.observer.event(&Event::Phase("making the findings short, and seeing them again"));
-    context.begin_shrinking();
+    // Who waits is not waited for if it begins first.
+    found.sort_by_key(|(_, evidence)| !evidence.steps.contains(&Step::Settle));
     let at_a_time = workers.most_under_way().min(context.options.jobs).min(found.len());
-    let found = Arc::new(Mutex::new(found));
+    let found = Arc::new(Mutex::new(VecDeque::from(found)));
     let mut tasks = tokio::task::JoinSet::new();
     for worker in 0..at_a_time {
         let (this, found) = (workers.clone(), found.clone());
@@ -63,7 +69,7 @@ pub async fn shrink(workers: &Workers, plans: &Plans, most: u64) {
         tasks.spawn(async move {
             let mut done = Vec::new();
             while let Some((rule, evidence)) = next(&found) {
-                if this.context.is_over() {
+                if this.context.is_at_its_end() {
                     break;
                 }
                 let hunt = Hunt::new(&this, worker, rule, &evidence, most);
@@ -292,7 +298,7 @@ impl<'a> Hunt<'a> {
     /// Plays steps. None if there is no budget left; otherwise those until the rule was broken, if it was.
     async fn play(&mut self, steps: &[Step]) -> Option<Option<Vec<Step>>> {
         let earlier = self.tried.get(steps).map_or(0, |tried| tried.times);
-        if self.workers.context.is_over() || self.sent >= self.most {
+        if self.workers.context.is_at_its_end() || self.sent >= self.most {
             return None;
         }
         let sent_as = turned(steps, earlier as usize);
@@ -303,7 +309,7 @@ impl<'a> Hunt<'a> {
         self.spent.scenarios += 1;
         self.spent.judged += played.judged;
         self.spent.leftovers.append(&mut played.leftovers);
-        if played.violations.is_empty() && self.workers.context.is_over() {
+        if played.violations.is_empty() && self.workers.context.is_at_its_end() {
             return None;
         }
         let until = played.breaks(self.rule).map(|(_, length)| *length);

@@ -187,7 +187,8 @@ impl Tally {
             let broken = self.broken.entry(violation.rule).or_insert_with(none_yet);
             broken.answers += 1;
             broken.scenarios += u64::from(here.insert(violation.rule));
-            if *length < broken.shortest.steps.len() {
+            // What was seen again stays as it is.
+            if broken.shortest.again.is_none() && *length < broken.shortest.steps.len() {
                 broken.shortest = evidence();
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::{sync::Barrier, task::JoinSet};
 
 use super::{
+    again::of_gateway,
     mark::marked,
     session::{End, Session, record},
 };
@@ -40,7 +41,7 @@ impl Session<'_> {
     /// Sends requests at once and judges their answers together.
     pub(super) async fn together(&mut self, calls: &[Call]) -> Result<(), End> {
         self.played.steps.push(Step::Together(calls.to_vec()));
-        if self.context.is_over() {
+        if self.is_over() {
             return Err(End::Over);
         }
         let law = &self.context.law;
@@ -67,10 +68,16 @@ impl Session<'_> {
                 trace.write(law, &self.played.name, place, Some(call), &record);
             }
             self.played.exchanges.push((step, record));
-            let answer = match exchange.outcome {
+            let came = match exchange.outcome {
                 Ok(response) => {
                     let mut answer = wire::decode_answer(law, request.operation, &response);
                     self.context.note_request_id(request, &mut answer);
+                    of_gateway(&answer).map_or(Ok(answer), Err)
+                }
+                Err(why) => Err(why),
+            };
+            let answer = match came {
+                Ok(answer) => {
                     self.context.note_outcome(number, request, Ok(&answer));
                     self.note_created(request, &answer);
                     Some(answer)

@@ -199,7 +199,7 @@ impl Session<'_> {
             return self.clock.reach(moment).await.map_err(not_moved);
         }
         while self.clock.before() < moment {
-            if self.context.is_over() && !self.cleaning {
+            if self.is_over() && !self.cleaning {
                 return Err(End::Over);
             }
             self.rest(self.clock.takes(moment).min(GLANCE)).await;

@@ -77,6 +77,13 @@ pub enum NoAnswer {
         /// How large it may be.
         limit: usize,
     },
+    /// An answer that nothing but a gateway gives, and that does not say whether the request came through: 502, 503 or 504
+    /// (RFC 9110, sections 15.6.3 to 15.6.5) without anything that the protocol knows.
+    #[error("HTTP {status}, as a gateway says it that does not know whether the request was done")]
+    Gateway {
+        /// The status.
+        status: u16,
+    },
     /// What came is not HTTP.
     #[error("what came is not HTTP: {why}")]
     Garbage {
@@ -93,6 +100,7 @@ impl NoAnswer {
             NoAnswer::Timeout { .. }
             | NoAnswer::Closed { .. }
             | NoAnswer::TooLarge { .. }
+            | NoAnswer::Gateway { .. }
             | NoAnswer::Garbage { .. } => false,
         }
     }

@@ -260,7 +260,7 @@ fn a_server_that_breaks_down_half_of_the_time_is_found_out_or_not_judged_but_nev
 
 #[test]
 fn a_server_that_asks_for_patience_is_given_some_and_not_blamed() {
-    for (status, headers) in [
+    let cases = [
         ("429 Too Many Requests", ""),
         ("503 Service Unavailable", ""),
         ("429 Too Many Requests", "Retry-After: 0\r\n"),
@@ -268,15 +268,38 @@ fn a_server_that_asks_for_patience_is_given_some_and_not_blamed() {
         ("503 Service Unavailable", "Retry-After: 99999999999999999999\r\n"),
         ("429 Too Many Requests", "Retry-After: -1\r\n"),
         ("503 Service Unavailable", "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n"),
-    ] {
+    ];
+    let is_given_some = |status: &'static str, headers: &'static str| {
         is_unusable(run(&Server::showing(status, headers, "busy").url), NO_PROTOCOL);
-        // Who asks for patience has not done what was asked.
         let now_and_then = move |number: usize| (number % 5 == 4).then(|| page(status, headers, "busy"));
         let server = guarded(now_and_then, |_, answer, _| answer);
-        let ended = run_law("lockers", &server.url, &["--clients", "1"]);
-        assert!(matches!(ended.code, Some(0 | 4)), "{status} {headers}: {:?}\n{}", ended.code, ended.out);
-        assert!(ended.findings().is_empty());
+        is_not_blamed(run_law("lockers", &server.url, &["--clients", "1"]));
+    };
+    // Each of them mostly waits.
+    thread::scope(|all| {
+        cases.map(|(status, headers)| all.spawn(move || is_given_some(status, headers)));
+    });
+}
+
+#[test]
+fn a_gateway_that_answers_in_the_targets_place_is_not_blamed_whether_the_request_was_done_or_not() {
+    for status in ["502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"] {
+        for of in [5, 7, 11] {
+            let not_done = move |number: usize| (number % of == 3).then(|| page(status, "", "upstream"));
+            is_not_blamed(run_law("lockers", &guarded(not_done, |_, answer, _| answer).url, &["--clients", "1"]));
+            let numbers = AtomicUsize::new(0);
+            let done = move |_, answer: Vec<u8>, _: &[u8]| match numbers.fetch_add(1, Ordering::Relaxed) % of {
+                4 => page(status, "", "upstream"),
+                _ => answer,
+            };
+            is_not_blamed(run_law("lockers", &guarded(not_done, done).url, &["--clients", "1"]));
+        }
     }
+}
+
+fn is_not_blamed(ended: Ended) {
+    assert!(matches!(ended.code, Some(0 | 4)), "{:?}\n{}", ended.code, ended.out);
+    assert!(ended.findings().is_empty(), "{:?}", ended.findings());
 }
 
 #[test]
