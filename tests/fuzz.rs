@@ -15,8 +15,13 @@ use std::{
 
 use bodies::{Body, TARGETS};
 use eipcheck::{
-    report::{data::Report, trace},
-    scenario::file::StepFile,
+    report::{
+        data::Report,
+        journal,
+        lock::files::{Answers, Suite},
+        trace,
+    },
+    scenario::{file::StepFile, written::ScenarioFile},
 };
 use proptest::{
     collection::vec,
@@ -73,6 +78,12 @@ fn the_seeds_among_written_files_can_be_read() {
         let why = match what {
             "report" => Report::parse("a report", &seed).err().map(|e| e.to_string()),
             "trace" => trace::parse(&seed[..]).err().map(|e| e.to_string()),
+            "journal" => journal::parse(&seed[..]).err().map(|e| e.to_string()),
+            "scenario" => ScenarioFile::parse("a scenario", &seed).err().map(|e| e.to_string()),
+            "wire-suite" => Suite::parse("a suite", &seed).err().map(|e| e.to_string()),
+            "wire-answers" => {
+                Answers::parse("answers", std::str::from_utf8(&seed).unwrap()).err().map(|e| e.to_string())
+            }
             "steps" => serde_json::from_slice::<Vec<StepFile>>(&seed).err().map(|e| e.to_string()),
             other => panic!("{path}: what is {other}?"),
         };

@@ -8,10 +8,10 @@ use std::{
 use eipcheck::{
     model::{forward::Forward, time::Moment},
     oracle::{Settings, judge::Verdict},
-    run::suite::{Plans, plan_everything, plan_wanted},
+    run::suite::{Plans, plan_afresh, plan_everything},
     scenario::{
         atlas::Atlas,
-        draft,
+        draft, planned,
         simulation::Simulation,
         step::{Call, Step},
     },
@@ -240,10 +240,13 @@ fn a_gateway_that_might_have_failed_may_have_become_available_before_that() {
     }
 }
 
+/// `eipcheck spec plan --cloud CLOUD > specs/CLOUD/suite.jsonl` mends it, once the change is meant.
 #[test]
-fn the_same_law_is_planned_in_the_same_way() {
+fn the_suite_that_a_law_comes_with_is_what_planning_it_finds() {
     for (law, plans) in LAWS.iter() {
-        let again = plan_everything(&Arc::new(built_in(&law.cloud)));
+        assert!(planned::built_in(law).is_some(), "{}: the suite is of another law", law.cloud);
+        let all = law.rules().map(|(ix, _)| ix).collect();
+        let again = plan_afresh(&Arc::new(built_in(&law.cloud)), &all, &|_, _| true);
         let ids = |p: &Plans| p.keys().map(|ix| law[*ix].id.to_string()).collect::<Vec<_>>();
         assert_eq!(ids(plans), ids(&again));
         for (rule, steps) in plans {
@@ -348,9 +351,9 @@ fn a_rule_that_is_reached_among_all_others_is_reached_alone() {
         let mut rules: Vec<RuleIx> = plans.keys().copied().collect();
         rules.sort_by_key(|rule| std::cmp::Reverse(plans[rule].len()));
         // The longest are the ones that the systematic search does not reach.
-        let some = rules.iter().take(2).chain(rules.iter().skip(2).step_by(40));
+        let some = rules.iter().take(2).chain(rules.iter().skip(2).step_by(100));
         for rule in some {
-            let alone = plan_wanted(law, &std::iter::once(*rule).collect(), &|_, _| true);
+            let alone = plan_afresh(law, &std::iter::once(*rule).collect(), &|_, _| true);
             assert_eq!(alone.keys().collect::<Vec<_>>(), [rule], "{}", law[*rule].id);
         }
     }

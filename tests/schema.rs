@@ -178,9 +178,22 @@ fn what_the_schemas_allow_of_facts_is_what_the_loader_reads() {
 }
 
 #[test]
+fn a_planned_suite_is_valid_by_its_schema() {
+    let schema = printed("suite");
+    let said = ask(&["spec", "plan", "--specs", &text(&lockers()), "--cloud", "lockers"]).ends(0);
+    let mut lines = said.out.lines();
+    assert!(lines.next().unwrap().starts_with("{\"format\":1,"));
+    assert!(said.out.lines().count() > 10);
+    for line in lines {
+        is_valid(&schema, &serde_json::from_str(line).unwrap(), "a line of suite.jsonl");
+    }
+}
+
+#[test]
 fn the_files_of_a_run_are_valid_by_the_schemas_of_their_types() {
     let report = jsonschema::validator_for(schema_for!(Report).as_value()).unwrap();
     let line = jsonschema::validator_for(schema_for!(Line).as_value()).unwrap();
+    let printed_journal = printed("journal");
     // One run against a server that obeys, and one against a server that does not.
     let wrong = changed(&lockers(), &[("operations/close_locker.toml", "LockerTooHeavy", "LockerTooBig")]);
     let server = common::serve(&["--specs", &text(wrong.path()), "--cloud", "lockers"]);
@@ -197,6 +210,11 @@ fn the_files_of_a_run_are_valid_by_the_schemas_of_their_types() {
         assert!(trace.len() > 100);
         for value in &trace {
             is_valid(&line, value, "a line of trace.jsonl");
+        }
+        let journal = fs::read_to_string(ran.folder.path().join("journal.jsonl")).unwrap();
+        assert!(journal.lines().count() > 50);
+        for value in journal.lines() {
+            is_valid(&printed_journal, &serde_json::from_str(value).unwrap(), "a line of journal.jsonl");
         }
         // The schema is not satisfied by anything: a member too many or too few is refused.
         let mut odd = value.clone();

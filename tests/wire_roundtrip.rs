@@ -189,6 +189,7 @@ fn law() -> Law {
         readings: Vec::new(),
         facts: Vec::new(),
         digest: std::string::String::new(),
+        suite: None,
     }
 }
 

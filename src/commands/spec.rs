@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::{Args, Subcommand, ValueEnum};
-use miette::{Diagnostic, Result, miette};
+use miette::{Diagnostic, IntoDiagnostic, Result, miette};
 use owo_colors::OwoColorize;
 use schemars::{Schema, schema_for};
 use serde_json::{Value, json};
@@ -14,11 +14,12 @@ use eipcheck::{
     oracle::RuleSet,
     report::{
         data::Report,
+        journal,
         lock::files::{Answers, Suite},
         trace,
     },
-    run::suite::{Plans, plan_wanted},
-    scenario::written::ScenarioFile,
+    run::suite::{Plans, plan_afresh, plan_wanted},
+    scenario::{planned, written::ScenarioFile},
     spec::{
         SpecError, SpecErrors,
         file::Accepted,
@@ -76,6 +77,15 @@ enum SpecCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Plan the suite, and print it: a line for each rule, with the steps that exercise it. Kept as `suite.jsonl` beside the
+    /// law, it need not be planned at each run; once the law is changed, it is no longer used.
+    #[command(after_help = "Examples:\n  \
+        eipcheck spec plan --specs my-law > suite.jsonl && mv suite.jsonl my-law\n  \
+        eipcheck spec plan --cloud ec2 | grep RULE")]
+    Plan {
+        #[command(flatten)]
+        law: LawArgs,
+    },
     /// Print what a provider's document says, as the beginning of a spec.
     #[command(after_help = "Examples:\n  \
         eipcheck spec derive page.txt\n  \
@@ -115,12 +125,16 @@ enum FileKind {
     Facts,
     /// `documents.toml`.
     Documents,
+    /// A line of `suite.jsonl`, of a law, but for the first.
+    Suite,
     /// `scenario.json`, of a finding.
     Scenario,
     /// `report.json`, of a run.
     Report,
     /// A line of `trace.jsonl`, of a run.
     Trace,
+    /// A line of `journal.jsonl`, of a run.
+    Journal,
     /// `suite.json`, of a recorded wire format.
     WireSuite,
     /// `OPERATION.toml`, of a recorded wire format.
@@ -135,9 +149,11 @@ impl FileKind {
             FileKind::Operation => schema::schema(schema::FileKind::Operation),
             FileKind::Facts => schema::schema(schema::FileKind::Facts),
             FileKind::Documents => schema::schema(schema::FileKind::Documents),
+            FileKind::Suite => schema_for!(planned::PlanFile),
             FileKind::Scenario => schema_for!(ScenarioFile),
             FileKind::Report => schema_for!(Report),
             FileKind::Trace => schema_for!(trace::Line),
+            FileKind::Journal => schema_for!(journal::Line),
             FileKind::WireSuite => schema_for!(Suite),
             FileKind::WireAnswers => schema_for!(Answers),
         }
@@ -154,6 +170,7 @@ pub fn execute(args: SpecArgs) -> Result<Exit> {
         SpecCommand::Check { dir, json } => check(dir, json),
         SpecCommand::List { law, json } => list(&law.load()?, json),
         SpecCommand::Show { rule, law, json } => show(law.load()?, &rule, json),
+        SpecCommand::Plan { law } => plan(&Arc::new(law.load()?)),
         SpecCommand::Derive(args) => document::derive(&args),
         SpecCommand::Diff(args) => document::diff(&args),
         SpecCommand::Cover(args) => document::cover(&args),
@@ -227,6 +244,18 @@ fn check(dir: Option<PathBuf>, as_json: bool) -> Result<Exit> {
         print_json(&results)?;
     }
     Ok(if sound { Exit::Conforms } else { Exit::Usage })
+}
+
+fn plan(law: &Arc<Law>) -> Result<Exit> {
+    let progress = Progress::new();
+    let all: RuleSet = law.rules().map(|(ix, _)| ix).collect();
+    let plans = plan_afresh(law, &all, &|left, of| {
+        progress.planning(left, of);
+        true
+    });
+    drop(progress);
+    planned::write(law, &plans, anstream::stdout().lock()).into_diagnostic()?;
+    Ok(Exit::Conforms)
 }
 
 /// Searches for sequences, and shows how far it is unless it is for programs.

@@ -182,7 +182,16 @@ impl Left {
 ///
 /// The file cannot be read, or is none.
 pub fn read(path: &Path) -> io::Result<Vec<Left>> {
-    sum_up(lines::read(File::open(path)?, |line: &Line| line.format, FORMAT)?)
+    parse(File::open(path)?)
+}
+
+/// The same from its text.
+///
+/// # Errors
+///
+/// It cannot be read, or is no journal.
+pub fn parse(text: impl io::Read) -> io::Result<Vec<Left>> {
+    sum_up(lines::read(text, |line: &Line| line.format, FORMAT)?)
 }
 
 /// What is left, by the lines of a journal.

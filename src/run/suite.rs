@@ -1,6 +1,6 @@
 //! The suite: for each rule a short scenario that exercises it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
@@ -10,6 +10,7 @@ use crate::{
     scenario::{
         atlas::Atlas,
         plan::{Search, plan},
+        planned,
         reach::out_of_reach,
         simulation::Simulation,
         step::Step,
@@ -17,21 +18,31 @@ use crate::{
     spec::law::{Demand, Law, OperationIx, RuleIx},
 };
 
+pub use crate::scenario::planned::Plans;
+
 /// Rounds of planning anew around the rules that turned out to be broken.
 const ROUNDS: usize = 5;
-
-/// The suite of a law: for each rule that a sequence can reach, the steps.
-pub type Plans = BTreeMap<RuleIx, Vec<Step>>;
 
 /// Plans for every rule of a law, with every operation at hand.
 pub fn plan_everything(law: &Arc<Law>) -> Plans {
     plan_wanted(law, &law.rules().map(|(ix, _)| ix).collect(), &|_, _| true)
 }
 
-/// Plans for some rules of a law, with every operation at hand. Each rule that is reached among all others is reached
-/// alone, nearly always by the same steps, so that what a whole run has found is found again. `go_on` is told how many
-/// rules have none yet, and of how many, and ends the search by saying no.
+/// Plans for some rules of a law, with every operation at hand: those that it comes with, or else those that a search
+/// finds. `go_on` is told how many rules have none yet, and of how many, and ends the search by saying no.
 pub fn plan_wanted(law: &Arc<Law>, wanted: &RuleSet, go_on: &(dyn Fn(usize, usize) -> bool + Sync)) -> Plans {
+    match planned::built_in(law) {
+        Some(mut plans) => {
+            plans.retain(|rule, _| wanted.contains(*rule));
+            plans
+        }
+        None => plan_afresh(law, wanted, go_on),
+    }
+}
+
+/// The same by searching. Each rule that is reached among all others is reached alone, nearly always by the same steps, so
+/// that what a whole run has found is found again.
+pub fn plan_afresh(law: &Arc<Law>, wanted: &RuleSet, go_on: &(dyn Fn(usize, usize) -> bool + Sync)) -> Plans {
     let all: RuleSet = law.rules().map(|(ix, _)| ix).filter(|rule| !law.is_up_to_target(*rule)).collect();
     let plan = |wanted: &RuleSet, thorough| plan_around(law, &|_| true, wanted, &RuleSet::default(), thorough, go_on);
     let wanted: &RuleSet = &wanted.iter().filter(|rule| all.contains(*rule)).collect();

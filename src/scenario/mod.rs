@@ -19,7 +19,8 @@
 //! - [`example`](mod@example): a rule by an answer that keeps it and one that breaks it.
 //! - [`shrink`]: which steps of a scenario that breaks a rule cannot matter.
 //! - [`windows`]: asking for less time where it has to be waited for.
-//! - [`file`](mod@file): the form in which steps are written to disk; [`written`]: a scenario as a file of its own.
+//! - [`file`](mod@file): the form in which steps are written to disk; [`written`]: a scenario as a file of its own;
+//!   [`planned`]: a whole suite, as a law may come with it.
 //!
 //! Imports `oracle`, `model`, `wire` and `spec`.
 
@@ -35,6 +36,7 @@ pub mod near_miss;
 pub mod novelty;
 pub mod overlap;
 pub mod plan;
+pub mod planned;
 pub mod reach;
 pub mod shrink;
 pub mod simulation;

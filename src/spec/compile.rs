@@ -34,6 +34,8 @@ pub struct Files {
     pub operations: Vec<(SpecText, OperationFile)>,
     /// SHA-256 of them all.
     pub digest: String,
+    /// The text of `suite.jsonl`, if there is one: it is made from the others, and no part of the digest.
+    pub suite: Option<String>,
 }
 
 /// Compiles the law, with a choice for each reading that is not to have its default.
@@ -99,6 +101,7 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
         readings,
         facts,
         digest: files.digest,
+        suite: files.suite.map(Into::into),
     };
     renumber(&mut law, &becomes);
     Ok(law)

@@ -89,6 +89,8 @@ pub struct Law {
     pub facts: Vec<Fact>,
     /// SHA-256 of the spec files, in hexadecimal: names this law in a report.
     pub digest: String,
+    /// The suite that was planned for it, as it was written down, if it comes with one.
+    pub suite: Option<Arc<str>>,
 }
 
 impl Law {

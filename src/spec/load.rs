@@ -25,6 +25,10 @@ static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/specs");
 /// The largest spec file that is read.
 const LARGEST: u64 = 1024 * 1024;
 
+/// The file with the suite that was planned for a law, and the largest that is read.
+const SUITE: &str = "suite.jsonl";
+const LARGEST_SUITE: u64 = 16 * LARGEST;
+
 /// The most files that are read of one cloud, and the most entries of a folder that are looked at.
 const MOST: usize = 1000;
 
@@ -57,7 +61,7 @@ pub fn read(source: &SpecSource, cloud: &str) -> Result<Files, SpecErrors> {
         let known = folders.iter().map(|(name, _)| &**name);
         return Err(SpecError::nowhere(problem).nearest(cloud, known).into());
     };
-    parse(folder.read()?)
+    Ok(Files { suite: folder.suite()?, ..parse(folder.read()?)? })
 }
 
 /// The hosts where what is made costs money, of all clouds that are built in: a law of the user's may know of none.
@@ -162,8 +166,20 @@ impl Folder {
         }
     }
 
+    /// The suite that was planned for it, if it is there.
+    fn suite(&self) -> Result<Option<String>, SpecError> {
+        let there = self.list("")?.iter().any(|(name, is_folder)| name == SUITE && !is_folder);
+        there.then(|| self.text(SUITE, LARGEST_SUITE).map(|(_, text)| text)).transpose()
+    }
+
     /// One file.
     fn file(&self, inside: &str) -> Result<Found, SpecError> {
+        let (path, text) = self.text(inside, LARGEST)?;
+        Ok(Found { inside: inside.into(), text: SpecText::new(path.display().to_string(), text) })
+    }
+
+    /// The path and the text of a file that is no larger than this.
+    fn text(&self, inside: &str, largest: u64) -> Result<(PathBuf, String), SpecError> {
         let (path, bytes) = match self {
             Folder::BuiltIn(dir) => {
                 let path = dir.path().join(inside);
@@ -173,16 +189,16 @@ impl Folder {
             Folder::Disk(folder) => {
                 let path = folder.join(inside);
                 let mut bytes = Vec::new();
-                let read = fs::File::open(&path).and_then(|f| f.take(LARGEST + 1).read_to_end(&mut bytes));
+                let read = fs::File::open(&path).and_then(|f| f.take(largest + 1).read_to_end(&mut bytes));
                 read.map_err(|e| io_error(&path, e))?;
                 (path, bytes)
             }
         };
-        if bytes.len() as u64 > LARGEST {
-            return Err(io_error(&path, "it is larger than 1 MiB"));
+        if bytes.len() as u64 > largest {
+            return Err(io_error(&path, format!("it is larger than {} MiB", largest >> 20)));
         }
         let text = String::from_utf8(bytes).map_err(|_| io_error(&path, "it is not UTF-8"))?;
-        Ok(Found { inside: inside.into(), text: SpecText::new(path.display().to_string(), text) })
+        Ok((path, text))
     }
 }
 
@@ -242,7 +258,7 @@ fn parse(found: Vec<Found>) -> Result<Files, SpecErrors> {
     let missing = |name: &str| io_error(Path::new(name), "it is not there");
     match (cloud, resources) {
         (Some(cloud), Some(resources)) => {
-            SpecErrors::none_or(errors, Files { cloud, resources, facts, documents, operations, digest })
+            SpecErrors::none_or(errors, Files { cloud, resources, facts, documents, operations, digest, suite: None })
         }
         _ if !errors.is_empty() => Err(SpecErrors::and(errors.remove(0), errors)),
         (None, _) => Err(missing("cloud.toml").into()),

@@ -277,7 +277,9 @@ fn a_server_that_asks_for_patience_is_given_some_and_not_blamed() {
     };
     // Each of them mostly waits.
     thread::scope(|all| {
-        cases.map(|(status, headers)| all.spawn(move || is_given_some(status, headers)));
+        for (status, headers) in cases {
+            all.spawn(move || is_given_some(status, headers));
+        }
     });
 }
 
