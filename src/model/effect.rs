@@ -9,7 +9,7 @@ use super::{
     value::{Handle, Value},
     world::{Claim, Fired, Resource, Timer, TimerStep, Was, World},
 };
-use crate::spec::law::{After, Change, Effect, FieldIx, Law, OperationIx, RuleIx, VarIx};
+use crate::spec::law::{After, Change, Demand, Effect, FieldIx, Law, OperationIx, RuleIx, VarIx};
 
 /// A change that an accepted request makes, with the moment at which it may be seen.
 pub struct Outcome {
@@ -50,7 +50,7 @@ pub fn apply(
     for (rule, guard) in &operation.keeps {
         if assessment.resolves(&guard.needs) {
             for handle in assessment.scope.resources(&guard.expr)? {
-                claim(&mut run.scope.world, handle, Claim { rule: *rule, kept: true });
+                claim(&mut run.scope.world, handle, Claim { rule: *rule, kept: true, there: false });
             }
         }
     }
@@ -198,6 +198,8 @@ impl Run<'_> {
         let Some(after) = &effect.after else {
             let world = Arc::make_mut(&mut self.scope.world);
             for (on, set) in changes {
+                // What a request changes on purpose can no longer be held against an earlier refusal.
+                world.update(on, |r| r.claims.clear());
                 make(self.law, world, on, set, effect.rule);
             }
             return Ok(());
@@ -256,8 +258,6 @@ impl Run<'_> {
 type Values = Option<Vec<(FieldIx, Value)>>;
 
 fn make(law: &Law, world: &mut World, on: Handle, set: Values, rule: RuleIx) {
-    // What a request changes on purpose can no longer be held against an earlier refusal.
-    world.update(on, |r| r.claims.clear());
     match set {
         None => world.delete(on, rule),
         Some(values) => {
@@ -300,7 +300,13 @@ fn make_parts(law: &Arc<Law>, world: &mut Arc<World>, timer: &Timer, mut before:
             }
         }
         before(world, step);
-        make(law, Arc::make_mut(world), step.on, step.set.clone(), step.rule);
+        let world = Arc::make_mut(world);
+        // What was refused meanwhile is no longer to blame; but whoever began this change said what it leaves alone.
+        world.update(step.on, |r| {
+            r.claims.retain(|claim| law[claim.rule].demand == Demand::Keep && step.set.is_some());
+            r.claims.iter_mut().for_each(|claim| claim.there = true);
+        });
+        make(law, world, step.on, step.set.clone(), step.rule);
     }
 }
 

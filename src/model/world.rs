@@ -44,6 +44,8 @@ pub struct Claim {
     pub rule: RuleIx,
     /// The rule has been kept if it is not; false for one that may not have been the reason of a refusal.
     pub kept: bool,
+    /// Something else has changed its fields since, on purpose: it is only to be there.
+    pub there: bool,
 }
 
 /// A resource of a world, live or gone.

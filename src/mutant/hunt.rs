@@ -129,7 +129,8 @@ impl Grounds {
         let ways: Vec<(OperationIx, Vec<Step>)> =
             plans.iter().filter_map(|(rule, steps)| Some((law[*rule].operation?, steps.clone()))).collect();
         let near_misses = near_misses(&law, &atlas, &ways);
-        let choices = choices(&law, &atlas, &ways);
+        let states: Vec<&[Step]> = plans.values().map(Vec::as_slice).collect();
+        let choices = choices(&law, &atlas, &ways, &states);
         let aimed = law.operations.iter().map(|_| OnceLock::new()).collect();
         Ok(Grounds { law, atlas, suite, near_misses, choices, strategies, aimed, options })
     }

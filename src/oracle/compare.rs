@@ -17,7 +17,7 @@ use crate::{
         eval::Scope,
         show::{self, Presence, Source},
         value::{Handle, Value},
-        world::World,
+        world::{Claim, World},
     },
     spec::{
         file::{FieldKind, ScalarType},
@@ -731,7 +731,8 @@ impl<'a> Compare<'a> {
             return rule;
         }
         // The claims first of what is shown, then of what it was reached through.
-        let claimed = scalar.of.into_iter().chain(visited.iter().copied()).find_map(|h| self.last_claim(h));
+        let unchanged = |h: Handle| self.claims(h).rfind(|claim| !claim.there).map(|claim| claim.rule);
+        let claimed = scalar.of.into_iter().chain(visited.iter().copied()).find_map(unchanged);
         if let Some(rule) = claimed {
             return rule;
         }
@@ -743,7 +744,11 @@ impl<'a> Compare<'a> {
     }
 
     fn last_claim(&self, handle: Handle) -> Option<RuleIx> {
-        self.world.get(handle).and_then(|r| r.claims.last().map(|claim| claim.rule))
+        self.claims(handle).next_back().map(|claim| claim.rule)
+    }
+
+    fn claims(&self, handle: Handle) -> impl DoubleEndedIterator<Item = &Claim> {
+        self.world.get(handle).into_iter().flat_map(|r| &r.claims)
     }
 
     /// A reading answer has shown this value: whatever put it there is confirmed.

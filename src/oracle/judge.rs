@@ -138,7 +138,14 @@ impl Oracle {
                     }
                     suspects.push((suspected, violation));
                 }
-                Fate::Unclear(why) => return Judgement::indeterminate(why),
+                Fate::Unclear(why) => {
+                    // Whatever the target is busy with, it says so as it is documented.
+                    let faults = match self.is_busy(answer) {
+                        true => self.form(request.operation, answer).faults,
+                        false => Vec::new(),
+                    };
+                    return Judgement { faults, ..Judgement::indeterminate(why) };
+                }
             }
         }
         let suspicions = self.follow_suspicions(request, &read, interval, answer);
@@ -272,7 +279,18 @@ impl Oracle {
         let success = match &answer.body {
             Body::Success(_) => true,
             Body::Error { .. } => false,
-            Body::Unreadable { .. } => return judgement,
+            // A refusal of which not even the code can be read has no envelope; anything else may be somebody else's.
+            Body::Unreadable { .. } => {
+                let rule = self.law.wire_rule(WireFault::ErrorEnvelope, operation);
+                let refuses = (400..500).contains(&answer.status) && !matches!(answer.status, 407 | 408 | 429);
+                let rule = rule.filter(|rule| refuses && !self.settings.muted.contains(*rule));
+                judgement.faults.extend(rule.map(|rule| Violation {
+                    rule,
+                    allowed: self.law[rule].says.clone(),
+                    came: describe(answer),
+                }));
+                return judgement;
+            }
         };
         let faults: BTreeSet<WireFault> = self.law.wire_rules.keys().map(|(fault, _)| *fault).collect();
         for fault in faults {
@@ -409,7 +427,7 @@ impl Oracle {
         let rule = again.rule.filter(|_| again.only);
         if let Some(rule) = rule {
             for handle in neighbourhood(&world, again.first.about().collect()) {
-                claim(&mut world, handle, Claim { rule, kept: true });
+                claim(&mut world, handle, Claim { rule, kept: true, there: false });
             }
             self.count(&mut world, assessment.operation, rule);
         }
@@ -587,7 +605,7 @@ impl Oracle {
             // A refusal that may have had another reason keeps no rule, whatever a look shows afterwards.
             let kept = assessment.refusals.is_empty() || found.passes.contains(&rule);
             for handle in neighbourhood(&after, assessment.named()) {
-                claim(&mut after, handle, Claim { rule, kept });
+                claim(&mut after, handle, Claim { rule, kept, there: false });
             }
             self.count(&mut after, assessment.operation, rule);
         }

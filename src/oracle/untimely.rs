@@ -17,7 +17,7 @@ use crate::{
         assess::assess_as_read,
         input::Reading,
         time::{Interval, Moment},
-        world::{Fired, World},
+        world::{Fired, Resource, World},
     },
     spec::law::RuleIx,
     wire::{Answer, Request},
@@ -110,7 +110,8 @@ fn was_seen(world: &World, fired: &Fired, rule: RuleIx) -> bool {
 /// True if a later request had to leave alone what a change made, and nobody has looked since: then that request is to
 /// blame.
 fn is_claimed(world: &World, fired: &Fired) -> bool {
-    fired.before.iter().any(|was| world.get(was.on).is_some_and(|resource| !resource.claims.is_empty()))
+    let is_unchanged = |resource: &Resource| resource.claims.iter().any(|claim| !claim.there);
+    fired.before.iter().any(|was| world.get(was.on).is_some_and(is_unchanged))
 }
 
 fn violation(rule: RuleIx, fault: &Fault, interval: Interval, answer: &Answer) -> Violation {

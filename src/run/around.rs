@@ -4,7 +4,7 @@
 //! The suite meets each rule once, by the shortest way. A server that keeps a rule there may still break it where there is
 //! more than one of everything, at the limit of a value, or the second time.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::task::JoinHandle;
 
@@ -25,26 +25,31 @@ const BATCH: usize = 64;
 const SHARE: u64 = 2;
 /// Variations of one rule's scenario that are played at most.
 const MOST_VARIATIONS: usize = 12;
-/// Where time has to be waited for, scenarios of a batch that may wait; the others of them are left out.
-const MAY_WAIT: usize = 4;
+/// Where time has to be waited for, scenarios that may wait and are tried before any others of that sort.
+const TRIED: usize = 4;
 
 /// A scenario, and the rule that it is about.
 type Around = (RuleIx, Vec<Step>);
 
-/// Looks for them in the background: it takes no longer than the suite is played.
-pub fn start_planning(workers: &Workers, plans: &Plans, available: &Available) -> JoinHandle<Vec<Around>> {
+/// Looks for them in the background: it takes no longer than the suite is played. `plans` are those that are played, `all`
+/// those that there are.
+pub fn start_planning(workers: &Workers, plans: &Plans, all: &Plans, available: &Available) -> JoinHandle<Vec<Around>> {
     let workers = workers.clone();
-    let usable = |steps: &Vec<Step>| operations_of(steps).all(|ix| available(ix));
-    let plans: Vec<Around> =
-        plans.iter().filter(|(_, steps)| usable(steps)).map(|(rule, steps)| (*rule, steps.clone())).collect();
-    tokio::task::spawn_blocking(move || find(&workers, &plans))
+    let usable = |plans: &Plans| -> Vec<Around> {
+        let usable = plans.iter().filter(|(_, steps)| operations_of(steps).all(|ix| available(ix)));
+        usable.map(|(rule, steps)| (*rule, steps.clone())).collect()
+    };
+    let (plans, all) = (usable(plans), usable(all));
+    tokio::task::spawn_blocking(move || find(&workers, &plans, &all))
 }
 
-fn find(workers: &Workers, plans: &[Around]) -> Vec<Around> {
+fn find(workers: &Workers, plans: &[Around], all: &[Around]) -> Vec<Around> {
     let (law, atlas) = (&workers.context.law, &*workers.atlas);
     let ways: Vec<(OperationIx, Vec<Step>)> =
         plans.iter().filter_map(|(rule, steps)| Some((law[*rule].operation?, steps.clone()))).collect();
-    let chosen = choices(law, atlas, &ways).into_iter().map(|choice| (law[choice.operation].accepts, choice.steps));
+    let states: Vec<&[Step]> = all.iter().map(|(_, steps)| &steps[..]).collect();
+    let chosen =
+        choices(law, atlas, &ways, &states).into_iter().map(|choice| (law[choice.operation].accepts, choice.steps));
     let mut found: Vec<Around> = chosen.chain(near_misses(law, atlas, &ways)).collect();
     // One variation of every rule before the second of any.
     let mut varied: Vec<(usize, Around)> = Vec::new();
@@ -70,31 +75,26 @@ pub async fn run(workers: &Workers, planned: JoinHandle<Vec<Around>>) {
     // Whoever asked for certain rules wants those: no random sequences will follow.
     let share = if context.options.only.is_some() { left } else { left / SHARE };
     let until = context.requests() + share;
-    let mut all = planned.into_iter().enumerate().peekable();
-    // A target that takes its time would be waited for over and over, for what the suite has waited for already.
+    let mut all: VecDeque<(usize, Around)> = planned.into_iter().enumerate().collect();
+    // A target that takes its time would be waited for over and over, for what the suite has waited for already: so
+    // a few are tried, and the others come once those have shown that nothing takes long.
     let waiting = workers.room.waiting();
-    let may_wait = || {
-        if context.options.waits_for().is_none() {
-            usize::MAX
-        } else if workers.room.waiting() > waiting {
-            0
-        } else {
-            MAY_WAIT
-        }
-    };
-    while all.peek().is_some() && !context.is_over() && context.requests() < until {
+    let mut may_wait = if context.options.waits_for().is_some() { TRIED } else { usize::MAX };
+    while !all.is_empty() && !context.is_over() && context.requests() < until {
         let broken = context.broken();
         let avoid = broken.iter().filter(|rule| !context.law[*rule].demand.is_about_answers()).collect();
         // More than the share is not begun, as far as one can tell how many requests each takes.
         let mut taken = context.requests();
         let mut scenarios = Vec::new();
-        let mut may_wait = may_wait();
+        let mut later = VecDeque::new();
         while scenarios.len() < BATCH
             && taken < until
-            && let Some((number, (rule, mut steps))) = all.next()
+            && let Some((number, (rule, mut steps))) = all.pop_front()
         {
             let settles = steps.contains(&Step::Settle);
-            if !broken.contains(rule) && !leads_over(workers, &avoid, &steps) && (!settles || may_wait > 0) {
+            if settles && may_wait == 0 {
+                later.push_back((number, (rule, steps)));
+            } else if !broken.contains(rule) && !leads_over(workers, &avoid, &steps) {
                 may_wait = may_wait.saturating_sub(usize::from(settles));
                 shorten(context, &workers.atlas, rule, &mut steps);
                 taken += steps.len() as u64;
@@ -102,6 +102,14 @@ pub async fn run(workers: &Workers, planned: JoinHandle<Vec<Around>>) {
             }
         }
         workers.play(scenarios, Arc::clone(&broken)).await;
+        if workers.room.waiting() > waiting {
+            may_wait = 0;
+            all.retain(|(_, (_, steps))| !steps.contains(&Step::Settle));
+        } else {
+            may_wait = usize::MAX;
+            later.append(&mut all);
+            all = later;
+        }
     }
 }
 

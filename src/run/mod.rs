@@ -84,7 +84,7 @@ use crate::{
     oracle::{RuleSet, Settings},
     reference::server::{Reference, Running, start},
     report::{data::Report, journal::Journal, terminal::plain, trace::TraceWriter},
-    scenario::{atlas::Atlas, step::Call, windows::Windows},
+    scenario::{atlas::Atlas, planned, step::Call, windows::Windows},
     spec::{
         law::{Law, OperationIx, ProductIx, RuleIx},
         load::billable_hosts,
@@ -520,7 +520,7 @@ pub async fn run_planned(
 
 async fn run_suite(
     law: Arc<Law>,
-    planned: Option<Plans>,
+    suite: Option<Plans>,
     options: RunOptions,
     observer: Arc<dyn Observer>,
     stop: Stop,
@@ -533,13 +533,13 @@ async fn run_suite(
     let yardstick = probe::yardstick(&context, &endpoints[0]).await.map_err(give_up)?;
     context.observer.event(&Event::Phase("planning the suite"));
     let wanted = context.wanted();
-    let plans = match planned {
-        Some(mut plans) => {
-            plans.retain(|rule, _| wanted.contains(*rule));
-            plans
-        }
+    // What is not wanted itself may still lead to where something else is worth a try.
+    let all = suite.or_else(|| planned::built_in(&law));
+    let mut plans = match &all {
+        Some(all) => all.clone(),
         None => suite::plan_wanted(&law, &wanted, &|left, of| context.plans_on(left, of)),
     };
+    plans.retain(|rule, _| wanted.contains(*rule));
     let of = wanted.iter().filter(|rule| !law.is_up_to_target(*rule)).count();
     context.observer.event(&Event::Planned { reached: plans.len(), of });
     context.started.get_or_init(Instant::now);
@@ -553,7 +553,7 @@ async fn run_suite(
     context.observer.event(&Event::Phase("running the suite"));
     let mut random = Sequences::new(&workers, &*available);
     let overlaps = overlap::start_planning(&workers, &plans, &available);
-    let around = around::start_planning(&workers, &plans, &available);
+    let around = around::start_planning(&workers, &plans, all.as_ref().unwrap_or(&plans), &available);
     let put_off = suite::run(&workers, &plans, &available, &mut random).await;
     context.observer.event(&Event::Phase("running requests that overlap"));
     overlap::run(&workers, overlaps).await;

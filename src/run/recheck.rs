@@ -71,11 +71,15 @@ pub fn recheck(law: &Arc<Law>, lines: &[Line], tolerance: Tolerance, lags: bool)
                 Verdict::Violation(_) => lags,
                 Verdict::Indeterminate(_) => events.iter().any(throttled),
             };
-            if set_aside && asked_again {
+            let asked_again = set_aside && asked_again;
+            // Of an answer that may be old nothing counts; one that asks for patience has its form.
+            if !(asked_again && lags) {
+                found.violations.extend(judgement.faults.into_iter().map(|f| (name.to_owned(), f)));
+            }
+            if asked_again {
                 oracle = before;
                 continue;
             }
-            found.violations.extend(judgement.faults.into_iter().map(|f| (name.to_owned(), f)));
             match judgement.verdict {
                 Verdict::Explained => found.judged += events.len() as u64,
                 Verdict::Violation(violation) => {

@@ -559,6 +559,8 @@ impl<'a> Session<'a> {
             let before = self.oracle.clone();
             let judgement = self.oracle.judge(&request, interval, &answer);
             if let Verdict::Indeterminate(why) = &judgement.verdict {
+                let here = self.played.steps.len();
+                self.played.violations.extend(judgement.faults.into_iter().map(|fault| (fault, here)));
                 if is_throttled(&law, &answer)
                     && let Some(pause) = tries.again(self.told_to_wait, self.context.options.patience)
                 {

@@ -3,6 +3,9 @@
 //!
 //! What a request must have is in every scenario; what it may have, and the limits of what it may have, nobody would try
 //! by chance where it takes many steps to get there. They are tried in the states in which the suite asks for the operation.
+//!
+//! What an operation lists is chosen from, and put on pages: with nothing there every choice of it is right, and with one
+//! every page. So it is asked also where there is one of what it lists, and where there are two.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,12 +21,15 @@ use super::{
     step::{Call, Step},
 };
 use crate::{
+    model::world::World,
     oracle::Settings,
-    spec::law::{Law, OperationIx, ParamIx},
+    spec::law::{KindIx, Law, OperationIx, OutputFrom, ParamIx},
 };
 
 /// Values of one parameter that are tried.
 const MOST_VALUES: usize = 8;
+/// So many of what an operation lists make a difference.
+const MOST_LISTED: usize = 2;
 
 /// A scenario that ends with requests which must be accepted.
 #[derive(Clone, Debug)]
@@ -38,29 +44,82 @@ pub struct Choice {
 
 /// A value of a parameter by its place among the good ones.
 type Value = (ParamIx, usize);
+/// Ways to ask for an operation, each with its length: the shortest first.
+type Ways = BTreeSet<(usize, Vec<Step>)>;
 
 /// Scenarios with each value that each parameter may have, the shortest for each. `plans` are the scenarios whose states
-/// are looked at, each with the operation that it is about. What only reads is asked for in one scenario after the other.
-pub fn choices(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)]) -> Vec<Choice> {
-    let mut ways: BTreeMap<OperationIx, BTreeSet<(usize, &[Step])>> = BTreeMap::new();
+/// are looked at, each with the operation that it is about; `states` lead to where there is something to list. What only
+/// reads is asked for in one scenario after the other.
+pub fn choices(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)], states: &[&[Step]]) -> Vec<Choice> {
+    let mut ways: BTreeMap<OperationIx, Ways> = BTreeMap::new();
     for (operation, steps) in plans {
         let asks = |step: &Step| matches!(step, Step::Call(call) if call.operation == *operation);
         for (place, _) in steps.iter().enumerate().filter(|(_, step)| asks(step)) {
-            ways.entry(*operation).or_default().insert((place, &steps[..=place]));
+            ways.entry(*operation).or_default().insert((place, steps[..=place].to_vec()));
+        }
+    }
+    let populated = populated(law, atlas, states);
+    for (operation, ways) in &mut ways {
+        let nothing = Simulation::new(law, Settings::default());
+        let plain = draft::good_calls(law, nothing.forward.world(), *operation, 1);
+        let Some(plain) = plain.ok().and_then(|calls| calls.into_iter().next()).map(Step::Call) else { continue };
+        for kind in listed(law, *operation) {
+            let more = populated.iter().filter(|((of, _), _)| *of == kind);
+            ways.extend(more.map(|(_, way)| (way.len(), [&way[..], std::slice::from_ref(&plain)].concat())));
         }
     }
     let ways: Vec<_> = ways.into_iter().collect();
     ways.par_iter().flat_map_iter(|(operation, ways)| of_operation(law, atlas, *operation, ways)).collect()
 }
 
-fn of_operation(
-    law: &Arc<Law>,
-    atlas: &Atlas,
-    operation: OperationIx,
-    ways: &BTreeSet<(usize, &[Step])>,
-) -> Vec<Choice> {
+/// The kinds of resource that an operation lists.
+fn listed(law: &Law, operation: OperationIx) -> impl Iterator<Item = KindIx> + '_ {
+    law[operation].output.iter().filter_map(|output| match output.from {
+        OutputFrom::Selected { kind, .. } => Some(kind),
+        _ => None,
+    })
+}
+
+/// How many there are of what an operation lists, as far as that makes a difference.
+fn how_many(world: &World, kinds: impl Iterator<Item = KindIx>) -> usize {
+    kinds.map(|kind| world.live(kind).take(MOST_LISTED).count()).max().unwrap_or_default()
+}
+
+/// The shortest ways to a state with so many resources of a kind.
+fn populated(law: &Arc<Law>, atlas: &Atlas, states: &[&[Step]]) -> BTreeMap<(KindIx, usize), Vec<Step>> {
+    let kinds: BTreeSet<KindIx> = law.operations().flat_map(|(ix, _)| listed(law, ix)).collect();
+    let of_plan = |steps: &[Step]| {
+        let mut simulation = Simulation::new(law, Settings::default());
+        let mut found: BTreeMap<(KindIx, usize), usize> = BTreeMap::new();
+        for (place, step) in steps.iter().enumerate() {
+            if simulation.take(atlas, step).is_none() {
+                break;
+            }
+            for kind in &kinds {
+                let there = how_many(simulation.forward.world(), std::iter::once(*kind));
+                if there > 0 {
+                    found.entry((*kind, there)).or_insert(place + 1);
+                }
+            }
+        }
+        found
+    };
+    let found: Vec<_> = states.par_iter().map(|steps| (of_plan(steps), *steps)).collect();
+    let mut shortest: BTreeMap<(KindIx, usize), &[Step]> = BTreeMap::new();
+    for (found, steps) in found {
+        for (state, length) in found {
+            let way = shortest.entry(state).or_insert(&steps[..length]);
+            if length < way.len() {
+                *way = &steps[..length];
+            }
+        }
+    }
+    shortest.into_iter().map(|(state, way)| (state, way.to_vec())).collect()
+}
+
+fn of_operation(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, ways: &Ways) -> Vec<Choice> {
     let spec = &law[operation];
-    let mut known: BTreeSet<Value> = BTreeSet::new();
+    let mut known: BTreeSet<(Value, usize)> = BTreeSet::new();
     let mut found: Vec<Choice> = Vec::new();
     for (_, steps) in ways {
         let Some((Step::Call(plain), way)) = steps.split_last() else { continue };
@@ -74,7 +133,8 @@ fn of_operation(
             let mut after = simulation.clone();
             let accepted =
                 after.try_step(atlas, &step).is_some_and(|(passes, open)| !open && passes.contains(spec.accepts));
-            if !accepted || !known.insert(value) {
+            let there = how_many(simulation.forward.world(), listed(law, operation));
+            if !accepted || !known.insert((value, there)) {
                 continue;
             }
             if spec.reads {
