@@ -1,9 +1,12 @@
 //! Histories of overlapping requests: time, memory and oracle steps by their length, for few and for many clients, when
 //! resources are many and when they are few.
+//!
+//! `EIPCHECK_BENCH_CLOUD` names the one law to measure, instead of each of them; `EIPCHECK_BENCH_MOST` is the number of
+//! requests of the largest history to measure.
 
 mod common;
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
 use common::{Talker, cpu_time, law_of, only_testing, resident};
 use eipcheck::{
@@ -13,20 +16,23 @@ use eipcheck::{
     },
     run::TOLERANCE,
     scenario::crowd::{self, Manners},
-    spec::{SpecSource, clouds},
+    spec::{SpecSource, clouds, law::Law},
+    wire::{Body, Tree},
 };
 
 /// How many requests are made in one account: with accounts of their own, groups of clients share nothing.
 const SHARED: usize = 20;
 
 fn main() {
-    for cloud in clouds(&SpecSource::BuiltIn).expect("the built-in law is sound") {
+    let all = || clouds(&SpecSource::BuiltIn).expect("the built-in law is sound");
+    let most = std::env::var("EIPCHECK_BENCH_MOST").map_or(usize::MAX, |most| most.parse().expect("it is a number"));
+    for cloud in std::env::var("EIPCHECK_BENCH_CLOUD").map_or_else(|_| all(), |cloud| vec![cloud]) {
         println!("{cloud}");
-        of(&cloud);
+        of(&cloud, most);
     }
 }
 
-fn of(cloud: &str) {
+fn of(cloud: &str, most: usize) {
     let talker = Talker::new(law_of(cloud));
     let settings = Settings { tolerance: TOLERANCE, muted: Arc::default() };
     let sizes: &[(usize, u32)] = match only_testing() {
@@ -45,7 +51,7 @@ fn of(cloud: &str) {
         ],
     };
     println!("requests  clients  groups     steps  steps/request  worlds        time  time/request     memory");
-    for (requests, clients) in sizes.iter().copied() {
+    for (requests, clients) in sizes.iter().copied().filter(|(requests, _)| *requests <= most) {
         let events = history(&talker, &settings, requests, clients);
         // Once for the caches, and once for the figure.
         for measured in [false, true] {
@@ -73,10 +79,12 @@ fn of(cloud: &str) {
 }
 
 /// A history of so many requests. The clients share an account in twos to fives, and go on to a new one after a while.
-/// Accounts of which it cannot be told whether they are right are left out.
+/// Accounts of which it cannot be told whether they are right are left out, and those that name what another one has made:
+/// each is made by a server of its own, and two of them may choose one address.
 fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::with_capacity(requests);
     let mut seed = 0;
+    let mut all = Names::default();
     while events.len() < requests {
         let mut round: Vec<Event> = Vec::new();
         let mut client = 0;
@@ -90,6 +98,12 @@ fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) 
             if !matches!(judge(&talker.law, settings, &account, Budget::default()).0, Outcome::Explained(_)) {
                 continue;
             }
+            let names = Names::of(&talker.law, &account);
+            if names.clash_with(&all) {
+                continue;
+            }
+            all.made.extend(names.made);
+            all.asked.extend(names.asked);
             round.extend(account.into_iter().map(|event| Event { client: event.client + client, ..event }));
             client += together;
         }
@@ -102,4 +116,43 @@ fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) 
         events.extend(round);
     }
     events
+}
+
+/// The texts by which requests of some accounts could name something.
+#[derive(Default)]
+struct Names {
+    /// Those that answers have shown.
+    made: HashSet<Arc<str>>,
+    /// Those that requests have named.
+    asked: HashSet<Arc<str>>,
+}
+
+impl Names {
+    fn of(law: &Law, account: &[Event]) -> Names {
+        let mut names = Names::default();
+        for event in account {
+            event.request.args.iter().for_each(|(_, tree)| collect(law, tree, &mut names.asked));
+            if let Some(Body::Success(tree)) = event.answer.as_ref().map(|answer| &answer.body) {
+                collect(law, tree, &mut names.made);
+            }
+        }
+        names
+    }
+
+    fn clash_with(&self, others: &Names) -> bool {
+        let both = |own: &HashSet<Arc<str>>, other: &HashSet<Arc<str>>| own.iter().any(|name| other.contains(name));
+        both(&self.made, &others.made) || both(&self.made, &others.asked) || both(&self.asked, &others.made)
+    }
+}
+
+fn collect(law: &Law, tree: &Tree, found: &mut HashSet<Arc<str>>) {
+    let mut named = law.kinds.iter().flat_map(|kind| &kind.fields).filter(|field| field.names);
+    match tree {
+        Tree::Text(text) if named.any(|f| f.pattern.as_ref().is_some_and(|p| p.is_match(text))) => {
+            found.insert(text.clone());
+        }
+        Tree::Text(_) => {}
+        Tree::List(items) => items.iter().for_each(|item| collect(law, item, found)),
+        Tree::Struct(members) => members.iter().for_each(|(_, member)| collect(law, member, found)),
+    }
 }

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
-use super::{MOST_WORLDS, Settings, reach};
+use super::{
+    MOST_WORLDS, Settings,
+    reach::{Changes, commute},
+};
 use crate::{
     model::{
         assess::assess,
@@ -27,13 +30,12 @@ pub enum Unclear {
     Unseen,
 }
 
-/// The resources of a world that matter at a moment; none for all of them.
-pub type Within<'a> = dyn Fn(&World) -> Option<FxHashSet<Handle>> + 'a;
+/// The changes of a world that matter at a moment; none for all of them.
+pub type Within<'a> = dyn Fn(&World) -> Option<Changes> + 'a;
 
 /// Every world that one may have become by some moment of `interval`: changes whose latest moment has passed have
 /// happened, changes whose window has begun may have, in any order that their windows allow, and requests without an
-/// answer may have been done. Changes that have nothing to do with the resources `within` are put off as long as their
-/// windows allow.
+/// answer may have been done. Changes that are not `within` are put off as long as their windows allow.
 ///
 /// # Errors
 ///
@@ -58,7 +60,7 @@ pub fn advance(
         return Ok(vec![world]);
     }
     let within = within(&world);
-    let concerns = |t: &Timer| within.as_ref().is_none_or(|reached| reach::concerns(t, reached));
+    let concerns = |t: &Timer| within.as_ref().is_none_or(|changes| changes.has(t));
     let may_change = |t: &Timer| t.is_due(interval.from) || is_open(t) && concerns(t);
     let mut start = world.clone();
     // What was to happen to something that has gone in the meantime will not happen.
@@ -73,19 +75,8 @@ pub fn advance(
 /// True if of the changes that may have happened some come to something else in another order.
 fn order_matters(law: &Law, world: &World, interval: Interval, may_change: &impl Fn(&Timer) -> bool) -> bool {
     let open: Vec<&Timer> = world.timers.iter().filter(|t| t.earliest <= interval.to && may_change(t)).collect();
-    open.iter().enumerate().any(|(place, one)| {
-        open.iter().enumerate().any(|(other_place, other)| {
-            place != other_place
-                && other.steps.iter().any(|step| {
-                    let kind = world.get(step.on).map(|r| r.kind);
-                    one.steps.iter().any(|own| {
-                        let asks =
-                            World::unless(law, own).is_some_and(|e| kind.is_some_and(|k| e.kinds().contains(&k)));
-                        own.on == step.on || asks
-                    })
-                })
-        })
-    })
+    let commutes = |(place, one): (usize, &&Timer)| open[..place].iter().all(|other| commute(law, world, one, other));
+    !open.iter().enumerate().all(commutes)
 }
 
 /// The worlds where each change comes to the same whenever it happens: one for each choice of those that may have.
