@@ -22,6 +22,8 @@ use eipcheck::{
 
 /// How many requests are made in one account: with accounts of their own, groups of clients share nothing.
 const SHARED: usize = 20;
+/// Answers that the oracle may be asked about to find out whether it can tell whether an account is right.
+const PATIENCE: u64 = 50 * SHARED as u64;
 
 fn main() {
     let all = || clouds(&SpecSource::BuiltIn).expect("the built-in law is sound");
@@ -52,7 +54,7 @@ fn of(cloud: &str, most: usize) {
     };
     println!("requests  clients  groups     steps  steps/request  worlds        time  time/request     memory");
     for (requests, clients) in sizes.iter().copied().filter(|(requests, _)| *requests <= most) {
-        let events = history(&talker, &settings, requests, clients);
+        let (events, left_out) = history(&talker, &settings, requests, clients);
         // Once for the caches, and once for the figure.
         for measured in [false, true] {
             let (before, cpu, start) = (resident(), cpu_time(), Instant::now());
@@ -64,7 +66,7 @@ fn of(cloud: &str, most: usize) {
                 let memory = after.zip(before).map_or(0, |(after, before)| after.saturating_sub(before));
                 let count = events.len();
                 println!(
-                    "{count:>8}  {clients:>7}  {:>6}  {:>8}  {:>13.2}  {:>6}  {:>7.1} ms  {:>9.1} us  {memory:>6} KiB  cpu {:?}",
+                    "{count:>8}  {clients:>7}  {:>6}  {:>8}  {:>13.2}  {:>6}  {:>7.1} ms  {:>9.1} us  {memory:>6} KiB  cpu {:?}, {left_out} left out",
                     work.groups,
                     work.steps,
                     work.steps as f64 / count as f64,
@@ -78,13 +80,14 @@ fn of(cloud: &str, most: usize) {
     }
 }
 
-/// A history of so many requests. The clients share an account in twos to fives, and go on to a new one after a while.
+/// A history of so many requests, and how many accounts were left out. The clients share an account in twos to fives, and go on to a new one after a while.
 /// Accounts of which it cannot be told whether they are right are left out, and those that name what another one has made:
 /// each is made by a server of its own, and two of them may choose one address.
-fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) -> Vec<Event> {
+fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) -> (Vec<Event>, usize) {
     let mut events: Vec<Event> = Vec::with_capacity(requests);
     let mut seed = 0;
     let mut all = Names::default();
+    let mut left_out = 0;
     while events.len() < requests {
         let mut round: Vec<Event> = Vec::new();
         let mut client = 0;
@@ -93,13 +96,18 @@ fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) 
             let wanted = SHARED.min(requests - events.len() - round.len());
             let manners = Manners { clients: together, requests: wanted, lost: 0, discreet: true };
             let account = crowd::history(settings, &talker.atlas, &talker.strategies, seed, manners);
+            // What one account's server knows a token by, another's does not.
+            let account: Vec<Event> = account.into_iter().map(|event| with_own_tokens(event, seed)).collect();
             seed += 1;
             // Where more worlds are possible than are kept there is nothing to measure.
-            if !matches!(judge(&talker.law, settings, &account, Budget::default()).0, Outcome::Explained(_)) {
+            let budget = Budget { steps: PATIENCE, ..Budget::default() };
+            if !matches!(judge(&talker.law, settings, &account, budget).0, Outcome::Explained(_)) {
+                left_out += 1;
                 continue;
             }
             let names = Names::of(&talker.law, &account);
             if names.clash_with(&all) {
+                left_out += 1;
                 continue;
             }
             all.made.extend(names.made);
@@ -115,7 +123,25 @@ fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) 
         }
         events.extend(round);
     }
-    events
+    (events, left_out)
+}
+
+/// The same with tokens that no other account uses.
+fn with_own_tokens(mut event: Event, account: u64) -> Event {
+    event.request.args.iter_mut().for_each(|(_, tree)| with_own_token(tree, account));
+    if let Some(Body::Success(tree)) = event.answer.as_mut().map(|answer| &mut answer.body) {
+        with_own_token(tree, account);
+    }
+    event
+}
+
+fn with_own_token(tree: &mut Tree, account: u64) {
+    match tree {
+        Tree::Text(text) if text.starts_with(crowd::TOKENS) => *text = format!("{text}-{account}").into(),
+        Tree::Text(_) => {}
+        Tree::List(items) => items.iter_mut().for_each(|item| with_own_token(item, account)),
+        Tree::Struct(members) => members.iter_mut().for_each(|(_, member)| with_own_token(member, account)),
+    }
 }
 
 /// The texts by which requests of some accounts could name something.
