@@ -16,7 +16,10 @@ use eipcheck::{
     },
     run::TOLERANCE,
     scenario::crowd::{self, Manners},
-    spec::{SpecSource, clouds, law::Law},
+    spec::{
+        SpecSource, clouds,
+        law::{Law, OutputFrom, Param},
+    },
     wire::{Body, Tree},
 };
 
@@ -80,9 +83,10 @@ fn of(cloud: &str, most: usize) {
     }
 }
 
-/// A history of so many requests, and how many accounts were left out. The clients share an account in twos to fives, and go on to a new one after a while.
-/// Accounts of which it cannot be told whether they are right are left out, and those that name what another one has made:
-/// each is made by a server of its own, and two of them may choose one address.
+/// A history of so many requests, and how many accounts were left out. The clients share an account in twos to fives, and
+/// go on to a new one after a while. Left out are accounts of which it cannot be told whether they are right; those that
+/// name something by a value that another account's may have as well (an address, say), or list what they do not name,
+/// which joins all accounts to one group; and those that name what another one has made, for each is made by a server of its own.
 fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) -> (Vec<Event>, usize) {
     let mut events: Vec<Event> = Vec::with_capacity(requests);
     let mut seed = 0;
@@ -106,7 +110,7 @@ fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) 
                 continue;
             }
             let names = Names::of(&talker.law, &account);
-            if names.clash_with(&all) {
+            if account.iter().any(|event| joins_all(&talker.law, event)) || names.clash_with(&all) {
                 left_out += 1;
                 continue;
             }
@@ -124,6 +128,18 @@ fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) 
         events.extend(round);
     }
     (events, left_out)
+}
+
+/// True if a request names something by a value that is not its id, or shows what it does not name.
+fn joins_all(law: &Law, event: &Event) -> bool {
+    let is_sent = |param: &Param| event.request.args.iter().any(|(name, _)| *name == param.name);
+    let operation = &law[event.request.operation];
+    let sent = operation.params.iter().filter(|param| is_sent(param));
+    let lists = operation.output.iter().any(|output| match &output.from {
+        OutputFrom::Selected { by, .. } => !by.iter().any(|ix| is_sent(&operation.params[*ix as usize])),
+        _ => false,
+    });
+    lists || sent.flat_map(|param| &param.names).any(|reference| law.is_guessable(reference))
 }
 
 /// The same with tokens that no other account uses.

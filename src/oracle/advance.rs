@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     MOST_WORLDS, Settings,
-    reach::{Changes, commute},
+    reach::{Changes, dependent},
 };
 use crate::{
     model::{
@@ -65,18 +65,27 @@ pub fn advance(
     let mut start = world.clone();
     // What was to happen to something that has gone in the meantime will not happen.
     Arc::make_mut(&mut start).timers.retain(|t| !has_gone(t));
-    if start.lost.is_empty() && !order_matters(law, &start, interval, &may_change) {
-        in_one_order(law, start, interval, &may_change)
-    } else {
-        in_every_order(law, settings, start, interval, &may_change)
+    if !start.lost.is_empty() {
+        return in_every_order(law, settings, start, interval, &may_change);
     }
-}
-
-/// True if of the changes that may have happened some come to something else in another order.
-fn order_matters(law: &Law, world: &World, interval: Interval, may_change: &impl Fn(&Timer) -> bool) -> bool {
-    let open: Vec<&Timer> = world.timers.iter().filter(|t| t.earliest <= interval.to && may_change(t)).collect();
-    let commutes = |(place, one): (usize, &&Timer)| open[..place].iter().all(|other| commute(law, world, one, other));
-    !open.iter().enumerate().all(commutes)
+    // Changes that have nothing to do with each other come to the same in every order, so that only the order within each
+    // of these groups makes a difference.
+    let open = start.timers.iter().filter(|t| t.earliest <= interval.to && may_change(t)).collect();
+    let groups = dependent(law, &start, open);
+    let is_in_none = |t: &Timer| may_change(t) && !groups.iter().any(|group| group.has(t));
+    let mut worlds = in_one_order(law, start, interval, &is_in_none)?;
+    for group in &groups {
+        let may_change = |t: &Timer| may_change(t) && group.has(t);
+        let mut more = Vec::with_capacity(worlds.len() * 2);
+        for world in worlds {
+            more.extend(in_every_order(law, settings, world, interval, &may_change)?);
+            if more.len() > MOST_WORLDS {
+                return Err(Unclear::TooMany);
+            }
+        }
+        worlds = more;
+    }
+    Ok(worlds)
 }
 
 /// The worlds where each change comes to the same whenever it happens: one for each choice of those that may have.
@@ -87,7 +96,7 @@ fn in_one_order(
     may_change: &impl Fn(&Timer) -> bool,
 ) -> Result<Vec<Arc<World>>, Unclear> {
     let mut certain = start;
-    while let Some(place) = certain.timers.iter().position(|t| t.is_due(interval.from)) {
+    while let Some(place) = certain.timers.iter().position(|t| t.is_due(interval.from) && may_change(t)) {
         let timer = Arc::make_mut(&mut certain).timers.remove(place);
         fire_noted(law, &mut certain, timer);
     }
@@ -152,7 +161,7 @@ fn in_every_order(
                 open.extend(met.note(after));
             }
         }
-        if !world.timers.iter().any(|t| t.is_due(interval.from)) {
+        if !world.timers.iter().any(|t| t.is_due(interval.from) && may_change(t)) {
             done.push(world);
         }
         if done.len() > MOST_WORLDS {

@@ -197,11 +197,31 @@ fn tells(law: &Law, world: &World, timer: &Timer, reached: &FxHashSet<Handle>, f
 
 /// True if two changes come to the same in either order: they change different resources, and neither asks about what the
 /// other one changes.
-pub fn commute(law: &Law, world: &World, one: &Timer, other: &Timer) -> bool {
+fn commute(law: &Law, world: &World, one: &Timer, other: &Timer) -> bool {
     let asks_elsewhere = |step: &TimerStep| World::unless(law, step).is_some_and(|expr| !expr.read().stays(law));
     let lives = |step: &TimerStep| world.get(step.on).is_some_and(|resource| resource.live);
     let meet = |step: &TimerStep| other.steps.iter().any(|s| s.on == step.on) && lives(step);
     !one.steps.iter().any(|step| meet(step) || asks_elsewhere(step)) && !other.steps.iter().any(asks_elsewhere)
+}
+
+/// The groups of changes, of more than one each, that may come to something else in another order.
+pub fn dependent(law: &Law, world: &World, mut rest: Vec<&Timer>) -> Vec<Changes> {
+    let mut groups = Vec::new();
+    while let Some(first) = rest.pop() {
+        let mut group = vec![first];
+        let mut next = 0;
+        while let Some(one) = group.get(next).copied() {
+            let (joined, apart) = rest.into_iter().partition(|other| !commute(law, world, one, other));
+            let joined: Vec<&Timer> = joined;
+            group.extend(joined);
+            rest = apart;
+            next += 1;
+        }
+        if group.len() > 1 {
+            groups.push(Changes(group.into_iter().map(place).collect()));
+        }
+    }
+    groups
 }
 
 /// The resources that a change is about, and those that it sets references to.
