@@ -31,7 +31,8 @@ use crate::{
         world::{Lookup, Timer, TimerStep, World},
     },
     spec::{
-        law::{Law, OutputFrom, Reference},
+        expr::Expr,
+        law::{FieldIx, KindIx, Law, OutputFrom, Reference},
         looks::Footprint,
     },
     wire::{Answer, Body, Request, Tree},
@@ -123,6 +124,9 @@ fn changes(
         }
     }
     taken.iter().for_each(|timer| open.extend(ends(timer)));
+    // What is connected with none of them is out of the question.
+    let near = connected(world, open.clone());
+    put_off.retain(|timer| ends(timer).iter().any(|end| near.contains(end)));
     loop {
         while let Some(handle) = open.pop() {
             if reached.insert(handle) {
@@ -143,6 +147,27 @@ fn changes(
         if taken.len() == before && open.is_empty() {
             found.0.extend(taken.into_iter().map(place));
             return found;
+        }
+    }
+}
+
+/// The resources that are connected with these in any way.
+fn connected(world: &World, mut open: Vec<Handle>) -> FxHashSet<Handle> {
+    let mut reached = FxHashSet::default();
+    loop {
+        while let Some(handle) = open.pop() {
+            if reached.insert(handle) {
+                next_to(world, handle, None, &mut open);
+            }
+        }
+        // A change may connect what is apart until then.
+        for ends in world.timers.iter().map(ends) {
+            if ends.iter().any(|end| reached.contains(end)) {
+                open.extend(ends.into_iter().filter(|end| !reached.contains(end)));
+            }
+        }
+        if open.is_empty() {
+            return reached;
         }
     }
 }
@@ -173,35 +198,51 @@ fn next_to(world: &World, handle: Handle, footprint: Option<&Footprint>, open: &
 fn tells(law: &Law, world: &World, timer: &Timer, reached: &FxHashSet<Handle>, footprint: Option<&Footprint>) -> bool {
     let Some(footprint) = footprint else { return ends(timer).iter().any(|end| reached.contains(end)) };
     timer.steps.iter().any(|step| {
-        let unless = World::unless(law, step).map(|expr| expr.read());
-        if unless.is_some_and(|read| !read.stays(law)) {
+        let is_reached = reached.contains(&step.on);
+        let unless = World::unless(law, step);
+        if unless.is_some_and(|expr| (is_reached || !expr.read().stays(law)) && asks_what_changes(law, expr, footprint))
+        {
             return true;
         }
         let Some(kind) = world.get(step.on).map(|resource| resource.kind) else { return false };
+        let Some(set) = &step.set else { return is_reached };
         let concerns = |value: &Value| {
             let mut ends = Vec::new();
             refer(value, &mut ends);
             ends.iter().any(|end| reached.contains(end))
         };
-        let is_reached = reached.contains(&step.on);
-        let Some(set) = &step.set else { return is_reached };
         let is_seen = |field: u32| footprint.looks.has(kind, field) || footprint.changes.has(kind, field);
-        let is_asked = || unless.is_some_and(|read| read.fields.iter().any(|(k, f)| footprint.changes.has(*k, *f)));
         // What is found by a text is found wherever it is.
         let is_name = |field: u32| law[kind].fields[field as usize].names;
-        let matters =
-            |(field, value): &(u32, Value)| is_name(*field) || (is_reached || concerns(value)) && is_seen(*field);
-        set.iter().any(matters) || is_reached && is_asked()
+        set.iter().any(|(field, value)| is_name(*field) || (is_reached || concerns(value)) && is_seen(*field))
     })
+}
+
+/// True if a condition looks at something that an operation changes.
+fn asks_what_changes(law: &Law, expr: &Expr, footprint: &Footprint) -> bool {
+    let changes = &footprint.changes;
+    let is_changed = |(kind, field): &(KindIx, FieldIx)| {
+        let spec = &law[*kind].fields[*field as usize];
+        match (spec.to, spec.of) {
+            (Some(from), Some(of)) => changes.has(from, of),
+            _ => changes.has(*kind, *field),
+        }
+    };
+    let read = expr.read();
+    read.is_unclear || read.fields.iter().any(is_changed) || expr.kinds().iter().any(|kind| changes.has_all_of(*kind))
 }
 
 /// True if two changes come to the same in either order: they change different resources, and neither asks about what the
 /// other one changes.
 fn commute(law: &Law, world: &World, one: &Timer, other: &Timer) -> bool {
-    let asks_elsewhere = |step: &TimerStep| World::unless(law, step).is_some_and(|expr| !expr.read().stays(law));
-    let lives = |step: &TimerStep| world.get(step.on).is_some_and(|resource| resource.live);
-    let meet = |step: &TimerStep| other.steps.iter().any(|s| s.on == step.on) && lives(step);
-    !one.steps.iter().any(|step| meet(step) || asks_elsewhere(step)) && !other.steps.iter().any(asks_elsewhere)
+    let resource = |step: &TimerStep| world.get(step.on).filter(|resource| resource.live);
+    let meet = |step: &TimerStep| other.steps.iter().any(|s| s.on == step.on) && resource(step).is_some();
+    let asks = |step: &TimerStep, of: &Timer| {
+        let Some(expr) = World::unless(law, step).filter(|expr| !expr.read().stays(law)) else { return false };
+        let is_asked = |s: &TimerStep| resource(s).is_some_and(|r| expr.kinds().contains(&r.kind));
+        expr.read().is_unclear || of.steps.iter().any(is_asked)
+    };
+    !one.steps.iter().any(|step| meet(step) || asks(step, other)) && !other.steps.iter().any(|step| asks(step, one))
 }
 
 /// The groups of changes, of more than one each, that may come to something else in another order.
