@@ -242,6 +242,42 @@ fn a_history_is_wrong_if_and_only_if_no_order_explains_it() {
     assert!(right > 50 && wrong > 50, "{right} right, {wrong} wrong");
 }
 
+/// A law that says of no operation what it looks at: every change counts that is connected with what a request names.
+fn unsparing(cloud: &Cloud) -> Arc<Law> {
+    let mut law = load(&SpecSource::BuiltIn, &cloud.law.cloud, &[]).unwrap();
+    law.operations.iter_mut().for_each(|operation| operation.footprint.is_unclear = true);
+    Arc::new(law)
+}
+
+#[test]
+fn what_a_request_cannot_tell_of_makes_no_difference() {
+    let (mut right, mut wrong) = (0, 0);
+    for cloud in CLOUDS.iter() {
+        let law = unsparing(cloud);
+        for seed in 1000..1200 {
+            let mut events = cloud.crowd(seed, Manners { clients: 3, requests: 14, lost: 0, discreet: seed % 4 != 0 });
+            let mut dice = Dice::new(seed);
+            (0..seed % 3).for_each(|_| tamper(&mut events, &mut dice));
+            let of = |outcome: Outcome| match outcome {
+                Outcome::Explained(_) => Some(None),
+                Outcome::Violation(found) => Some(Some((found.violation.rule, found.culprit))),
+                Outcome::Unknown(_) => None,
+            };
+            let (sparing, _) = cloud.judge(&events);
+            let (unsparing, _) = judge(&law, &settings(), &events, Budget { steps: 2_000, shrinking: 2_000 });
+            // More worlds are possible where nothing is put off; of more than are kept nothing is known.
+            let (Some(sparing), Some(unsparing)) = (of(sparing), of(unsparing)) else { continue };
+            let same = sparing.is_some() == unsparing.is_some();
+            assert!(same, "{sparing:?}, {unsparing:?}, seed {seed}\n{}", show(cloud, &events));
+            match sparing {
+                Some(_) => wrong += 1,
+                None => right += 1,
+            }
+        }
+    }
+    assert!(right > 50 && wrong > 50, "{right} right, {wrong} wrong");
+}
+
 /// The requests that are named have no order, and without any one of them they have one, or the answer that cannot be
 /// explained is another one, or another rule is to blame.
 #[track_caller]

@@ -49,9 +49,9 @@ pub fn view_value<'p>(scope: &Scope, of: Handle, shown: &'p Shown) -> Source<'p>
 }
 
 /// True if a view's field is judged as things are in a world; not if that depends on something unseen.
-pub fn is_judged(scope: &Scope, world: &World, of: Handle, shown: &Shown) -> bool {
+pub fn is_judged(scope: &Scope, world: &Arc<World>, of: Handle, shown: &Shown) -> bool {
     let Some(condition) = &shown.judged_while else { return true };
-    let scope = Scope { world: Arc::new(world.clone()), ..scope.clone() };
+    let scope = Scope { world: world.clone(), ..scope.clone() };
     scope.with("self", Value::Ref(of)).holds(condition) == Ok(true)
 }
 

@@ -96,6 +96,11 @@ impl Timer {
         rules
     }
 
+    /// True if it is the same change, to come in the same window.
+    fn same_as(&self, other: &Timer) -> bool {
+        self.earliest == other.earliest && self.latest == other.latest && self.makes_the_same_as(other)
+    }
+
     /// True if both make the same changes. Worlds that split before a request was judged have timers of their own.
     fn makes_the_same_as(&self, other: &Timer) -> bool {
         Arc::ptr_eq(&self.steps, &other.steps) || self.steps == other.steps
@@ -522,6 +527,12 @@ impl World {
         law[operation].effects.get(effect)?.after.as_ref()?.unless.as_ref()
     }
 
+    /// True if the same changes are still to come as in another world, but for the one at this place there.
+    pub fn awaits_all_but(&self, place: usize, other: &World) -> bool {
+        let rest = other.timers.iter().enumerate().filter(|(number, _)| *number != place).map(|(_, timer)| timer);
+        self.timers.len() + 1 == other.timers.len() && self.timers.iter().zip(rest).all(|(a, b)| a.same_as(b))
+    }
+
     /// True if nothing in the two differs that any later answer could show.
     pub fn same_as(&self, other: &World) -> bool {
         // What tells two worlds of one scenario apart soonest comes first.
@@ -530,11 +541,7 @@ impl World {
             && self.lost.len() == other.lost.len()
             && self.lost.iter().zip(&other.lost).all(|(a, b)| Arc::ptr_eq(a, b))
             && self.has_foundlings == other.has_foundlings
-            && self
-                .timers
-                .iter()
-                .zip(&other.timers)
-                .all(|(a, b)| a.earliest == b.earliest && a.latest == b.latest && a.makes_the_same_as(b))
+            && self.timers.iter().zip(&other.timers).all(|(a, b)| a.same_as(b))
             && self.resources.iter().zip(&other.resources).all(|((h, a), (i, b))| {
                 h == i && (Arc::ptr_eq(a, b) || (a.kind == b.kind && a.live == b.live && a.fields == b.fields))
             })

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
-use super::{MOST_WORLDS, Settings, reach};
+use super::{
+    MOST_WORLDS, Settings,
+    reach::{Changes, dependent},
+};
 use crate::{
     model::{
         assess::assess,
@@ -27,13 +30,12 @@ pub enum Unclear {
     Unseen,
 }
 
-/// The resources of a world that matter at a moment; none for all of them.
-pub type Within<'a> = dyn Fn(&World) -> Option<FxHashSet<Handle>> + 'a;
+/// The changes of a world that matter at a moment; none for all of them.
+pub type Within<'a> = dyn Fn(&World) -> Option<Changes> + 'a;
 
 /// Every world that one may have become by some moment of `interval`: changes whose latest moment has passed have
 /// happened, changes whose window has begun may have, in any order that their windows allow, and requests without an
-/// answer may have been done. Changes that have nothing to do with the resources `within` are put off as long as their
-/// windows allow.
+/// answer may have been done. Changes that are not `within` are put off as long as their windows allow.
 ///
 /// # Errors
 ///
@@ -58,34 +60,32 @@ pub fn advance(
         return Ok(vec![world]);
     }
     let within = within(&world);
-    let concerns = |t: &Timer| within.as_ref().is_none_or(|reached| reach::concerns(t, reached));
+    let concerns = |t: &Timer| within.as_ref().is_none_or(|changes| changes.has(t));
     let may_change = |t: &Timer| t.is_due(interval.from) || is_open(t) && concerns(t);
     let mut start = world.clone();
     // What was to happen to something that has gone in the meantime will not happen.
     Arc::make_mut(&mut start).timers.retain(|t| !has_gone(t));
-    if start.lost.is_empty() && !order_matters(law, &start, interval, &may_change) {
-        in_one_order(law, start, interval, &may_change)
-    } else {
-        in_every_order(law, settings, start, interval, &may_change)
+    if !start.lost.is_empty() {
+        return in_every_order(law, settings, start, interval, &may_change);
     }
-}
-
-/// True if of the changes that may have happened some come to something else in another order.
-fn order_matters(law: &Law, world: &World, interval: Interval, may_change: &impl Fn(&Timer) -> bool) -> bool {
-    let open: Vec<&Timer> = world.timers.iter().filter(|t| t.earliest <= interval.to && may_change(t)).collect();
-    open.iter().enumerate().any(|(place, one)| {
-        open.iter().enumerate().any(|(other_place, other)| {
-            place != other_place
-                && other.steps.iter().any(|step| {
-                    let kind = world.get(step.on).map(|r| r.kind);
-                    one.steps.iter().any(|own| {
-                        let asks =
-                            World::unless(law, own).is_some_and(|e| kind.is_some_and(|k| e.kinds().contains(&k)));
-                        own.on == step.on || asks
-                    })
-                })
-        })
-    })
+    // Changes that have nothing to do with each other come to the same in every order, so that only the order within each
+    // of these groups makes a difference.
+    let open = start.timers.iter().filter(|t| t.earliest <= interval.to && may_change(t)).collect();
+    let groups = dependent(law, &start, open);
+    let is_in_none = |t: &Timer| may_change(t) && !groups.iter().any(|group| group.has(t));
+    let mut worlds = in_one_order(law, start, interval, &is_in_none)?;
+    for group in &groups {
+        let may_change = |t: &Timer| may_change(t) && group.has(t);
+        let mut more = Vec::with_capacity(worlds.len() * 2);
+        for world in worlds {
+            more.extend(in_every_order(law, settings, world, interval, &may_change)?);
+            if more.len() > MOST_WORLDS {
+                return Err(Unclear::TooMany);
+            }
+        }
+        worlds = more;
+    }
+    Ok(worlds)
 }
 
 /// The worlds where each change comes to the same whenever it happens: one for each choice of those that may have.
@@ -96,7 +96,7 @@ fn in_one_order(
     may_change: &impl Fn(&Timer) -> bool,
 ) -> Result<Vec<Arc<World>>, Unclear> {
     let mut certain = start;
-    while let Some(place) = certain.timers.iter().position(|t| t.is_due(interval.from)) {
+    while let Some(place) = certain.timers.iter().position(|t| t.is_due(interval.from) && may_change(t)) {
         let timer = Arc::make_mut(&mut certain).timers.remove(place);
         fire_noted(law, &mut certain, timer);
     }
@@ -161,7 +161,7 @@ fn in_every_order(
                 open.extend(met.note(after));
             }
         }
-        if !world.timers.iter().any(|t| t.is_due(interval.from)) {
+        if !world.timers.iter().any(|t| t.is_due(interval.from) && may_change(t)) {
             done.push(world);
         }
         if done.len() > MOST_WORLDS {
@@ -248,10 +248,15 @@ pub fn fold(law: &Arc<Law>, worlds: &mut Vec<Arc<World>>, now: Moment) {
         let Some(fewer) = fewer else { continue };
         let open = world.timers.iter().enumerate().filter(|(_, t)| t.earliest <= now);
         for (number, timer) in open.filter(|(number, _)| world.may_be_next(*number)) {
+            // Most changes are still to come in all of the worlds, and need not be made to find that out.
+            let mut without = fewer.iter().filter(|place| worlds[**place].awaits_all_but(number, world)).peekable();
+            if without.peek().is_none() {
+                continue;
+            }
             let mut fired = world.clone();
             Arc::make_mut(&mut fired).timers.remove(number);
             fire_noted(law, &mut fired, timer.clone());
-            for place in fewer.iter().filter(|place| worlds[**place].same_as(&fired)) {
+            for place in without.filter(|place| worlds[**place].same_as(&fired)) {
                 stood_for[*place] = true;
             }
         }

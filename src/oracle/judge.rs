@@ -6,7 +6,7 @@ use super::{
     MOST_WORLDS, Oracle, RuleSet,
     advance::{Unclear, Within, advance, fold, merge},
     compare::{Compare, Mismatch},
-    reach::{connected, reach},
+    reach::{Asked, due, reach},
 };
 use crate::{
     model::{
@@ -98,7 +98,8 @@ impl Oracle {
             return Judgement::indeterminate(why);
         }
         let read = Reading::of(&self.law, request);
-        let worlds = match self.possible(interval, &|world| reach(&self.law, world, request, &read, interval.from)) {
+        let asked = Asked { request, read: &read, answer: Some(answer) };
+        let worlds = match self.possible(interval, &|world| reach(&self.law, world, asked, interval)) {
             Ok(worlds) => worlds,
             Err(unclear) => return Judgement::indeterminate(why(unclear)),
         };
@@ -200,7 +201,8 @@ impl Oracle {
     ) -> Vec<(Arc<World>, Violation)> {
         let mut standing: Vec<(Arc<World>, Violation)> = Vec::new();
         for (world, violation) in &self.suspicions {
-            let within = |world: &World| reach(&self.law, world, request, read, interval.from);
+            let asked = Asked { request, read, answer: Some(answer) };
+            let within = |world: &World| reach(&self.law, world, asked, interval);
             for possible in advance(&self.law, &self.settings, world, interval, &within).unwrap_or_default() {
                 let assessment = assess_as_read(&self.law, &possible, request, read);
                 if let Fate::Lives(after, _) = self.fate(assessment, interval, answer) {
@@ -216,9 +218,8 @@ impl Oracle {
 
     /// Lets time pass without a request: what must have happened by this moment has happened.
     pub fn pass_time(&mut self, now: Moment) {
-        if let Ok(mut worlds) =
-            self.possible(Interval { from: now, to: now }, &|world| Some(connected(world, Vec::new(), now)))
-        {
+        let interval = Interval { from: now, to: now };
+        if let Ok(mut worlds) = self.possible(interval, &|world| Some(due(&self.law, world, interval))) {
             self.most_worlds = self.most_worlds.max(worlds.len());
             fold(&self.law, &mut worlds, now);
             self.worlds = worlds;

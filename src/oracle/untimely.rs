@@ -10,7 +10,7 @@ use super::{
     Oracle,
     advance::{advance, without_windows},
     judge::{Fate, Violation, describe},
-    reach::reach,
+    reach::{Asked, reach},
 };
 use crate::{
     model::{
@@ -50,10 +50,11 @@ impl Oracle {
         if !self.law[request.operation].reads {
             return None;
         }
+        let asked = Asked { request, read, answer: Some(answer) };
         for world in worlds.iter().take(MOST_LOOKED_AT) {
             for (rule, fault) in faults(world, interval) {
                 let Some(opened) = without_windows(&self.law, world, rule) else { continue };
-                let within = |world: &World| reach(&self.law, world, request, read, interval.from);
+                let within = |world: &World| reach(&self.law, world, asked, interval);
                 let possible = advance(&self.law, &self.settings, &Arc::new(opened), interval, &within);
                 let possible = possible.unwrap_or_default();
                 let lives = |w: &Arc<World>| {

@@ -34,7 +34,7 @@ const LONG_PAUSE: usize = 4_000_000;
 /// One in so many pauses is a long one.
 const LONG_PAUSES: usize = 12;
 /// What tokens begin with.
-const TOKENS: &str = "eipcheck-crowd";
+pub const TOKENS: &str = "eipcheck-crowd";
 
 /// How a crowd behaves.
 #[derive(Clone, Copy, Debug)]

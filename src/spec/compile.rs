@@ -14,6 +14,7 @@ use super::{
     file::{CloudFile, DocumentsFile, FactsFile, OperationFile, ProductFile, ResourcesFile, WireFault},
     kinds::{self, OperationText},
     law::{Demand, Law, Operation, OperationIx, Product, Rule, RuleIx, WireStyle},
+    looks::footprint,
     names::Names,
     operation,
     rules::renumber,
@@ -104,6 +105,8 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
         suite: files.suite.map(Into::into),
     };
     renumber(&mut law, &becomes);
+    let footprints: Vec<_> = law.operations.iter().map(|operation| footprint(&law, operation)).collect();
+    law.operations.iter_mut().zip(footprints).for_each(|(operation, own)| operation.footprint = own);
     Ok(law)
 }
 

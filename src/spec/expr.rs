@@ -4,7 +4,7 @@
 //! everything. What it does know (the fields of a kind, the parameters of an operation, the values of a state) it
 //! insists on, because an expression that never holds is a rule that is never checked.
 //!
-//! Imports only the indices of [`super::law`] and the suggestions of [`super::error`].
+//! Imports only the indices of [`super::law`], [`super::looks`] and the suggestions of [`super::error`].
 
 use std::{ops::Range, sync::Arc};
 
@@ -17,6 +17,7 @@ use thiserror::Error;
 use super::{
     error::suggestion,
     law::KindIx,
+    looks::Read,
     lower::{lower, parts},
 };
 
@@ -57,6 +58,7 @@ pub struct Expr {
     parts: Vec<Part>,
     variables: Vec<Arc<str>>,
     kinds: Vec<KindIx>,
+    read: Read,
 }
 
 impl Expr {
@@ -107,6 +109,11 @@ impl Expr {
     /// The kinds of resource that it looks at, sorted.
     pub fn kinds(&self) -> &[KindIx] {
         &self.kinds
+    }
+
+    /// The fields of resources that it reads.
+    pub fn read(&self) -> &Read {
+        &self.read
     }
 
     /// True if this path (`input.Name`, `.field`) stands in it as a whole, and not as the beginning of a longer name.
@@ -232,7 +239,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn kind(&self, kind: KindIx) -> Option<&'a KindShape> {
+    pub(super) fn kind(&self, kind: KindIx) -> Option<&'a KindShape> {
         self.kinds.get(kind.0 as usize)
     }
 }
@@ -321,7 +328,7 @@ fn compile(source: &str, scope: &Scope<'_>) -> Result<(Expr, Found), ExprError> 
     })?;
     let mut walk = Walk::new(scope, source, program.source_info());
     let found = walk.infer(program.expression())?;
-    let mut variables = walk.reads;
+    let (mut variables, read) = (walk.reads, walk.read);
     variables.sort();
     variables.dedup();
     let mut kinds = walk.kinds;
@@ -329,7 +336,7 @@ fn compile(source: &str, scope: &Scope<'_>) -> Result<(Expr, Found), ExprError> 
     kinds.dedup();
     let lowered = lower(program.expression());
     let parts = parts(program.expression());
-    Ok((Expr { source: source.into(), program, lowered, parts, variables, kinds }, found))
+    Ok((Expr { source: source.into(), program, lowered, parts, variables, kinds, read }, found))
 }
 
 /// The byte that a parser's line and column (from one) mean.
@@ -408,11 +415,12 @@ struct Walk<'a> {
     locals: Vec<(&'a str, Found)>,
     reads: Vec<Arc<str>>,
     kinds: Vec<KindIx>,
+    read: Read,
 }
 
 impl<'a> Walk<'a> {
     fn new(scope: &'a Scope<'a>, source: &'a str, info: &'a SourceInfo) -> Walk<'a> {
-        Walk { scope, source, info, locals: Vec::new(), reads: Vec::new(), kinds: Vec::new() }
+        Walk { scope, source, info, locals: vec![], reads: vec![], kinds: vec![], read: Read::default() }
     }
 
     fn infer(&mut self, node: &'a IdedExpr) -> Result<Found, ExprError> {
@@ -442,6 +450,7 @@ impl<'a> Walk<'a> {
             Node::Ident(name) => self.variable(node, name),
             Node::Select(select) => {
                 let of = self.infer(&select.operand)?;
+                self.read.note(self.scope, &of.ty, &select.field);
                 let field = self.field(node, &of.ty, &select.field)?;
                 Ok(if select.test { Found::new(Ty::Bool) } else { field })
             }

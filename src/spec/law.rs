@@ -15,6 +15,7 @@ use super::{
         Accepted, AfterFailure, CredentialNames, Defect, FieldKind, HostPattern, Joined, Level, Mark, Protocol,
         ScalarType, Sent, TokenScope, WireFault,
     },
+    looks::Footprint,
 };
 
 macro_rules! index_type {
@@ -458,6 +459,8 @@ pub struct Operation {
     pub undeclared: Option<Undeclared>,
     /// True if it changes nothing.
     pub reads: bool,
+    /// What it has to do with.
+    pub footprint: Footprint,
 }
 
 impl Operation {

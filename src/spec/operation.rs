@@ -14,6 +14,7 @@ use super::{
         After, Change, Demand, Effect, FieldIx, Guard, KindIx, Open, Operation, Output, OutputFrom, Param, ParamIx,
         RefuseRule, Rule, RuleIx, Var, VarIx,
     },
+    looks::Footprint,
     mark,
     names::{Force, Names, answer_wire, field_slot, literal_fits, literal_text, part_of, scalar_slot, shared},
     reference::{references, told},
@@ -67,6 +68,8 @@ pub(super) fn declare(names: &mut Names<'_>, table: Table<'_>) -> (Operation, He
         accepts: RuleIx(0),
         undeclared: derive::undeclared(names, table),
         reads: true,
+        // Until the whole law is there.
+        footprint: Footprint::default(),
     };
     (declared, heads)
 }

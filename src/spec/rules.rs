@@ -154,6 +154,7 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
             accepts,
             undeclared,
             reads: _,
+            footprint: _,
         } = operation;
         params.iter_mut().flat_map(|p| &mut p.refusals).for_each(|(_, r)| refusal(r));
         status.iter_mut().filter_map(|row| row.rule.as_mut()).for_each(new);

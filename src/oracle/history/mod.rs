@@ -39,7 +39,7 @@ use std::sync::Arc;
 use super::{
     Oracle, Settings,
     judge::{Judgement, Verdict, Violation},
-    reach::reach,
+    reach::{Asked, reach},
 };
 use crate::{
     model::{
@@ -305,7 +305,8 @@ impl Oracle {
     /// A request takes effect whose answer nobody has seen: only the worlds remain that may have accepted it.
     fn happens(&mut self, request: &Request, interval: Interval, token: Token) -> Step {
         let read = Reading::of(&self.law, request);
-        let worlds = match self.possible(interval, &|world| reach(&self.law, world, request, &read, interval.from)) {
+        let asked = Asked { request, read: &read, answer: None };
+        let worlds = match self.possible(interval, &|world| reach(&self.law, world, asked, interval)) {
             Ok(worlds) => worlds,
             Err(unclear) => return Step::Unclear(super::judge::why(unclear)),
         };
