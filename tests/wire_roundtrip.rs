@@ -102,6 +102,7 @@ fn operation(name: &str, params: Vec<Param>, output: Vec<Output>) -> Operation {
         accepts: RuleIx(0),
         undeclared: None,
         reads: false,
+        footprint: Default::default(),
     }
 }
 

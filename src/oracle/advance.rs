@@ -247,10 +247,10 @@ pub fn fold(law: &Arc<Law>, worlds: &mut Vec<Arc<World>>, now: Moment) {
         let fewer = world.timers.len().checked_sub(1).and_then(|fewer| by_timers.get(&fewer));
         let Some(fewer) = fewer else { continue };
         let open = world.timers.iter().enumerate().filter(|(_, t)| t.earliest <= now);
-        for (number, timer) in open.filter(|(number, _)| world.may_be_next(*number)) {
+        for (number, timer) in open {
             // Most changes are still to come in all of the worlds, and need not be made to find that out.
             let mut without = fewer.iter().filter(|place| worlds[**place].awaits_all_but(number, world)).peekable();
-            if without.peek().is_none() {
+            if without.peek().is_none() || !world.may_be_next(number) {
                 continue;
             }
             let mut fired = world.clone();
