@@ -3,13 +3,13 @@
 //! What a rule demands says which faults it may have, and what stands in the law of its operation says where. Some of them
 //! nobody can see: the law allows what they do. Those are in the list as well, with the reason.
 
-use super::{Changes, Decides, Mutant, Origin, Place, Shows, Way, When, change, refusal};
+use super::{Changes, Decides, Mutant, Origin, Place, Shows, Way, When, change, logic::Known, refusal};
 use crate::spec::{
-    expr::{Expr, Part as Condition},
+    expr::Expr,
     file::{Defect, FieldKind, ScalarType, Sent, WireFault},
     law::{
-        Change, Demand, Effect, FieldIx, KindIx, Law, MintPart, Operation, OperationIx, OutputFrom, Param, ParamIx,
-        Path, Refusal, Rule, RuleIx, ShownFrom,
+        Change, Demand, Effect, FieldIx, Guard, KindIx, Law, MintPart, Operation, OperationIx, OutputFrom, Param, ParamIx,
+        Path, Reference, Refusal, Rule, RuleIx, ShownFrom, VarIx,
     },
 };
 
@@ -109,8 +109,10 @@ impl<'l> Family<'l> {
         self.add(rule, "not-made", decision(Decides::NotMade));
         if matches!(origin, Origin::State(_)) {
             let mut whens = occasions(spec);
-            // What the operation removes is not there to be named again.
-            whens.retain(|when| *when != When::Again || !removes_what_it_names(spec));
+            // Where nothing can have been done before to what is named now, there is no such mutant.
+            if let Origin::State(place) = origin {
+                whens.retain(|when| *when != When::Again || may_be_named_again(law, spec, place));
+            }
             self.also(&whens);
         } else if matches!(origin, Origin::Param(_, Defect::Stale)) {
             self.also(&[When::Third]);
@@ -128,12 +130,8 @@ impl<'l> Family<'l> {
             let parts = spec.refusals[place].guard.parts.len();
             for part in (0..parts).filter(|_| parts > 1) {
                 let way = decision(Decides::MadeWithout(place, part));
-                let reason = if is_needed_by_others(spec, place, part) {
-                    Some("another of its conditions reads what this one makes sure is there")
-                } else {
-                    asks_for_what_is_never_sent(spec, place, part).then_some(NEVER_SENT)
-                };
-                self.add_part(rule, "made-without", Some(&(part + 1).to_string()), way, reason);
+                let reason = is_never_without(law, spec, place, part);
+                self.add_part(rule, "made-without", Some(&(part + 1).to_string()), way, reason.as_deref());
             }
         }
         if let Origin::Param(ix, Defect::Range | Defect::Length) = origin
@@ -158,19 +156,12 @@ impl<'l> Family<'l> {
 
     fn acts(&mut self, rule: RuleIx, operation: OperationIx, origin: Origin) {
         let spec = &self.law[operation];
-        let vars: Vec<u32> = match origin {
-            Origin::Param(ix, _) => spec.params[ix as usize].names.iter().map(|r| r.var).collect(),
-            _ => Vec::new(),
-        };
-        let needs = |effect: &Effect| vars.iter().any(|var| effect.needs.contains(var));
         let reason = if spec.effects.is_empty() {
             Some("the operation changes nothing, so that there is nothing to do")
-        } else if !vars.is_empty() && spec.effects.iter().all(needs) {
-            Some("every change of the operation is to what the parameter names, and here it names nothing")
         } else if matches!(origin, Origin::Param(ix, Defect::Required | Defect::Type) if reads(spec, ix)) {
             Some("what the operation does cannot be worked out without the parameter")
         } else {
-            None
+            why_idle(self.law, spec, origin)
         };
         self.add_part(rule, "acts", None, Way::Decision(Decides::Acts), reason);
     }
@@ -366,6 +357,48 @@ fn is_of_the_new(operation: &Operation, effect: &Effect) -> bool {
             on.source() == "it" && only_one(each.source()).is_some_and(created)
         }
     }
+}
+
+/// Why no effect of an operation can happen where it is refused for this, and for nothing else.
+fn why_idle(law: &Law, operation: &Operation, origin: Origin) -> Option<&'static str> {
+    let mut known = Known::of_good_but(law, operation, match origin {
+        Origin::Param(ix, _) => Some(ix),
+        _ => None,
+    });
+    let mut place = None;
+    match origin {
+        Origin::Param(ix, defect) => known.given(&operation.params[ix as usize].name, defect != Defect::Required),
+        Origin::State(own) => {
+            let guard = &operation.refusals[own].guard;
+            known.resolve(&guard.needs);
+            guard.parts.iter().for_each(|ix| known.holds(&operation.conditions[*ix as usize]));
+            place = Some(own);
+        }
+        Origin::Undeclared | Origin::Mismatch => {}
+    }
+    let others: Vec<&Guard> =
+        operation.refusals.iter().enumerate().filter(|(ix, _)| Some(*ix) != place).map(|(_, r)| &r.guard).collect();
+    if known.none_holds(&others).is_some() {
+        return Some("where it is due, another refusal is due too");
+    }
+    let is_unnamed = |(ix, param): (usize, &Param)| {
+        matches!(origin, Origin::Param(wrong, _) if wrong as usize == ix) || known.is_given(&param.name) == Some(false)
+    };
+    let mut absent: Vec<VarIx> = Vec::new();
+    for (ix, param) in operation.params.iter().enumerate() {
+        if is_unnamed((ix, param)) {
+            absent.extend(param.names.iter().map(|reference| reference.var));
+        }
+    }
+    // Each effect needs something that is named, and is not, or what an earlier one would have made.
+    let idle = operation.effects.iter().all(|effect| {
+        let idle = effect.needs.iter().chain(&effect.builds_on).any(|var| absent.contains(var));
+        if let (true, Change::Create { var, .. }) = (idle, &effect.change) {
+            absent.push(*var);
+        }
+        idle
+    });
+    idle.then_some("every change of the operation is to what is named, or made of it, and here it is not named")
 }
 
 /// True if every effect reads the arguments by this parameter's name, and it has no default.
@@ -582,63 +615,89 @@ fn is_never_sent(operation: &Operation, ix: ParamIx) -> bool {
     operation.params[ix as usize].sent == Sent::Never
 }
 
-/// True if a refusal without one of its conditions would concern only requests with a parameter that none has.
-fn asks_for_what_is_never_sent(operation: &Operation, place: usize, part: usize) -> bool {
-    let parts = &operation.refusals[place].guard.parts;
-    let Condition::Given(name, false) = &operation.conditions[parts[part] as usize] else { return false };
-    let param = operation.params.iter().find(|param| param.name == *name);
-    param.is_some_and(|param| param.sent == Sent::Never)
-}
-
-/// True if an accepted request deletes, sooner or later, a resource that one of its parameters must name.
-fn removes_what_it_names(operation: &Operation) -> bool {
-    let named = |name: &str| {
-        let of_param = |param: &Param| param.names.iter().any(|r| *operation.vars[r.var as usize].name == *name);
-        operation.params.iter().any(|param| param.required() && of_param(param))
-    };
-    operation.effects.iter().any(|effect| matches!(&effect.change, Change::Delete(on) if named(on.source())))
-}
-
-/// The conditions that a guard joins, as they stand in the law; none if they cannot be told apart by their text.
-fn texts(operation: &Operation, place: usize) -> Option<Vec<&str>> {
+/// Why a refusal without one of its conditions is made where it is right, or where nobody can say that it is wrong: the
+/// other conditions hold only where that one does, or where it does not hold another refusal is due, or the law is silent.
+fn is_never_without(law: &Law, operation: &Operation, place: usize, part: usize) -> Option<String> {
     let guard = &operation.refusals[place].guard;
-    let source = guard.expr.source();
-    let (mut depth, mut from, mut texts) = (0_u32, 0, Vec::new());
-    for (at, c) in source.char_indices() {
-        match c {
-            '(' | '[' => depth += 1,
-            ')' | ']' => depth = depth.saturating_sub(1),
-            '&' if depth == 0 && source[at..].starts_with("&&") => {
-                texts.push(source[from..at].trim());
-                from = at + 2;
-            }
-            _ => {}
-        }
+    let condition = |ix: &u32| &operation.conditions[*ix as usize];
+    let mut known = Known::of_good(law, operation);
+    known.resolve(&guard.needs);
+    let others = guard.parts.iter().enumerate().filter(|(number, _)| *number != part);
+    others.for_each(|(_, ix)| known.holds(condition(ix)));
+    let mut as_sent = known.clone();
+    known.does_not_hold(condition(&guard.parts[part]));
+    if known.is_absurd() {
+        return Some("its other conditions hold only where this one holds too".to_owned());
     }
-    texts.push(source[from..].trim());
-    (texts.len() == guard.parts.len()).then_some(texts)
+    let refusals = operation.refusals.iter().enumerate().filter(|(other, _)| *other != place);
+    let refusals = refusals.map(|(_, refuse)| (&*law[refuse.refusal.rule].id, &refuse.guard));
+    let others: Vec<(&str, &Guard)> =
+        refusals.chain(operation.open.iter().map(|open| (&*open.id, &open.guard))).collect();
+    let guards: Vec<&Guard> = others.iter().map(|(_, guard)| *guard).collect();
+    if let Some(places) = known.none_holds(&guards) {
+        let mut ids: Vec<&str> = places.into_iter().map(|place| others[place].0).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let ids = ids.join(", ");
+        return Some(format!("where this condition does not hold, the request is refused as well, or may be: {ids}"));
+    }
+    for param in operation.params.iter().filter(|param| param.sent == Sent::Never) {
+        as_sent.given(&param.name, false);
+    }
+    (as_sent.value_of(condition(&guard.parts[part])) == Some(true)).then(|| NEVER_SENT.to_owned())
 }
 
-/// True if a condition only makes sure that there is something which another condition of the refusal reads: without it
-/// that other one does not hold either.
-fn is_needed_by_others(operation: &Operation, place: usize, part: usize) -> bool {
-    let parts = &operation.refusals[place].guard.parts;
-    if let Some(texts) = texts(operation, place)
-        && let Some(path) = texts[part].strip_suffix("!= null").map(str::trim_end)
-    {
-        // A condition that joins two by `||` may hold by the other one.
-        let reads = |text: &&str| text.contains(&format!("{path}.")) && !text.contains("||");
-        return texts.iter().enumerate().any(|(number, text)| number != part && reads(text));
-    }
-    let Condition::Given(name, true) = &operation.conditions[parts[part] as usize] else { return false };
-    let quoted = format!("{name:?}");
-    let reads = |other: &Condition| match other {
-        Condition::Given(..) => false,
-        // A part that joins two by `||` may hold by the other one.
-        Condition::Holds(expr) => {
-            let text = format!("{expr:?}");
-            text.contains(&quoted) && !text.contains("_||_")
-        }
+/// True if a refusal may be due for what an earlier request of the same operation has named that was accepted.
+fn may_be_named_again(law: &Law, operation: &Operation, place: usize) -> bool {
+    let guard = &operation.refusals[place].guard;
+    let conditions = || guard.parts.iter().map(|ix| &operation.conditions[*ix as usize]);
+    let mut due = Known::of_good(law, operation);
+    due.resolve(&guard.needs);
+    conditions().for_each(|part| due.holds(part));
+    let references = || {
+        operation.params.iter().flat_map(|param| param.names.iter().map(move |reference| (param, reference)))
     };
-    parts.iter().enumerate().any(|(number, ix)| number != part && reads(&operation.conditions[*ix as usize]))
+    // Gone is what the operation itself removes, at once.
+    let is_gone = |kind: KindIx| {
+        let of_kind = references().filter(|(_, reference)| reference.kind == kind);
+        law[kind].lingers.is_none() && of_kind.into_iter().all(|(_, r)| !r.accepts_gone && removes(operation, r.var))
+    };
+    let mut named = references().filter(|(param, _)| due.is_given(&param.name) != Some(false));
+    named.any(|(_, reference)| !is_gone(reference.kind)) && !was_due_before(law, operation, place)
+}
+
+/// True if an accepted request of an operation removes at once what this variable stands for.
+fn removes(operation: &Operation, var: VarIx) -> bool {
+    let name = &*operation.vars[var as usize].name;
+    operation.effects.iter().any(|effect| {
+        let of_each = effect.each.as_ref().is_some_and(|each| each.source() == name || only_one(each.source()) == Some(name));
+        let on_it = matches!(&effect.change, Change::Delete(on) if on.source() == name || of_each && on.source() == "it");
+        // The servers whose faults these are do it when it is usual.
+        let at_once = effect.after.as_ref().is_none_or(|after| {
+            after.unless.is_none() && after.usually.as_ref().is_some_and(|usually| usually.source() == "0")
+        });
+        on_it && at_once && effect.when.is_none() && effect.needs.iter().all(|need| *need == var)
+    })
+}
+
+/// True if a refusal that is due for a resource was due for it, or another one was, from when it was made: what its
+/// conditions read of the resource never changes, or was refused as long as it was different.
+fn was_due_before(law: &Law, operation: &Operation, place: usize) -> bool {
+    let guard = &operation.refusals[place].guard;
+    let [var] = guard.needs.as_slice() else { return false };
+    // Nothing else can be named again.
+    if operation.params.iter().flat_map(|param| &param.names).any(|reference| reference.var != *var) {
+        return false;
+    }
+    let mut before = Known::of_good(law, operation);
+    before.resolve(&guard.needs);
+    for ix in &guard.parts {
+        let part = &operation.conditions[*ix as usize];
+        let never_changes = before.paths(part).is_some_and(|paths| paths.iter().all(|(kind, path)| is_fixed(law, *kind, path)));
+        if never_changes {
+            before.holds(part);
+        }
+    }
+    let guards: Vec<&Guard> = operation.refusals.iter().map(|refuse| &refuse.guard).collect();
+    before.none_holds(&guards).is_some()
 }

@@ -69,6 +69,8 @@ pub fn variations(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -
         found.extend(listed(law, atlas, way, first));
     }
     found.push((0..COPIES).flat_map(|number| copies(steps, &by_all, number)).collect());
+    // Step by step the same with a copy: what has come about with the one is under way with the other.
+    found.push(steps.iter().flat_map(|step| [step.clone(), shifted(step, &by_all, 1)]).collect());
     if let Some((last, _)) = rest.split_first() {
         found.extend(after_accepted(law, atlas, way, last));
     }
@@ -119,6 +121,70 @@ fn after_accepted(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> V
         accepted.then(|| [way, &[step], settles.as_slice(), std::slice::from_ref(last)].concat())
     });
     accepted.take(MOST_AFTER).collect()
+}
+
+/// The steps after an accepted request of the same operation, and after one that was undone again: `ways` are scenarios in
+/// which it is accepted. Of the steps only as many are taken as are needed once that has been done, so that they are about
+/// the same resources.
+pub fn after_others(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step], ways: &[&[Step]]) -> Vec<Vec<Step>> {
+    let mut found = Vec::new();
+    for way in ways.iter().filter(|way| way.len() <= LONGEST) {
+        let mut simulation = Simulation::new(law, Settings::default());
+        if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
+            continue;
+        }
+        let undone = undone(law, atlas, &simulation, way);
+        for between in std::iter::once(Vec::new()).chain(undone) {
+            let mut simulation = simulation.clone();
+            if !between.iter().all(|step| simulation.take(atlas, step).is_some()) {
+                continue;
+            }
+            let goes = |from: &usize| {
+                let mut after = simulation.clone();
+                let mut last = None;
+                let taken = steps[*from..].iter().all(|step| {
+                    last = after.take(atlas, step).or_else(|| last.take());
+                    last.is_some()
+                });
+                taken && last.is_some_and(|passes| passes.contains(rule))
+            };
+            let suffix = (0..steps.len()).rev().filter(|from| steps.len() - from <= LONGEST).find(goes);
+            found.extend(suffix.map(|from| [*way, &between[..], &steps[from..]].concat()));
+        }
+    }
+    found
+}
+
+/// Ways to undo what the last request of a scenario has done: a request of each operation that undoes something that is
+/// there.
+fn undone(law: &Arc<Law>, atlas: &Atlas, simulation: &Simulation, way: &[Step]) -> Vec<Vec<Step>> {
+    let world = simulation.forward.world();
+    let last = way.iter().rev().find_map(|step| step.calls().last());
+    let mut kinds: Vec<KindIx> = last.into_iter().flat_map(names).filter_map(|name| kind_of(name)).collect();
+    // What it has made comes last of all.
+    kinds.extend(world.iter().last().map(|(_, resource)| resource.kind));
+    kinds.sort_unstable();
+    kinds.dedup();
+    let mut found: Vec<Vec<Step>> = Vec::new();
+    for (operation, _) in kinds.iter().flat_map(|kind| &law[*kind].undo) {
+        for call in draft::good_calls(law, world, *operation, MOST_FOLLOWING).unwrap_or_default() {
+            let step = Step::Call(call);
+            let mut after = simulation.clone();
+            let accepted = after.try_step(atlas, &step).is_some_and(|(_, open)| !open);
+            let steps = [vec![step], after.is_changing().then_some(Step::Settle).into_iter().collect()].concat();
+            if accepted && !found.contains(&steps) {
+                found.push(steps);
+            }
+        }
+    }
+    found
+}
+
+fn kind_of(symbol: &Symbol) -> Option<KindIx> {
+    match symbol {
+        Symbol::Of { kind, .. } => Some(*kind),
+        _ => None,
+    }
 }
 
 /// What a request names.
