@@ -5,11 +5,11 @@
 
 use super::{Changes, Decides, Mutant, Origin, Place, Shows, Way, When, change, logic::Known, refusal};
 use crate::spec::{
-    expr::Expr,
+    expr::{ANYTHING, Expr},
     file::{Defect, FieldKind, ScalarType, Sent, WireFault},
     law::{
         Change, Demand, Effect, FieldIx, Guard, KindIx, Law, MintPart, Operation, OperationIx, OutputFrom, Param, ParamIx,
-        Path, Reference, Refusal, Rule, RuleIx, ShownFrom, VarIx,
+        Path, Refusal, Rule, RuleIx, ShownFrom, VarIx,
     },
 };
 
@@ -23,6 +23,11 @@ pub fn mutants(law: &Law) -> Vec<Mutant> {
     let mut family = Family { law, found: Vec::new(), codes: codes(law) };
     for (ix, rule) in law.rules() {
         family.of(ix, rule);
+    }
+    for mutant in family.found.iter_mut().filter(|mutant| mutant.equivalent.is_none()) {
+        let declared = law.equivalents.iter().find(|equivalent| equivalent.mutants.is_match(&mutant.name));
+        mutant.equivalent = declared.map(|equivalent| equivalent.because.clone());
+        mutant.declared = declared.is_some();
     }
     family.found
 }
@@ -65,7 +70,7 @@ impl<'l> Family<'l> {
         let part = part.map(|part| format!("#{part}")).unwrap_or_default();
         let name = format!("{}:{fault}{part}", self.law[rule].id);
         let equivalent = equivalent.map(str::to_owned);
-        self.found.push(Mutant { name, rule, fault, way, when: When::Always, equivalent });
+        self.found.push(Mutant { name, rule, fault, way, when: When::Always, equivalent, declared: false });
     }
 
     /// The latest mutant once more, for each of these occasions.
@@ -158,7 +163,9 @@ impl<'l> Family<'l> {
         let spec = &self.law[operation];
         let reason = if spec.effects.is_empty() {
             Some("the operation changes nothing, so that there is nothing to do")
-        } else if matches!(origin, Origin::Param(ix, Defect::Required | Defect::Type) if reads(spec, ix)) {
+        } else if spec.effects.iter().all(|effect| is_unlisted(self.law, effect)) {
+            Some(UNLISTED)
+        } else if matches!(origin, Origin::Param(ix, defect) if reads(spec, ix, defect)) {
             Some("what the operation does cannot be worked out without the parameter")
         } else {
             why_idle(self.law, spec, origin)
@@ -212,10 +219,7 @@ impl<'l> Family<'l> {
         let spec = &law[operation];
         let effects: Vec<&Effect> = spec.effects.iter().filter(|effect| effect.rule == rule).collect();
         let change = |changes| Way::Change(changes);
-        let endless = effects.iter().all(|effect| effect.after.as_ref().is_some_and(|after| after.latest.is_none()));
-        // What has to happen together with something else is seen not to have.
-        let alone = !spec.effects.iter().any(|effect| effect.after.as_ref().is_some_and(|after| after.together));
-        let endless = (endless && alone).then_some("the law does not say when it must have happened");
+        let endless = effects.iter().all(|effect| is_never_due(spec, effect)).then_some(NEVER_DUE);
         self.add_part(rule, "missing", None, change(Changes::Missing(None)), endless);
         let deletes = spec.effects.iter().any(|effect| matches!(effect.change, Change::Delete(_)));
         let mut whens = occasions(spec);
@@ -228,17 +232,22 @@ impl<'l> Family<'l> {
         for (kind, field) in fields.iter().copied() {
             if fields.len() > 1 {
                 let way = change(Changes::Missing(Some((kind, field))));
-                let reason = endless.or(is_unseen(law, kind, field).then_some(UNSEEN));
+                let reason = endless.or_else(|| why_not_missed(law, rule, kind, field));
                 self.add_part(rule, "missing", Some(&name((kind, field))), way, reason);
             }
-            if change::has_others(law, kind, field) {
+            if change::has_others(law, rule, kind, field) {
                 let way = change(Changes::Value(kind, field));
-                let reason = is_unseen(law, kind, field).then_some(UNSEEN);
+                let reason = match () {
+                    () if is_unseen(law, kind, field, Seen::Judged) => Some(UNSEEN),
+                    () if has_one_other_value(law, spec, kind, field) => Some(ONE_OTHER),
+                    () => None,
+                };
                 self.add_part(rule, "wrong-value", Some(&name((kind, field))), way, reason);
             }
         }
         if effects.iter().any(|effect| matches!(effect.change, Change::Create { .. })) {
-            self.add(rule, "doubled", change(Changes::Doubled));
+            let unlisted = effects.iter().all(|effect| is_unlisted(law, effect)).then_some(UNLISTED);
+            self.add_part(rule, "doubled", None, change(Changes::Doubled), unlisted);
         }
         if effects.iter().any(|effect| !is_of_the_new(spec, effect)) {
             self.add(rule, "to-another", change(Changes::Other));
@@ -255,7 +264,7 @@ impl<'l> Family<'l> {
             let reason = any_time.then_some("the law lets it happen at any time");
             self.add_part(rule, "early", None, change(Changes::Early), reason);
             let never_late = timed.iter().all(|after| after.latest.is_none());
-            let reason = never_late.then_some("the law does not say when it must have happened");
+            let reason = never_late.then_some(NEVER_DUE);
             self.add_part(rule, "late", None, change(Changes::Late), reason);
         }
         if !deletes && effects.iter().any(|effect| !matches!(effect.change, Change::Delete(_))) {
@@ -291,8 +300,10 @@ impl<'l> Family<'l> {
                 add("unheard-of", Shows::Unheard, None);
             }
             if of.from_field {
-                add("stale", Shows::Stale, of.fixed.then_some("the value never changes"));
-                add("of-another", Shows::OfAnother, of.alike.then_some("every resource of the kind has the same"));
+                let at_rest = of.at_rest.then_some("whenever the server is asked, every resource of the kind has the same");
+                add("stale", Shows::Stale, of.fixed.then_some("the value never changes").or(at_rest));
+                let alike = of.alike.then_some("every resource of the kind has the same");
+                add("of-another", Shows::OfAnother, alike.or(at_rest));
             }
         }
     }
@@ -317,7 +328,9 @@ impl<'l> Family<'l> {
 /// On which occasions a fault of an operation may show only.
 fn occasions(operation: &Operation) -> Vec<When> {
     let mut whens = vec![When::Third];
-    let names = |param: &Param| param.kind == ScalarType::List && !param.names.is_empty();
+    let names = |param: &Param| {
+        param.kind == ScalarType::List && !param.names.is_empty() && param.sent != Sent::Never
+    };
     if operation.params.iter().any(names) {
         whens.push(When::Three);
     }
@@ -401,17 +414,118 @@ fn why_idle(law: &Law, operation: &Operation, origin: Origin) -> Option<&'static
     idle.then_some("every change of the operation is to what is named, or made of it, and here it is not named")
 }
 
-/// True if every effect reads the arguments by this parameter's name, and it has no default.
-fn reads(operation: &Operation, ix: ParamIx) -> bool {
+/// True if an effect cannot be worked out where this is wrong with a parameter: it reads the argument, which is not there, or
+/// is none of its type.
+fn reads(operation: &Operation, ix: ParamIx, defect: Defect) -> bool {
     let param = &operation.params[ix as usize];
+    // One that is left out may have a default; one that is wrong has none.
+    let is_missing = match defect {
+        Defect::Required => param.default.is_none(),
+        Defect::Type => true,
+        _ => false,
+    };
     let name = format!("input.{}", param.name);
     let reads = |expr: &Expr| expr.mentions(&name) && !expr.source().contains("has(");
-    let stuck = |effect: &Effect| match &effect.change {
-        Change::Create { set, .. } => set.iter().any(|(_, expr)| reads(expr)),
-        Change::Set { set, .. } => set.iter().any(|(_, _, expr)| reads(expr)),
-        Change::Delete(_) => false,
+    let stuck = |effect: &Effect| {
+        let window = effect.after.iter().flat_map(|after| [&after.earliest, &after.latest, &after.usually]).flatten();
+        let set: Vec<&Expr> = match &effect.change {
+            Change::Create { set, .. } => set.iter().map(|(_, expr)| expr).collect(),
+            Change::Set { set, .. } => set.iter().map(|(_, _, expr)| expr).collect(),
+            Change::Delete(_) => Vec::new(),
+        };
+        window.chain(set).any(reads)
     };
-    param.default.is_none() && operation.effects.iter().any(stuck)
+    is_missing && operation.effects.iter().any(stuck)
+}
+
+/// Why nobody sees that something of a kind is made of which [`is_unlisted`] holds.
+const UNLISTED: &str = "no answer lists what is made, and nothing else depends on how many of it there are";
+
+/// True if an effect only makes something that nobody can find: no answer lists its kind, and it refers to nothing that
+/// could tell of it.
+fn is_unlisted(law: &Law, effect: &Effect) -> bool {
+    let Change::Create { kind, set, .. } = &effect.change else { return false };
+    let listed = law.operations.iter().flat_map(|operation| &operation.output).any(|output| match &output.from {
+        OutputFrom::Selected { kind: k, .. } | OutputFrom::Many { kind: k, .. } => k == kind,
+        _ => false,
+    });
+    let part = law.kinds.iter().flat_map(|of| &of.view).any(|shown| matches!(&shown.from, ShownFrom::List(_, k) if k == kind));
+    let refers = set.iter().any(|(field, _)| law[*kind].fields[*field as usize].kind == FieldKind::Ref);
+    !(listed || part || refers)
+}
+
+/// Why a wrong value of a state cannot be told of which [`has_one_other_value`] holds.
+const ONE_OTHER: &str = "its only other value is the one before or after a change that the law lets come at any time";
+
+/// True if a state has two values, what is made has the one of them, and changes to the other at once or at any time.
+fn has_one_other_value(law: &Law, operation: &Operation, kind: KindIx, field: FieldIx) -> bool {
+    let sets = |effect: &&Effect| !change::told(effect, kind, field).is_empty();
+    let [made, later] = operation.effects.iter().filter(sets).collect::<Vec<_>>()[..] else { return false };
+    let literal = |effect: &Effect| match change::told(effect, kind, field)[..] {
+        [expr] => change::literal(expr).map(str::to_owned),
+        _ => None,
+    };
+    let spec = &law[kind].fields[field as usize];
+    let all = |values: [Option<String>; 2]| {
+        spec.values.len() == 2 && spec.values.iter().all(|value| values.iter().flatten().any(|v| **v == **value))
+    };
+    let Some(after) = &later.after else { return false };
+    let at_any_time = after.at_once && after.earliest.as_ref().is_none_or(|earliest| earliest.source() == "0");
+    let alone = matches!(&later.change, Change::Set { set, .. } if set.len() == 1);
+    matches!(made.change, Change::Create { .. })
+        && at_any_time
+        && alone
+        && is_never_due(operation, later)
+        && all([literal(made), literal(later)])
+}
+
+/// The value that a field has in everything of its kind whenever the server is asked, if it is always the same: what a request
+/// sets it to counts unless it has changed, or its resource has gone, by the next request.
+fn at_rest(law: &Law, kind: KindIx, field: FieldIx) -> Option<String> {
+    // An answer to the very request that sets it may show it as it is for a moment only.
+    let shown_at_once = law.operations.iter().filter(|operation| !operation.reads).flat_map(|o| &o.output).any(|output| {
+        matches!(&output.from, OutputFrom::One { kind: k, .. } | OutputFrom::Many { kind: k, .. } if *k == kind)
+    });
+    let mut values: Vec<String> = Vec::new();
+    for operation in &law.operations {
+        for effect in operation.effects.iter().filter(|effect| !change::told(effect, kind, field).is_empty()) {
+            let on = match &effect.change {
+                Change::Create { var, .. } => operation.vars[*var as usize].name.to_string(),
+                Change::Set { on, .. } => match &effect.each {
+                    Some(each) if on.source() == "it" => each.source().trim_matches(['[', ']']).to_owned(),
+                    _ => on.source().to_owned(),
+                },
+                Change::Delete(_) => continue,
+            };
+            for expr in change::told(effect, kind, field) {
+                let value = change::literal(expr);
+                let passes = |later: &&Effect| {
+                    let same = later.each.as_ref().is_some_and(|each| only_one(each.source()) == Some(&*on));
+                    let soon = later.after.as_ref().is_some_and(|after| {
+                        let unless = after.unless.as_ref().map(Expr::source);
+                        let other = value.map(|value| format!("it.{} != '{value}'", law[kind].fields[field as usize].name));
+                        after.usually.as_ref().is_some_and(|usually| usually.source() == "0")
+                            && (unless.is_none() || unless == other.as_deref())
+                    });
+                    let ends = match &later.change {
+                        Change::Delete(what) => what.source() == "it",
+                        Change::Set { .. } => !change::told(later, kind, field).is_empty(),
+                        Change::Create { .. } => false,
+                    };
+                    same && soon && ends && later.when.is_none()
+                };
+                if effect.after.is_none() && operation.effects.iter().any(|later| passes(&later)) {
+                    continue;
+                }
+                values.push(value?.to_owned());
+            }
+        }
+    }
+    values.dedup();
+    match (shown_at_once, values.as_slice()) {
+        (false, [one]) => Some(one.clone()),
+        _ => None,
+    }
 }
 
 /// Where a refusal that a rule demands comes from.
@@ -441,6 +555,8 @@ struct Part {
     fixed: bool,
     /// It is the same in every resource.
     alike: bool,
+    /// It is the same in every resource whenever the server is asked.
+    at_rest: bool,
 }
 
 /// The parts of answers that a rule is about, with their names.
@@ -461,6 +577,7 @@ fn parts(law: &Law, rule: RuleIx) -> Vec<(Place, String, Part)> {
                     }
                     _ => false,
                 },
+                at_rest: false,
                 alike: match &output.from {
                     OutputFrom::Paths(paths) => {
                         paths.iter().all(|(var, path)| is_alike(law, operation.vars[*var as usize].kind, path))
@@ -491,6 +608,8 @@ fn parts(law: &Law, rule: RuleIx) -> Vec<(Place, String, Part)> {
                     ShownFrom::Paths(paths) => paths.iter().all(|path| is_fixed(law, ix, path)),
                     _ => false,
                 },
+                at_rest: matches!(&shown.from, ShownFrom::Paths(paths) if matches!(paths.as_slice(), [path]
+                    if matches!(path.0.as_slice(), [field] if at_rest(law, ix, *field).is_some()))),
                 alike: match &shown.from {
                     ShownFrom::Paths(paths) => paths.iter().all(|path| is_alike(law, ix, path)),
                     _ => false,
@@ -525,36 +644,109 @@ fn is_alike(law: &Law, kind: KindIx, path: &Path) -> bool {
     if let Some(mint) = &spec.mint {
         return mint.0.iter().all(|part| matches!(part, MintPart::Text(_)));
     }
-    let mut values: Vec<&str> = Vec::new();
-    for effect in effects(law) {
-        match &effect.change {
-            Change::Create { kind: k, set, .. } if *k == kind => {
-                values.extend(set.iter().filter(|(f, _)| f == field).map(|(_, expr)| expr.source()));
+    let mut values: Vec<String> = Vec::new();
+    for operation in &law.operations {
+        for expr in operation.effects.iter().flat_map(|effect| change::told(effect, kind, *field)) {
+            match change::literal(expr).map(str::to_owned).or_else(|| only_example(operation, expr)) {
+                Some(value) => values.push(value),
+                None => return false,
             }
-            Change::Set { set, .. } => {
-                values
-                    .extend(set.iter().filter(|(k, f, _)| *k == kind && f == field).map(|(_, _, expr)| expr.source()));
-            }
-            _ => {}
         }
     }
     values.dedup();
-    let literal = |text: &&str| text.starts_with('\'') && text[1..].find('\'') == Some(text.len() - 2);
-    matches!(values.as_slice(), [one] if literal(one))
+    values.len() == 1
+}
+
+/// The only value that an expression has in good requests, if it is a parameter that all of them carry with that value.
+fn only_example(operation: &Operation, expr: &Expr) -> Option<String> {
+    let name = expr.source().trim().strip_prefix("input.")?;
+    let param = &operation.params[operation.param(name)? as usize];
+    let [only] = param.examples.as_slice() else { return None };
+    (param.required() && param.default.is_none()).then(|| only.clone())
 }
 
 fn effects(law: &Law) -> impl Iterator<Item = &Effect> {
     law.operations.iter().flat_map(|operation| &operation.effects)
 }
 
+/// Why a change that need not have happened yet cannot be missed.
+const NEVER_DUE: &str = "the law does not say when it must have happened";
+
+/// True if an effect need not have happened, however long one waits. Either no last moment is set for it; what happens in one
+/// go with something else is seen not to have happened where that has. Or it makes fields *anything*: the law allows
+/// every value of them then, and so it allows the one that was there before.
+fn is_never_due(operation: &Operation, effect: &Effect) -> bool {
+    let place = operation.effects.iter().position(|other| std::ptr::eq(other, effect));
+    let next = place.and_then(|place| operation.effects.get(place + 1));
+    match (&effect.after, &effect.change) {
+        (Some(after), _) => {
+            let together = |effect: &Effect| effect.after.as_ref().is_some_and(|after| after.together);
+            after.latest.is_none() && !after.together && !next.is_some_and(together)
+        }
+        (None, Change::Set { set, .. }) => set.iter().all(|(_, _, expr)| expr.source().trim() == ANYTHING),
+        (None, _) => false,
+    }
+}
+
+/// Why nothing tells that a rule does not set a field, though it does the rest of what it does.
+fn why_not_missed(law: &Law, rule: RuleIx, kind: KindIx, field: FieldIx) -> Option<&'static str> {
+    let operation = &law[law[rule].operation?];
+    let sets = |effect: &&Effect| effect.rule == rule && !change::told(effect, kind, field).is_empty();
+    // It comes in a change of its own: nothing else is seen to have happened where it has not.
+    let own = |effect: &Effect| match &effect.change {
+        Change::Set { set, .. } => effect.after.is_none() || set.iter().all(|(k, f, _)| (*k, *f) == (kind, field)),
+        _ => false,
+    };
+    let others = |effect: &Effect| {
+        operation.effects.iter().filter(|other| other.rule == rule && !std::ptr::eq(*other, effect)).any(|other| {
+            other.after.is_some() && effect.after.is_some() && other.each.as_ref().map(Expr::source) == effect.each.as_ref().map(Expr::source)
+        })
+    };
+    let is_anything = |effect: &Effect| {
+        effect.after.is_none()
+            && matches!(effect.change, Change::Set { .. })
+            && change::told(effect, kind, field).iter().all(|expr| expr.source().trim() == ANYTHING)
+    };
+    let makes_it = |effect: &Effect| matches!(effect.change, Change::Create { .. });
+    let never_due =
+        |effect: &Effect| is_anything(effect) || is_never_due(operation, effect) && own(effect) && !others(effect);
+    match () {
+        () if operation.effects.iter().filter(sets).all(never_due) => Some(NEVER_DUE),
+        () if is_unseen(law, kind, field, Seen::Judged) => Some(UNSEEN),
+        () if operation.effects.iter().filter(sets).all(makes_it)
+            && change::is_null_at_first(law, kind, field)
+            && is_unseen(law, kind, field, Seen::Demanded) =>
+        {
+            Some(OPTIONAL)
+        }
+        () => None,
+    }
+}
+
+/// Why a field that is not set cannot be missed, if every answer may leave it out.
+const OPTIONAL: &str = "every answer that shows the field may leave it out, and nothing else depends on it";
+
+/// What counts as showing a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// Answers in which it may stand.
+    Judged,
+    /// Answers in which it must stand.
+    Demanded,
+}
+
 /// Why a change to a field of which [`is_unseen`] holds cannot be told.
 const UNSEEN: &str = "no answer shows the field, and whether a request is refused does not depend on it";
 
 /// True if no answer shows a field, and nothing that is demanded depends on it: it says only where the law is silent.
-fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
+fn is_unseen(law: &Law, kind: KindIx, field: FieldIx, seen: Seen) -> bool {
+    let may_lack = |optional: bool| optional && seen == Seen::Demanded;
     let spec = &law[kind].fields[field as usize];
-    let name = format!(".{}", spec.name);
-    let reads = |expr: &Expr| expr.mentions(&name);
+    // Who reads the list of what refers to a resource reads the references.
+    let inverse = law.kinds().flat_map(|(_, of)| &of.fields).filter(|f| f.to == Some(kind) && f.of == Some(field));
+    let names: Vec<String> =
+        inverse.map(|f| &f.name).chain([&spec.name]).map(|name| format!(".{name}")).collect();
+    let reads = |expr: &Expr| names.iter().any(|name| expr.mentions(name));
     let in_path = |start: KindIx, path: &Path| {
         let mut at = start;
         path.0.iter().any(|step| {
@@ -567,7 +759,9 @@ fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
         })
     };
     let shown = law.kinds().any(|(ix, of)| {
-        of.view.iter().any(|shown| match &shown.from {
+        let condition = of.view.iter().filter_map(|shown| shown.judged_while.as_ref()).chain(&of.lingers).chain(&of.fades);
+        condition.into_iter().any(reads) || of.view.iter().any(|shown| match &shown.from {
+            ShownFrom::Paths(paths) if paths.len() == 1 && may_lack(shown.optional) => false,
             ShownFrom::Paths(paths) => paths.iter().any(|path| in_path(ix, path)),
             ShownFrom::Value(expr) => reads(expr),
             ShownFrom::List(path, _) => in_path(ix, path),
@@ -576,6 +770,7 @@ fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
     });
     let put_out = law.operations.iter().any(|operation| {
         operation.output.iter().any(|output| match &output.from {
+            OutputFrom::Paths(paths) if paths.len() == 1 && may_lack(output.optional) => false,
             OutputFrom::Paths(paths) => {
                 paths.iter().any(|(var, path)| in_path(operation.vars[*var as usize].kind, path))
             }
@@ -586,7 +781,7 @@ fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
     });
     let asked = law.operations.iter().any(|operation| {
         let refused = operation.refusals.iter().any(|refuse| reads(&refuse.guard.expr));
-        refused || operation.permits.iter().any(|(_, guard)| reads(&guard.expr))
+        refused || operation.permits.iter().chain(&operation.keeps).any(|(_, guard)| reads(&guard.expr))
     });
     let moves = effects(law).any(|effect| {
         let after = effect.after.iter().flat_map(|a| [&a.earliest, &a.latest, &a.usually, &a.unless]).flatten();
@@ -597,7 +792,18 @@ fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
         };
         effect.when.iter().chain(&effect.each).chain(after).chain(set).any(reads)
     });
-    !(shown || put_out || asked || moves)
+    let filtered = law.kinds().any(|(ix, of)| {
+        of.filters.iter().any(|(_, paths)| paths.iter().any(|path| in_path(ix, path)))
+    });
+    let matched = law.operations.iter().any(|operation| {
+        let shows = operation.output.iter().find_map(|output| match &output.from {
+            OutputFrom::Selected { kind, .. } => Some(*kind),
+            _ => None,
+        });
+        let paths = || operation.params.iter().flat_map(|param| &param.matches);
+        shows.is_some_and(|kind| paths().any(|path| in_path(kind, path)))
+    });
+    !(spec.names || shown || put_out || asked || moves || filtered || matched)
 }
 
 /// True if the law leaves open whether a request that gives a parameter is refused, whatever else it says.

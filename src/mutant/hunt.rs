@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Mutant, broken::Broken};
+use super::{Mutant, broken::Broken, change::names_of_changes};
 use crate::{
     oracle::{RuleSet, Settings},
     reference::server::Reference,
@@ -29,9 +29,9 @@ use crate::{
         simulation::Simulation,
         step::Step,
         strategy::Strategies,
-        variation::{after_others, follow_ups, variations},
+        variation::{after_others, crossed, follow_ups, variations},
     },
-    spec::law::{Law, OperationIx, ParamIx, Rule, RuleIx},
+    spec::law::{Guard, Law, Operation, OperationIx, ParamIx, Rule, RuleIx},
     target::{
         clock::{Clock, Pace},
         permits::Permits,
@@ -202,9 +202,20 @@ impl Grounds {
             };
             steps.iter().flat_map(|steps| varied(steps)).collect()
         });
-        let operations = self.law[rule].operation.map_or_else(Vec::new, |operation| self.operations_around(operation));
-        let after = steps
-            .into_iter()
+        let operations = self.operations_after(rule);
+        let crossed: Vec<Vec<Step>> = match self.law[rule].operation {
+            Some(own) if !self.law[own].reads => operations
+                .iter()
+                .filter(|other| **other != own)
+                .filter_map(|other| self.shortest(*other))
+                .flat_map(|steps| crossed(&self.law, &self.atlas, own, steps))
+                .collect(),
+            _ => Vec::new(),
+        };
+        // At once, before anybody waits for what comes of it, and afterwards.
+        let cut = steps.clone().into_iter().map(move |steps| self.up_to(rule, &steps));
+        let after = cut
+            .chain(steps)
             .chain(varied.iter().cloned())
             .flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, &steps));
         let aimed = self.aimed(rule).into_iter().flat_map(move |strategies| (0..AIMED).map(random(strategies)));
@@ -212,7 +223,9 @@ impl Grounds {
         let first = own.into_iter().chain(near.chain(about).map(planned)).chain(accepted);
         let then = in_turn([
             Box::new(chosen.into_iter().chain(silent).chain(varied.iter().cloned()).map(planned)) as Scenarios<'_>,
-            Box::new(of_operation.into_iter()),
+            // What has come of each shows when one waits for it.
+            Box::new(of_operation.into_iter().map(settled)),
+            Box::new(crossed.into_iter().map(planned)),
             Box::new(after.map(planned)),
             Box::new(passing.into_iter()),
             Box::new(aimed),
@@ -250,6 +263,36 @@ impl Grounds {
             of_operation.partition(|choice| choice.params.iter().any(is_about));
         let steps = |choices: Vec<&Choice>| choices.into_iter().map(|choice| choice.steps.clone()).collect();
         (steps(about), steps(others))
+    }
+
+    /// The shortest scenario that was made for an operation, and in which it is accepted.
+    fn shortest(&self, operation: OperationIx) -> Option<&[Step]> {
+        let of_it = self.suite.iter().filter(|planned| planned.operation == Some(operation));
+        let accepted = of_it.filter(|planned| planned.passes.contains(self.law[operation].accepts));
+        accepted.min_by_key(|planned| planned.length).and_then(|planned| planned_steps(&planned.scenario))
+    }
+
+    /// A scenario up to the last request for the operation of a rule.
+    fn up_to(&self, rule: RuleIx, steps: &[Step]) -> Vec<Step> {
+        let is_its = |step: &Step| step.calls().iter().any(|call| self.law[rule].operation == Some(call.operation));
+        let end = steps.iter().rposition(is_its).map_or(steps.len(), |place| place + 1);
+        steps[..end].to_vec()
+    }
+
+    /// The operations that may show what has become of the changes of a rule: those whose refusals, permissions and open
+    /// questions read a field that it sets, and those that matter to its own operation.
+    fn operations_after(&self, rule: RuleIx) -> Vec<OperationIx> {
+        let Some(own) = self.law[rule].operation else { return Vec::new() };
+        let names: Vec<String> = names_of_changes(&self.law, rule).iter().map(|name| format!(".{name}")).collect();
+        let reads = |guard: &Guard| names.iter().any(|name| guard.expr.mentions(name));
+        let decides = |operation: &Operation| {
+            operation.refusals.iter().any(|refuse| reads(&refuse.guard))
+                || operation.permits.iter().any(|(_, guard)| reads(guard))
+        };
+        let mut found: Vec<OperationIx> =
+            self.law.operations().filter(|(_, operation)| decides(operation)).map(|(ix, _)| ix).collect();
+        found.extend(self.operations_around(own).into_iter().filter(|ix| !found.contains(ix)).collect::<Vec<_>>());
+        found
     }
 
     /// The operations that matter to the rules of one.
@@ -329,9 +372,13 @@ impl Grounds {
             }
             return Ok(result);
         };
-        // One that was said to be equivalent and is caught was not: the reason is wrong. But what is found of a server
-        // that has not departed from the law yet is no credit to anybody: the judge is wrong.
-        result.outcome = if result.occasions == 0 { Outcome::FalseAlarm } else { Outcome::Caught };
+        // What is found of a server that has not departed from the law yet is no credit to anybody: the judge is wrong. One
+        // that was said to be equivalent and is caught was not: whoever has written that down is wrong.
+        result.outcome = match () {
+            () if result.occasions == 0 => Outcome::FalseAlarm,
+            () if mutant.declared => Outcome::Refuted,
+            () => Outcome::Caught,
+        };
         let first = played.violations.iter().min_by_key(|(_, step)| *step);
         if let Some((violation, step)) = first {
             let at_once = played.violations.iter().filter(|(_, other)| other == step);
@@ -354,6 +401,17 @@ fn planned_steps(scenario: &Scenario) -> Option<&[Step]> {
     match scenario {
         Scenario::Planned { steps, .. } => Some(steps),
         _ => None,
+    }
+}
+
+/// A scenario that waits at its end.
+fn settled(scenario: Scenario) -> Scenario {
+    match scenario {
+        Scenario::Planned { rule, mut steps } if steps.last() != Some(&Step::Settle) => {
+            steps.push(Step::Settle);
+            Scenario::Planned { rule, steps }
+        }
+        other => other,
     }
 }
 

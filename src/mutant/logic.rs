@@ -75,6 +75,8 @@ fn member(node: &IdedExpr) -> Option<(&IdedExpr, &str)> {
 fn not(formula: Formula) -> Formula {
     match formula {
         Formula::Not(inner) => *inner,
+        Formula::And(all) => Formula::Or(all.into_iter().map(not).collect()),
+        Formula::Or(all) => Formula::And(all.into_iter().map(not).collect()),
         other => Formula::Not(Box::new(other)),
     }
 }
@@ -333,32 +335,54 @@ impl<'l> Known<'l> {
         true
     }
 
-    /// True if a formula is sure to be true or false. `elements` are the variables that stand for the elements of lists.
-    fn is_defined(&self, formula: &Formula, elements: &[&str]) -> bool {
-        let all = |terms: &[&IdedExpr]| terms.iter().all(|term| self.is_readable(term, elements));
+    /// True if a formula is sure to be true or false. `there` are terms that are known to be something where it stands: the
+    /// elements of lists, and what an earlier condition has made sure of.
+    fn is_defined(&self, formula: &Formula, there: &[&IdedExpr]) -> bool {
+        let all = |terms: &[&IdedExpr]| terms.iter().all(|term| self.is_readable(term, there));
         match formula {
             Formula::Given(_) => true,
             Formula::Same(one, other) => all(&[one, other]),
             Formula::OneOf(term, _) | Formula::Any(term) | Formula::Term(term) => all(&[term]),
-            Formula::Exists(list, var, each) => all(&[list]) && self.is_defined(each, &[elements, &[var]].concat()),
-            Formula::Not(inner) => self.is_defined(inner, elements),
-            Formula::And(some) | Formula::Or(some) => some.iter().all(|one| self.is_defined(one, elements)),
+            Formula::Exists(list, var, each) => {
+                let element = IdedExpr { id: 0, expr: Node::Ident(var.clone()) };
+                all(&[list]) && self.is_defined(each, &[there, &[&element]].concat())
+            }
+            Formula::Not(inner) => self.is_defined(inner, there),
+            Formula::And(some) | Formula::Or(some) => {
+                // What comes later matters only where what comes before does not settle it.
+                let mut there = there.to_vec();
+                some.iter().all(|one| {
+                    let defined = self.is_defined(one, &there);
+                    match (formula, one) {
+                        (Formula::Or(_), Formula::Same(term, other)) if is_null(other) => there.push(term),
+                        (Formula::And(_), Formula::Not(inner)) => {
+                            if let Formula::Same(term, other) = &**inner
+                                && is_null(other)
+                            {
+                                there.push(term);
+                            }
+                        }
+                        _ => {}
+                    }
+                    defined
+                })
+            }
         }
     }
 
     /// True if a term is sure to have a value: a path through what is there.
-    fn is_readable(&self, term: &IdedExpr, elements: &[&str]) -> bool {
-        let is_element = |node: &IdedExpr| matches!(&node.expr, Node::Ident(name) if elements.contains(&name.as_str()));
+    fn is_readable(&self, term: &IdedExpr, there: &[&IdedExpr]) -> bool {
+        if there.contains(&term) {
+            return true;
+        }
         if let Some((of, name)) = member(term) {
             return match &of.expr {
                 Node::Ident(ident) if ident == INPUT => self.has_value(name),
-                _ => is_element(of) || (self.is_readable(of, elements) && self.is_something(of)),
+                _ => there.contains(&of) || (self.is_readable(of, there) && self.is_something(of)),
             };
         }
         match &term.expr {
-            Node::Ident(name) => {
-                is_element(term) || self.operation.var(name).is_some_and(|var| self.resolved.contains(&var))
-            }
+            Node::Ident(name) => self.operation.var(name).is_some_and(|var| self.resolved.contains(&var)),
             Node::Literal(_) => true,
             _ => false,
         }
@@ -456,6 +480,10 @@ impl<'l> Known<'l> {
                 };
                 self.resolved.contains(&var) && self.operation.params.iter().any(|param| names(&param))
             }),
+            // What everything of its kind refers to.
+            _ if self.field(term).is_some_and(|(kind, field)| is_always_set(self.law, kind, field)) => {
+                member(term).is_some_and(|(of, _)| self.is_something(of))
+            }
             _ => text(term).is_some(),
         }
     }
@@ -614,16 +642,36 @@ fn reads_only_states(law: &Law, formula: &Formula, var: &str) -> bool {
     }
 }
 
-/// True if a state is set wherever something of its kind is made, and never taken away.
+/// True if a state, or a reference, is set wherever something of its kind is made, and never taken away.
 fn is_always_set(law: &Law, kind: KindIx, field: FieldIx) -> bool {
     let spec = &law[kind].fields[field as usize];
-    let is_null = |source: &str| source.trim() == "null";
-    spec.kind == FieldKind::State
-        && law.operations.iter().flat_map(|operation| &operation.effects).all(|effect| match &effect.change {
+    let all = law.operations.iter().flat_map(|operation| operation.effects.iter().map(move |effect| (operation, effect)));
+    let mut sets = Vec::new();
+    for (operation, effect) in all {
+        match &effect.change {
             Change::Create { kind: k, set, .. } if *k == kind => {
-                set.iter().any(|(f, expr)| *f == field && !is_null(expr.source()))
+                let Some((_, expr)) = set.iter().find(|(f, _)| *f == field) else { return false };
+                sets.push((operation, effect, expr));
             }
-            Change::Set { set, .. } => !set.iter().any(|(k, f, expr)| (*k, *f) == (kind, field) && is_null(expr.source())),
-            _ => true,
-        })
+            Change::Set { set, .. } => {
+                let of_it = set.iter().filter(|(k, f, _)| (*k, *f) == (kind, field));
+                sets.extend(of_it.map(|(_, _, expr)| (operation, effect, expr)));
+            }
+            _ => {}
+        }
+    }
+    sets.into_iter().all(|(operation, effect, expr)| match spec.kind {
+        FieldKind::State => expr.source().trim() != "null",
+        // A variable that the effect does not happen without, or the element that it happens for.
+        FieldKind::Ref => {
+            let name = expr.source().trim();
+            let var = operation.var(name);
+            let has = |vars: &[VarIx]| var.is_some_and(|var| vars.contains(&var));
+            let several = |var: VarIx| operation.params.iter().any(|p| p.names.len() > 1 && p.names.iter().any(|r| r.var == var));
+            name == "it" && effect.each.is_some()
+                || (has(&effect.needs) && !var.is_some_and(several))
+                || has(&effect.builds_on)
+        }
+        _ => false,
+    })
 }

@@ -43,6 +43,8 @@ pub struct Mutant {
     pub when: When,
     /// Why nothing can tell it from what is right, if so.
     pub equivalent: Option<String>,
+    /// That reason stands in the spec: it was not worked out.
+    pub declared: bool,
 }
 
 /// When a fault shows.

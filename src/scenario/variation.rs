@@ -13,8 +13,9 @@ use super::{
     step::{Call, Step, Symbol},
 };
 use crate::{
+    model::world::World,
     oracle::Settings,
-    spec::law::{KindIx, Law, OperationIx, RuleIx},
+    spec::law::{Change, KindIx, Law, OperationIx, ParamIx, RuleIx},
 };
 
 /// How many of each kind there are.
@@ -30,6 +31,8 @@ const MOST_FOLLOWING: usize = 2;
 const MOST_TRIED: usize = 60;
 /// Those of them that are kept.
 const MOST_AFTER: usize = 3;
+/// Other values of one parameter.
+const MOST_OTHERS: usize = 2;
 /// The longest scenario that is varied.
 const LONGEST: usize = 24;
 
@@ -74,6 +77,7 @@ pub fn variations(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -
     if let Some((last, _)) = rest.split_first() {
         found.extend(after_accepted(law, atlas, way, last));
     }
+    found.extend(beside_others(law, atlas, steps));
     // To wait twice shows nothing that to wait once does not.
     let waits = |one: &Step, other: &Step| *one == Step::Settle && *other == Step::Settle;
     found.iter_mut().for_each(|steps| steps.dedup_by(|one, other| waits(one, other)));
@@ -89,9 +93,17 @@ pub fn follow_ups(law: &Arc<Law>, atlas: &Atlas, operations: &[OperationIx], ste
         return Vec::new();
     }
     let mut found = Vec::new();
+    let last = steps.iter().rev().find_map(|step| step.calls().last());
+    let named = last.map(names).unwrap_or_default();
     for ix in operations {
-        let calls = draft::good_calls(law, simulation.forward.world(), *ix, MOST_FOLLOWING).unwrap_or_default();
-        for call in calls {
+        let calls = draft::good_calls(law, simulation.forward.world(), *ix, MOST_TRIED).unwrap_or_default();
+        // The plain ones, and one that names what the last request named together with something else.
+        let mixes = |call: &Call| {
+            let names = names(call);
+            names.iter().any(|name| named.contains(name)) && names.iter().any(|name| !named.contains(name))
+        };
+        let mixed = calls.iter().skip(MOST_FOLLOWING).find(|call| mixes(call)).cloned();
+        for call in calls.into_iter().take(MOST_FOLLOWING).chain(mixed) {
             let step = Step::Call(call);
             let says =
                 simulation.clone().try_step(atlas, &step).is_some_and(|(passes, open)| !open && !passes.is_empty());
@@ -101,6 +113,59 @@ pub fn follow_ups(law: &Arc<Law>, atlas: &Atlas, operations: &[OperationIx], ste
         }
     }
     found
+}
+
+/// The steps beside such as differ from them in one value: what is shown of the one is not what is shown of the other.
+fn beside_others(law: &Arc<Law>, atlas: &Atlas, steps: &[Step]) -> Vec<Vec<Step>> {
+    let mut found = Vec::new();
+    for (place, step) in steps.iter().enumerate() {
+        let Step::Call(call) = step else { continue };
+        let spec = &law[call.operation];
+        let changes = spec.effects.iter().any(|effect| matches!(effect.change, Change::Create { .. }));
+        for (ix, param) in spec.params.iter().enumerate().filter(|_| changes) {
+            let ix = ix as ParamIx;
+            if !param.names.is_empty() || !(draft::belongs(spec, ix) || draft::is_choice(spec, ix)) {
+                continue;
+            }
+            let now = call.args.iter().find(|(name, _)| *name == param.name).map(|(_, symbol)| symbol);
+            let world = World::default();
+            let others = draft::good_values(law, &world, spec, param).into_iter().filter(|value| Some(value) != now);
+            for value in others.take(MOST_OTHERS) {
+                let mut other = call.clone();
+                draft::set_arg(&mut other, &param.name, value);
+                let mut changed = steps.to_vec();
+                changed[place] = Step::Call(other);
+                let Some(by_changed) = made(law, atlas, &changed) else { continue };
+                let copy = steps.iter().map(|step| shifted(step, &by_changed, 1));
+                found.push(changed.iter().cloned().chain(copy).collect());
+            }
+        }
+    }
+    found
+}
+
+/// The steps of a scenario of another operation, with an accepted request for this one before the last of them that names
+/// something which that one names.
+pub fn crossed(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, steps: &[Step]) -> Vec<Vec<Step>> {
+    let Some(place) = steps.iter().rposition(|step| matches!(step, Step::Call(_))) else { return Vec::new() };
+    let (way, rest) = steps.split_at(place);
+    let Some(Step::Call(last)) = rest.first() else { return Vec::new() };
+    let mut simulation = Simulation::new(law, Settings::default());
+    if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
+        return Vec::new();
+    }
+    let named = names(last);
+    let calls = draft::good_calls(law, simulation.forward.world(), operation, MOST_TRIED).unwrap_or_default();
+    let alike = calls.into_iter().filter(|call| names(call).iter().any(|name| named.contains(name))).map(Step::Call);
+    let goes = alike.filter_map(|step| {
+        let mut after = simulation.clone();
+        let (passes, open) = after.try_step(atlas, &step)?;
+        let accepted = !open && passes.contains(law[operation].accepts);
+        // Whatever is right then: it need not be what it was without the request before.
+        let says = accepted && after.try_step(atlas, &rest[0]).is_some_and(|(passes, open)| !open && !passes.is_empty());
+        says.then(|| [way, &[step], &rest[..1]].concat())
+    });
+    goes.take(MOST_AFTER).collect()
 }
 
 /// The request after one of the same operation that is accepted, and names something that it names.
@@ -224,8 +289,12 @@ fn listed(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> Vec<Vec<S
             let mut joined = call.clone();
             joined.args[place].1 = Symbol::List(all.collect());
             // What else is there keeps its number only if it was made before.
-            found.push([way, &more, &[Step::Call(joined.clone())]].concat());
-            found.push([&way[..end], &more, &way[end..], &[Step::Call(joined)]].concat());
+            found.push([way, &more[..], &[Step::Call(joined.clone())]].concat());
+            found.push([&way[..end], &more[..], &way[end..], &[Step::Call(joined.clone())]].concat());
+            // Where one must be there before the next one can be asked for.
+            let [one, other] = more;
+            let waiting = [Step::Settle, one, Step::Settle, other, Step::Settle];
+            found.push([&way[..end], &waiting[..], &way[end..], &[Step::Call(joined)]].concat());
         }
     }
     found

@@ -875,6 +875,20 @@ pub enum Accepted {
 pub struct FactsFile {
     /// Each fact.
     pub fact: Vec<FactFile>,
+    /// Faults of a server that nothing can tell from what is right.
+    #[serde(default)]
+    pub equivalent: Vec<EquivalentFile>,
+}
+
+/// Faults of a server (see `docs/mutants.md`) that nothing can tell from what is right, for a reason that the program does
+/// not work out by itself.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EquivalentFile {
+    /// The faults, by their names (`RULE:fault`); globs are allowed.
+    pub mutants: Vec<At<String>>,
+    /// Why nothing can tell them: a sentence.
+    pub because: At<String>,
 }
 
 /// One fact. It has exactly one of `rules`, `reading` and `unchecked`, or both of the first two.
