@@ -219,7 +219,11 @@ impl<'l> Family<'l> {
         let spec = &law[operation];
         let effects: Vec<&Effect> = spec.effects.iter().filter(|effect| effect.rule == rule).collect();
         let change = |changes| Way::Change(changes);
-        let endless = effects.iter().all(|effect| is_never_due(spec, effect)).then_some(NEVER_DUE);
+        let endless = match () {
+            () if effects.iter().all(|effect| is_never_due(spec, effect)) => Some(NEVER_DUE),
+            () if effects.iter().all(|effect| is_never_due(spec, effect) || is_passing(law, spec, effect)) => Some(PASSING),
+            () => None,
+        };
         self.add_part(rule, "missing", None, change(Changes::Missing(None)), endless);
         let deletes = spec.effects.iter().any(|effect| matches!(effect.change, Change::Delete(_)));
         let mut whens = occasions(spec);
@@ -240,6 +244,13 @@ impl<'l> Family<'l> {
                 let reason = match () {
                     () if is_unseen(law, kind, field, Seen::Judged) => Some(UNSEEN),
                     () if has_one_other_value(law, spec, kind, field) => Some(ONE_OTHER),
+                    () if effects
+                        .iter()
+                        .filter(|effect| !change::told(effect, kind, field).is_empty())
+                        .all(|effect| is_passing(law, spec, effect)) =>
+                    {
+                        Some(PASSING)
+                    }
                     () => None,
                 };
                 self.add_part(rule, "wrong-value", Some(&name((kind, field))), way, reason);
@@ -254,7 +265,7 @@ impl<'l> Family<'l> {
             self.add(rule, "to-all", change(Changes::All));
         }
         if effects.iter().any(|effect| may_be_several(spec, effect)) {
-            self.add(rule, "to-the-first-only", change(Changes::First));
+            self.add_part(rule, "to-the-first-only", None, change(Changes::First), endless);
         }
         let timed: Vec<_> = effects.iter().filter_map(|effect| effect.after.as_ref()).collect();
         if !timed.is_empty() {
@@ -686,6 +697,51 @@ fn is_never_due(operation: &Operation, effect: &Effect) -> bool {
         (None, Change::Set { set, .. }) => set.iter().all(|(_, _, expr)| expr.source().trim() == ANYTHING),
         (None, _) => false,
     }
+}
+
+/// Why a change of which [`is_passing`] holds is not missed.
+const PASSING: &str = "by the next request the field has changed again, and the answer does not show it";
+
+/// True if what an effect sets is set once more, or gone, by the next request, and the answer to its own does not show it.
+fn is_passing(law: &Law, operation: &Operation, effect: &Effect) -> bool {
+    let (Change::Set { set, .. }, None) = (&effect.change, &effect.after) else { return false };
+    let on = |effect: &Effect| {
+        let each = effect.each.as_ref().map(|each| only_one(each.source()).unwrap_or(each.source()).to_owned());
+        match &effect.change {
+            Change::Set { on, .. } | Change::Delete(on) if on.source() == "it" => each,
+            Change::Set { on, .. } | Change::Delete(on) => Some(on.source().to_owned()).filter(|_| each.is_none()),
+            Change::Create { .. } => None,
+        }
+    };
+    let when = |effect: &Effect| effect.when.as_ref().map(|when| when.source().to_owned());
+    let same = |other: &&Effect| on(other).is_some() && on(other) == on(effect) && when(other) == when(effect);
+    let soon = |other: &&Effect| {
+        let at_next = |after: &crate::spec::law::After| {
+            after.unless.is_none() && after.usually.as_ref().is_some_and(|usually| usually.source() == "0")
+        };
+        other.after.as_ref().is_some_and(at_next)
+    };
+    let passes = |(kind, field, _): &(KindIx, FieldIx, Expr)| {
+        operation.effects.iter().filter(same).filter(soon).any(|other| match &other.change {
+            Change::Delete(_) => true,
+            _ => !change::told(other, *kind, *field).is_empty(),
+        })
+    };
+    let shown = |(kind, field, _): &(KindIx, FieldIx, Expr)| {
+        operation.output.iter().any(|output| match &output.from {
+            OutputFrom::One { kind: k, later, .. } | OutputFrom::Many { kind: k, later, .. } => {
+                let own = law[*k].view.iter().filter(|shown| !later.contains(&shown.name));
+                k != kind || own.into_iter().any(|shown| match &shown.from {
+                    ShownFrom::Paths(paths) => paths.iter().any(|path| path.0 == [*field]),
+                    ShownFrom::Value(_) | ShownFrom::List(..) => true,
+                    ShownFrom::Nothing => false,
+                })
+            }
+            OutputFrom::Nothing => false,
+            _ => true,
+        })
+    };
+    set.iter().all(|part| passes(part) && !shown(part))
 }
 
 /// Why nothing tells that a rule does not set a field, though it does the rest of what it does.

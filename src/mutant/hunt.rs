@@ -196,8 +196,8 @@ impl Grounds {
         let varied = self.varied[rule.0 as usize].get_or_init(|| {
             let ways: Vec<&[Step]> = accepted.iter().filter_map(planned_steps).collect();
             let varied = |steps| {
-                let mut varied = variations(&self.law, &self.atlas, rule, steps);
-                varied.extend(after_others(&self.law, &self.atlas, rule, steps, &ways));
+                let mut varied = after_others(&self.law, &self.atlas, rule, steps, &ways);
+                varied.extend(variations(&self.law, &self.atlas, rule, steps));
                 varied
             };
             steps.iter().flat_map(|steps| varied(steps)).collect()
@@ -213,11 +213,13 @@ impl Grounds {
             _ => Vec::new(),
         };
         // At once, before anybody waits for what comes of it, and afterwards.
-        let cut = steps.clone().into_iter().map(move |steps| self.up_to(rule, &steps));
-        let after = cut
-            .chain(steps)
-            .chain(varied.iter().cloned())
+        let cut = |steps: &[Step]| self.up_to(rule, steps);
+        let own_ways: Vec<Vec<Step>> = steps.iter().map(|steps| cut(steps)).chain(steps.iter().cloned()).collect();
+        let more = operations.clone();
+        let after = own_ways
+            .into_iter()
             .flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, &steps));
+        let after_varied = varied.iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &more, steps));
         let aimed = self.aimed(rule).into_iter().flat_map(move |strategies| (0..AIMED).map(random(strategies)));
         let general = (AIMED..).map(random(self.strategies.clone()));
         let first = own.into_iter().chain(near.chain(about).map(planned)).chain(accepted);
@@ -227,6 +229,7 @@ impl Grounds {
             Box::new(of_operation.into_iter().map(settled)),
             Box::new(crossed.into_iter().map(planned)),
             Box::new(after.map(planned)),
+            Box::new(after_varied.map(planned)),
             Box::new(passing.into_iter()),
             Box::new(aimed),
         ]);

@@ -27,6 +27,8 @@ const COPIES: u32 = 3;
 const MOST_AGAIN: usize = 4;
 /// Requests of one operation that are tried afterwards.
 const MOST_FOLLOWING: usize = 2;
+/// Requests of an operation that only reads that are tried afterwards.
+const MOST_SHOWN: usize = 8;
 /// Requests that are tried before the last one.
 const MOST_TRIED: usize = 60;
 /// Those of them that are kept.
@@ -103,7 +105,9 @@ pub fn follow_ups(law: &Arc<Law>, atlas: &Atlas, operations: &[OperationIx], ste
             names.iter().any(|name| named.contains(name)) && names.iter().any(|name| !named.contains(name))
         };
         let mixed = calls.iter().skip(MOST_FOLLOWING).find(|call| mixes(call)).cloned();
-        for call in calls.into_iter().take(MOST_FOLLOWING).chain(mixed) {
+        // What is only shown may be shown by many names.
+        let most = if law[*ix].reads { MOST_SHOWN } else { MOST_FOLLOWING };
+        for call in calls.into_iter().take(most).chain(mixed) {
             let step = Step::Call(call);
             let says =
                 simulation.clone().try_step(atlas, &step).is_some_and(|(passes, open)| !open && !passes.is_empty());
