@@ -3,7 +3,7 @@
 //! What a rule demands says which faults it may have, and what stands in the law of its operation says where. Some of them
 //! nobody can see: the law allows what they do. Those are in the list as well, with the reason.
 
-use super::{Changes, Decides, Mutant, Origin, Place, Shows, Way, When, change, logic::Known, refusal};
+use super::{Changes, Decides, Mutant, Origin, Place, Shows, Way, When, change, logic::Known, reading, refusal};
 use crate::spec::{
     expr::{ANYTHING, Expr},
     file::{Defect, FieldKind, ScalarType, Sent, WireFault},
@@ -796,13 +796,15 @@ const UNSEEN: &str = "no answer shows the field, and whether a request is refuse
 
 /// True if no answer shows a field, and nothing that is demanded depends on it: it says only where the law is silent.
 fn is_unseen(law: &Law, kind: KindIx, field: FieldIx, seen: Seen) -> bool {
+    is_unseen_but(law, (kind, field), seen, &mut Vec::new())
+}
+
+/// The same; that others of these fields depend on it does not count.
+fn is_unseen_but(law: &Law, which: (KindIx, FieldIx), seen: Seen, but: &mut Vec<(KindIx, FieldIx)>) -> bool {
+    let (kind, field) = which;
+    but.push(which);
     let may_lack = |optional: bool| optional && seen == Seen::Demanded;
-    let spec = &law[kind].fields[field as usize];
-    // Who reads the list of what refers to a resource reads the references.
-    let inverse = law.kinds().flat_map(|(_, of)| &of.fields).filter(|f| f.to == Some(kind) && f.of == Some(field));
-    let names: Vec<String> =
-        inverse.map(|f| &f.name).chain([&spec.name]).map(|name| format!(".{name}")).collect();
-    let reads = |expr: &Expr| names.iter().any(|name| expr.mentions(name));
+    let reads = |place: reading::Place<'_>, expr: &Expr| reading::reads(law, place, expr, kind, field);
     let in_path = |start: KindIx, path: &Path| {
         let mut at = start;
         path.0.iter().any(|step| {
@@ -815,51 +817,57 @@ fn is_unseen(law: &Law, kind: KindIx, field: FieldIx, seen: Seen) -> bool {
         })
     };
     let shown = law.kinds().any(|(ix, of)| {
-        let condition = of.view.iter().filter_map(|shown| shown.judged_while.as_ref()).chain(&of.lingers).chain(&of.fades);
-        condition.into_iter().any(reads) || of.view.iter().any(|shown| match &shown.from {
+        let view = |expr: &Expr| reads(reading::Place::View(ix), expr);
+        let conditions = of.view.iter().filter_map(|shown| shown.judged_while.as_ref());
+        let shows = of.view.iter().any(|shown| match &shown.from {
             ShownFrom::Paths(paths) if paths.len() == 1 && may_lack(shown.optional) => false,
             ShownFrom::Paths(paths) => paths.iter().any(|path| in_path(ix, path)),
-            ShownFrom::Value(expr) => reads(expr),
+            ShownFrom::Value(expr) => view(expr),
             ShownFrom::List(path, _) => in_path(ix, path),
             ShownFrom::Nothing => false,
-        })
+        });
+        let filtered = of.filters.iter().any(|(_, paths)| paths.iter().any(|path| in_path(ix, path)));
+        shows || filtered || conditions.chain(&of.lingers).chain(&of.fades).any(view)
     });
-    let put_out = law.operations.iter().any(|operation| {
-        operation.output.iter().any(|output| match &output.from {
+    let asked = law.operations.iter().any(|operation| {
+        let here = |expr: &Expr| reads(reading::Place::Operation(operation), expr);
+        let puts_out = operation.output.iter().any(|output| match &output.from {
             OutputFrom::Paths(paths) if paths.len() == 1 && may_lack(output.optional) => false,
             OutputFrom::Paths(paths) => {
                 paths.iter().any(|(var, path)| in_path(operation.vars[*var as usize].kind, path))
             }
-            OutputFrom::Value(guard) => reads(&guard.expr),
-            OutputFrom::One { of, .. } | OutputFrom::Many { of, .. } => reads(&of.expr),
+            OutputFrom::Value(guard) => here(&guard.expr),
+            OutputFrom::One { of, .. } | OutputFrom::Many { of, .. } => here(&of.expr),
             _ => false,
-        })
-    });
-    let asked = law.operations.iter().any(|operation| {
-        let refused = operation.refusals.iter().any(|refuse| reads(&refuse.guard.expr));
-        refused || operation.permits.iter().chain(&operation.keeps).any(|(_, guard)| reads(&guard.expr))
-    });
-    let moves = effects(law).any(|effect| {
-        let after = effect.after.iter().flat_map(|a| [&a.earliest, &a.latest, &a.usually, &a.unless]).flatten();
-        let set = match &effect.change {
-            Change::Create { set, .. } => set.iter().map(|(_, expr)| expr).collect::<Vec<_>>(),
-            Change::Set { on, set } => set.iter().map(|(_, _, expr)| expr).chain([on]).collect(),
-            Change::Delete(on) => vec![on],
-        };
-        effect.when.iter().chain(&effect.each).chain(after).chain(set).any(reads)
-    });
-    let filtered = law.kinds().any(|(ix, of)| {
-        of.filters.iter().any(|(_, paths)| paths.iter().any(|path| in_path(ix, path)))
-    });
-    let matched = law.operations.iter().any(|operation| {
-        let shows = operation.output.iter().find_map(|output| match &output.from {
+        });
+        let selected = operation.output.iter().find_map(|output| match &output.from {
             OutputFrom::Selected { kind, .. } => Some(*kind),
             _ => None,
         });
-        let paths = || operation.params.iter().flat_map(|param| &param.matches);
-        shows.is_some_and(|kind| paths().any(|path| in_path(kind, path)))
+        let mut matches = operation.params.iter().flat_map(|param| &param.matches);
+        let refused = operation.refusals.iter().any(|refuse| here(&refuse.guard.expr));
+        let promised = operation.permits.iter().chain(&operation.keeps).any(|(_, guard)| here(&guard.expr));
+        let moves = operation.effects.iter().any(|effect| {
+            let after = effect.after.iter().flat_map(|a| [&a.earliest, &a.latest, &a.usually, &a.unless]).flatten();
+            let (on, set) = match &effect.change {
+                Change::Create { set, .. } => (None, set.iter().map(|(_, expr)| expr).collect::<Vec<_>>()),
+                Change::Set { on, set } => (Some(on), set.iter().map(|(_, _, expr)| expr).collect()),
+                Change::Delete(on) => (Some(on), Vec::new()),
+            };
+            if !effect.when.iter().chain(&effect.each).chain(on).chain(after).chain(set).any(here) {
+                return false;
+            }
+            // What comes of it may be as unseen as it is itself.
+            match &effect.change {
+                Change::Set { set, .. } => !set.iter().all(|(kind, field, _)| {
+                    but.contains(&(*kind, *field)) || is_unseen_but(law, (*kind, *field), seen, but)
+                }),
+                _ => true,
+            }
+        });
+        puts_out || selected.is_some_and(|kind| matches.any(|path| in_path(kind, path))) || refused || promised || moves
     });
-    !(spec.names || shown || put_out || asked || moves || filtered || matched)
+    !(law[kind].fields[field as usize].names || shown || asked)
 }
 
 /// True if the law leaves open whether a request that gives a parameter is refused, whatever else it says.
