@@ -169,7 +169,9 @@ impl Wrong<'_> {
     fn other_value(&self, world: &mut World, kind: KindIx, field: FieldIx) -> bool {
         let law = self.law.clone();
         let given = given(&law, self.rule, kind, field);
-        self.change_field(world, kind, field, &|new, old| other_than(&law, kind, field, new, &|v| v == old || given.contains(v)))
+        self.change_field(world, kind, field, &|new, old| {
+            other_than(&law, kind, field, new, &|v| v == old || given.contains(v))
+        })
     }
 
     /// Gives a field that this rule sets another value: what it makes of the new one and the old one.
@@ -363,7 +365,11 @@ fn unset(law: &Law, kind: KindIx, field: FieldIx) -> Value {
 /// The values that the operation of a rule gives a field.
 fn given(law: &Law, rule: RuleIx, kind: KindIx, field: FieldIx) -> Vec<Value> {
     let effects = law[rule].operation.into_iter().flat_map(|ix| &law[ix].effects);
-    effects.flat_map(|effect| told(effect, kind, field)).filter_map(literal).map(|text| Value::Text(text.into())).collect()
+    effects
+        .flat_map(|effect| told(effect, kind, field))
+        .filter_map(literal)
+        .map(|text| Value::Text(text.into()))
+        .collect()
 }
 
 /// What an effect sets a field to.
@@ -385,13 +391,7 @@ pub(super) fn literal(expr: &Expr) -> Option<&str> {
 }
 
 /// Another value of a field, if possible none of those to avoid; none if none is known.
-fn other_than(
-    law: &Law,
-    kind: KindIx,
-    field: FieldIx,
-    value: &Value,
-    avoid: &dyn Fn(&Value) -> bool,
-) -> Option<Value> {
+fn other_than(law: &Law, kind: KindIx, field: FieldIx, value: &Value, avoid: &dyn Fn(&Value) -> bool) -> Option<Value> {
     let spec = &law[kind].fields[field as usize];
     Some(match (spec.kind, value) {
         (FieldKind::Flag, Value::Bool(is)) => Value::Bool(!is),
@@ -445,9 +445,11 @@ pub(super) fn names_of_changes(law: &Law, rule: RuleIx) -> Vec<Arc<str>> {
         fields = effects.flat_map(|effect| fields_set(law, effect.rule)).collect();
     }
     let own = fields.iter().map(|(kind, field)| &law[*kind].fields[*field as usize].name);
-    let inverse = law.kinds.iter().flat_map(|kind| &kind.fields).filter(|f| {
-        f.to.zip(f.of).is_some_and(|of| fields.contains(&of))
-    });
+    let inverse = law
+        .kinds
+        .iter()
+        .flat_map(|kind| &kind.fields)
+        .filter(|f| f.to.zip(f.of).is_some_and(|of| fields.contains(&of)));
     own.chain(inverse.map(|field| &field.name)).cloned().collect()
 }
 

@@ -8,8 +8,8 @@ use crate::spec::{
     expr::{ANYTHING, Expr},
     file::{Defect, FieldKind, ScalarType, Sent, WireFault},
     law::{
-        Change, Demand, Effect, FieldIx, Guard, KindIx, Law, MintPart, Operation, OperationIx, OutputFrom, Param, ParamIx,
-        Path, Refusal, Rule, RuleIx, ShownFrom, VarIx,
+        Change, Demand, Effect, FieldIx, Guard, KindIx, Law, MintPart, Operation, OperationIx, OutputFrom, Param,
+        ParamIx, Path, Refusal, Rule, RuleIx, ShownFrom, VarIx,
     },
 };
 
@@ -221,7 +221,9 @@ impl<'l> Family<'l> {
         let change = |changes| Way::Change(changes);
         let endless = match () {
             () if effects.iter().all(|effect| is_never_due(spec, effect)) => Some(NEVER_DUE),
-            () if effects.iter().all(|effect| is_never_due(spec, effect) || is_passing(law, spec, effect)) => Some(PASSING),
+            () if effects.iter().all(|effect| is_never_due(spec, effect) || is_passing(law, spec, effect)) => {
+                Some(PASSING)
+            }
             () => None,
         };
         self.add_part(rule, "missing", None, change(Changes::Missing(None)), endless);
@@ -311,7 +313,8 @@ impl<'l> Family<'l> {
                 add("unheard-of", Shows::Unheard, None);
             }
             if of.from_field {
-                let at_rest = of.at_rest.then_some("whenever the server is asked, every resource of the kind has the same");
+                let at_rest =
+                    of.at_rest.then_some("whenever the server is asked, every resource of the kind has the same");
                 add("stale", Shows::Stale, of.fixed.then_some("the value never changes").or(at_rest));
                 let alike = of.alike.then_some("every resource of the kind has the same");
                 add("of-another", Shows::OfAnother, alike.or(at_rest));
@@ -339,9 +342,7 @@ impl<'l> Family<'l> {
 /// On which occasions a fault of an operation may show only.
 fn occasions(operation: &Operation) -> Vec<When> {
     let mut whens = vec![When::Third];
-    let names = |param: &Param| {
-        param.kind == ScalarType::List && !param.names.is_empty() && param.sent != Sent::Never
-    };
+    let names = |param: &Param| param.kind == ScalarType::List && !param.names.is_empty() && param.sent != Sent::Never;
     if operation.params.iter().any(names) {
         whens.push(When::Three);
     }
@@ -385,10 +386,14 @@ fn is_of_the_new(operation: &Operation, effect: &Effect) -> bool {
 
 /// Why no effect of an operation can happen where it is refused for this, and for nothing else.
 fn why_idle(law: &Law, operation: &Operation, origin: Origin) -> Option<&'static str> {
-    let mut known = Known::of_good_but(law, operation, match origin {
-        Origin::Param(ix, _) => Some(ix),
-        _ => None,
-    });
+    let mut known = Known::of_good_but(
+        law,
+        operation,
+        match origin {
+            Origin::Param(ix, _) => Some(ix),
+            _ => None,
+        },
+    );
     let mut place = None;
     match origin {
         Origin::Param(ix, defect) => known.given(&operation.params[ix as usize].name, defect != Defect::Required),
@@ -460,7 +465,8 @@ fn is_unlisted(law: &Law, effect: &Effect) -> bool {
         OutputFrom::Selected { kind: k, .. } | OutputFrom::Many { kind: k, .. } => k == kind,
         _ => false,
     });
-    let part = law.kinds.iter().flat_map(|of| &of.view).any(|shown| matches!(&shown.from, ShownFrom::List(_, k) if k == kind));
+    let part =
+        law.kinds.iter().flat_map(|of| &of.view).any(|shown| matches!(&shown.from, ShownFrom::List(_, k) if k == kind));
     let refers = set.iter().any(|(field, _)| law[*kind].fields[*field as usize].kind == FieldKind::Ref);
     !(listed || part || refers)
 }
@@ -514,7 +520,8 @@ fn at_rest(law: &Law, kind: KindIx, field: FieldIx) -> Option<String> {
                     let same = later.each.as_ref().is_some_and(|each| only_one(each.source()) == Some(&*on));
                     let soon = later.after.as_ref().is_some_and(|after| {
                         let unless = after.unless.as_ref().map(Expr::source);
-                        let other = value.map(|value| format!("it.{} != '{value}'", law[kind].fields[field as usize].name));
+                        let other =
+                            value.map(|value| format!("it.{} != '{value}'", law[kind].fields[field as usize].name));
                         after.usually.as_ref().is_some_and(|usually| usually.source() == "0")
                             && (unless.is_none() || unless == other.as_deref())
                     });
@@ -731,14 +738,16 @@ fn is_passing(law: &Law, operation: &Operation, effect: &Effect) -> bool {
         operation.output.iter().any(|output| match &output.from {
             OutputFrom::One { kind: k, later, .. } | OutputFrom::Many { kind: k, later, .. } => {
                 let own = law[*k].view.iter().filter(|shown| !later.contains(&shown.name));
-                k != kind || own.into_iter().any(|shown| match &shown.from {
-                    ShownFrom::Paths(paths) => paths.iter().any(|path| path.0 == [*field]),
-                    ShownFrom::Value(_) | ShownFrom::List(..) => true,
-                    ShownFrom::Nothing => false,
-                })
+                k != kind
+                    || own.into_iter().any(|shown| match &shown.from {
+                        ShownFrom::Paths(paths) => paths.iter().any(|path| path.0 == [*field]),
+                        ShownFrom::Value(_) | ShownFrom::List(..) => true,
+                        ShownFrom::Nothing => false,
+                    })
             }
+            OutputFrom::Paths(paths) => paths.iter().any(|(_, path)| path.0.last() == Some(field)),
             OutputFrom::Nothing => false,
-            _ => true,
+            OutputFrom::Value(_) | OutputFrom::Selected { .. } | OutputFrom::Counts(_) => true,
         })
     };
     set.iter().all(|part| passes(part) && !shown(part))
@@ -755,7 +764,9 @@ fn why_not_missed(law: &Law, rule: RuleIx, kind: KindIx, field: FieldIx) -> Opti
     };
     let others = |effect: &Effect| {
         operation.effects.iter().filter(|other| other.rule == rule && !std::ptr::eq(*other, effect)).any(|other| {
-            other.after.is_some() && effect.after.is_some() && other.each.as_ref().map(Expr::source) == effect.each.as_ref().map(Expr::source)
+            other.after.is_some()
+                && effect.after.is_some()
+                && other.each.as_ref().map(Expr::source) == effect.each.as_ref().map(Expr::source)
         })
     };
     let is_anything = |effect: &Effect| {
@@ -924,9 +935,8 @@ fn may_be_named_again(law: &Law, operation: &Operation, place: usize) -> bool {
     let mut due = Known::of_good(law, operation);
     due.resolve(&guard.needs);
     conditions().for_each(|part| due.holds(part));
-    let references = || {
-        operation.params.iter().flat_map(|param| param.names.iter().map(move |reference| (param, reference)))
-    };
+    let references =
+        || operation.params.iter().flat_map(|param| param.names.iter().map(move |reference| (param, reference)));
     // Gone is what the operation itself removes, at once.
     let is_gone = |kind: KindIx| {
         let of_kind = references().filter(|(_, reference)| reference.kind == kind);
@@ -940,8 +950,10 @@ fn may_be_named_again(law: &Law, operation: &Operation, place: usize) -> bool {
 fn removes(operation: &Operation, var: VarIx) -> bool {
     let name = &*operation.vars[var as usize].name;
     operation.effects.iter().any(|effect| {
-        let of_each = effect.each.as_ref().is_some_and(|each| each.source() == name || only_one(each.source()) == Some(name));
-        let on_it = matches!(&effect.change, Change::Delete(on) if on.source() == name || of_each && on.source() == "it");
+        let of_each =
+            effect.each.as_ref().is_some_and(|each| each.source() == name || only_one(each.source()) == Some(name));
+        let on_it =
+            matches!(&effect.change, Change::Delete(on) if on.source() == name || of_each && on.source() == "it");
         // The servers whose faults these are do it when it is usual.
         let at_once = effect.after.as_ref().is_none_or(|after| {
             after.unless.is_none() && after.usually.as_ref().is_some_and(|usually| usually.source() == "0")
@@ -963,7 +975,8 @@ fn was_due_before(law: &Law, operation: &Operation, place: usize) -> bool {
     before.resolve(&guard.needs);
     for ix in &guard.parts {
         let part = &operation.conditions[*ix as usize];
-        let never_changes = before.paths(part).is_some_and(|paths| paths.iter().all(|(kind, path)| is_fixed(law, *kind, path)));
+        let never_changes =
+            before.paths(part).is_some_and(|paths| paths.iter().all(|(kind, path)| is_fixed(law, *kind, path)));
         if never_changes {
             before.holds(part);
         }

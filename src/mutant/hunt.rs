@@ -216,15 +216,14 @@ impl Grounds {
         let cut = |steps: &[Step]| self.up_to(rule, steps);
         let own_ways: Vec<Vec<Step>> = steps.iter().map(|steps| cut(steps)).chain(steps.iter().cloned()).collect();
         let more = operations.clone();
-        let after = own_ways
-            .into_iter()
-            .flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, &steps));
+        let after = own_ways.into_iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, &steps));
         let after_varied = varied.iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &more, steps));
         let aimed = self.aimed(rule).into_iter().flat_map(move |strategies| (0..AIMED).map(random(strategies)));
         let general = (AIMED..).map(random(self.strategies.clone()));
         let first = own.into_iter().chain(near.chain(about).map(planned)).chain(accepted);
         let then = in_turn([
-            Box::new(chosen.into_iter().chain(silent).chain(varied.iter().cloned()).map(planned)) as Scenarios<'_>,
+            Box::new(varied.iter().cloned().map(planned)) as Scenarios<'_>,
+            Box::new(chosen.into_iter().chain(silent).map(planned)),
             // What has come of each shows when one waits for it.
             Box::new(of_operation.into_iter().map(settled)),
             Box::new(crossed.into_iter().map(planned)),

@@ -255,8 +255,7 @@ impl<'l> Known<'l> {
 
     /// The same, but something is wrong with one of its arguments.
     pub(super) fn of_good_but(law: &'l Law, operation: &'l Operation, but: Option<ParamIx>) -> Known<'l> {
-        let mut known =
-            Known { law, operation, facts: Vec::new(), resolved: Vec::new(), wrong: but, absurd: false };
+        let mut known = Known { law, operation, facts: Vec::new(), resolved: Vec::new(), wrong: but, absurd: false };
         let others = operation.params.iter().enumerate().filter(|(ix, _)| but != Some(*ix as ParamIx));
         for param in others.map(|(_, param)| param).filter(|param| param.required()) {
             known.learn(Formula::Given(param.name.to_string()), true);
@@ -399,7 +398,11 @@ impl<'l> Known<'l> {
                 let reads = Reads::of(&formula, holds);
                 self.facts.push((formula, holds));
                 for name in reads.given {
-                    if self.operation.param(&name).is_some_and(|ix| self.operation.params[ix as usize].default.is_none()) {
+                    if self
+                        .operation
+                        .param(&name)
+                        .is_some_and(|ix| self.operation.params[ix as usize].default.is_none())
+                    {
                         let given = Formula::Given(name);
                         if self.value(&given) != Some(true) {
                             self.learn(given, true);
@@ -645,7 +648,8 @@ fn reads_only_states(law: &Law, formula: &Formula, var: &str) -> bool {
 /// True if a state, or a reference, is set wherever something of its kind is made, and never taken away.
 fn is_always_set(law: &Law, kind: KindIx, field: FieldIx) -> bool {
     let spec = &law[kind].fields[field as usize];
-    let all = law.operations.iter().flat_map(|operation| operation.effects.iter().map(move |effect| (operation, effect)));
+    let all =
+        law.operations.iter().flat_map(|operation| operation.effects.iter().map(move |effect| (operation, effect)));
     let mut sets = Vec::new();
     for (operation, effect) in all {
         match &effect.change {
@@ -667,7 +671,8 @@ fn is_always_set(law: &Law, kind: KindIx, field: FieldIx) -> bool {
             let name = expr.source().trim();
             let var = operation.var(name);
             let has = |vars: &[VarIx]| var.is_some_and(|var| vars.contains(&var));
-            let several = |var: VarIx| operation.params.iter().any(|p| p.names.len() > 1 && p.names.iter().any(|r| r.var == var));
+            let several =
+                |var: VarIx| operation.params.iter().any(|p| p.names.len() > 1 && p.names.iter().any(|r| r.var == var));
             name == "it" && effect.each.is_some()
                 || (has(&effect.needs) && !var.is_some_and(several))
                 || has(&effect.builds_on)

@@ -56,7 +56,9 @@ impl Search<'_> {
                 let here = match call.args.as_slice() {
                     [of, name] if call.func_name == op::INDEX => text(name).is_some_and(|name| {
                         let of = self.ty(of, locals);
-                        self.fields.iter().any(|(kind, field)| *field == name && [Type::One(*kind), Type::Unknown].contains(&of))
+                        self.fields
+                            .iter()
+                            .any(|(kind, field)| *field == name && [Type::One(*kind), Type::Unknown].contains(&of))
                     }),
                     _ => false,
                 };

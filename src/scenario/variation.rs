@@ -28,7 +28,7 @@ const MOST_AGAIN: usize = 4;
 /// Requests of one operation that are tried afterwards.
 const MOST_FOLLOWING: usize = 2;
 /// Requests of an operation that only reads that are tried afterwards.
-const MOST_SHOWN: usize = 8;
+const MOST_SHOWN: usize = 4;
 /// Requests that are tried before the last one.
 const MOST_TRIED: usize = 60;
 /// Those of them that are kept.
@@ -166,7 +166,8 @@ pub fn crossed(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, steps: &[S
         let (passes, open) = after.try_step(atlas, &step)?;
         let accepted = !open && passes.contains(law[operation].accepts);
         // Whatever is right then: it need not be what it was without the request before.
-        let says = accepted && after.try_step(atlas, &rest[0]).is_some_and(|(passes, open)| !open && !passes.is_empty());
+        let says =
+            accepted && after.try_step(atlas, &rest[0]).is_some_and(|(passes, open)| !open && !passes.is_empty());
         says.then(|| [way, &[step], &rest[..1]].concat())
     });
     goes.take(MOST_AFTER).collect()
