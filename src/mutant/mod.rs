@@ -4,8 +4,8 @@
 //! [`family`] works out from the law what they are; nobody writes them down. The server is told of its fault, the judge is
 //! not: it keeps the true law, and so do the search and the run.
 //!
-//! - [`family`]: the mutants of a law. `logic` and `reading` are what it proves with that nothing can tell some of
-//!   them.
+//! - [`family`]: the mutants of a law. `equivalence` works out which of them nothing can tell from what is right; `logic` and
+//!   `reading` are what it proves that with.
 //! - [`broken`]: the fault of one of them, as the server consults it. `refusal`, `change`, `answer` and `form` are what it
 //!   does at each place.
 //! - [`hunt`]: plays scenarios against a mutant until it is caught, and says who was blamed.
@@ -15,6 +15,7 @@
 mod answer;
 pub mod broken;
 mod change;
+mod equivalence;
 pub mod family;
 mod form;
 pub mod hunt;

@@ -230,7 +230,7 @@ pub fn after_others(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step],
 fn undone(law: &Arc<Law>, atlas: &Atlas, simulation: &Simulation, way: &[Step]) -> Vec<Vec<Step>> {
     let world = simulation.forward.world();
     let last = way.iter().rev().find_map(|step| step.calls().last());
-    let mut kinds: Vec<KindIx> = last.into_iter().flat_map(names).filter_map(|name| kind_of(name)).collect();
+    let mut kinds: Vec<KindIx> = last.into_iter().flat_map(names).filter_map(kind_of).collect();
     // What it has made comes last of all.
     kinds.extend(world.iter().last().map(|(_, resource)| resource.kind));
     kinds.sort_unstable();
