@@ -174,7 +174,14 @@ fn show(report: &MutantReport) {
     for mutant in report.mutants.iter().filter(|m| m.blame == Some(Blame::Other)) {
         anstream::println!("{}  {} as {}", "blamed".yellow(), mutant.mutant, mutant.blamed.join(", "));
     }
-    let outcomes = [Outcome::Caught, Outcome::Missed, Outcome::Equivalent, Outcome::Timeout, Outcome::FalseAlarm];
+    let outcomes = [
+        Outcome::Caught,
+        Outcome::Missed,
+        Outcome::Equivalent,
+        Outcome::Timeout,
+        Outcome::FalseAlarm,
+        Outcome::Refuted,
+    ];
     let faults = report.by_fault();
     let width = faults.keys().map(|fault| fault.len()).max().unwrap_or(0).max("all".len());
     let line = |name: &str, of: &dyn Fn(Outcome) -> usize| {

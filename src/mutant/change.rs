@@ -16,8 +16,9 @@ use crate::{
         world::{Timer, TimerStep, World},
     },
     spec::{
+        expr::{ANYTHING, Expr},
         file::FieldKind,
-        law::{Change, FieldIx, KindIx, Law, RuleIx, ShownFrom},
+        law::{Change, Effect, FieldIx, KindIx, Law, RuleIx, ShownFrom},
     },
 };
 
@@ -167,7 +168,10 @@ impl Wrong<'_> {
 
     fn other_value(&self, world: &mut World, kind: KindIx, field: FieldIx) -> bool {
         let law = self.law.clone();
-        self.change_field(world, kind, field, &|new, _| other_than(&law, kind, field, new))
+        let given = given(&law, self.rule, kind, field);
+        self.change_field(world, kind, field, &|new, old| {
+            other_than(&law, kind, field, new, &|v| v == old || given.contains(v))
+        })
     }
 
     /// Gives a field that this rule sets another value: what it makes of the new one and the old one.
@@ -344,6 +348,11 @@ impl Wrong<'_> {
     }
 }
 
+/// True if a field of something new is nothing unless it is set.
+pub(super) fn is_null_at_first(law: &Law, kind: KindIx, field: FieldIx) -> bool {
+    unset(law, kind, field) == Value::Null
+}
+
 /// What a field is before anything is known of it.
 fn unset(law: &Law, kind: KindIx, field: FieldIx) -> Value {
     match law[kind].fields[field as usize].kind {
@@ -353,21 +362,57 @@ fn unset(law: &Law, kind: KindIx, field: FieldIx) -> Value {
     }
 }
 
-/// Another value of a field; none if none is known.
-fn other_than(law: &Law, kind: KindIx, field: FieldIx, value: &Value) -> Option<Value> {
+/// The values that the operation of a rule gives a field.
+fn given(law: &Law, rule: RuleIx, kind: KindIx, field: FieldIx) -> Vec<Value> {
+    let effects = law[rule].operation.into_iter().flat_map(|ix| &law[ix].effects);
+    effects
+        .flat_map(|effect| told(effect, kind, field))
+        .filter_map(literal)
+        .map(|text| Value::Text(text.into()))
+        .collect()
+}
+
+/// What an effect sets a field to.
+pub(super) fn told(effect: &Effect, kind: KindIx, field: FieldIx) -> Vec<&Expr> {
+    match &effect.change {
+        Change::Create { kind: k, set, .. } if *k == kind => {
+            set.iter().filter(|(f, _)| *f == field).map(|(_, expr)| expr).collect()
+        }
+        Change::Set { set, .. } => {
+            set.iter().filter(|(k, f, _)| (*k, *f) == (kind, field)).map(|(_, _, expr)| expr).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The text that an expression is, if it is one.
+pub(super) fn literal(expr: &Expr) -> Option<&str> {
+    expr.source().trim().strip_prefix('\'')?.strip_suffix('\'').filter(|text| !text.contains('\''))
+}
+
+/// Another value of a field, if possible none of those to avoid; none if none is known.
+fn other_than(law: &Law, kind: KindIx, field: FieldIx, value: &Value, avoid: &dyn Fn(&Value) -> bool) -> Option<Value> {
     let spec = &law[kind].fields[field as usize];
     Some(match (spec.kind, value) {
         (FieldKind::Flag, Value::Bool(is)) => Value::Bool(!is),
         (FieldKind::Integer, Value::Int(number)) => Value::Int(number + 1),
-        (FieldKind::State, Value::Text(text)) => Value::Text(spec.values.iter().find(|other| *other != text)?.clone()),
+        (FieldKind::State, Value::Text(text)) => {
+            let others = || spec.values.iter().filter(|other| *other != text).cloned().map(Value::Text);
+            others().find(|other| !avoid(other)).or_else(|| others().next())?
+        }
         (FieldKind::Text, Value::Text(text)) => Value::Text(format!("{text}x").into()),
         _ => return None,
     })
 }
 
-/// True if a field of this kind can be given another value.
-pub(super) fn has_others(law: &Law, kind: KindIx, field: FieldIx) -> bool {
+/// True if a field that a rule sets can be given another value: what it is set to is one, and not nothing or anything.
+pub(super) fn has_others(law: &Law, rule: RuleIx, kind: KindIx, field: FieldIx) -> bool {
     let spec = &law[kind].fields[field as usize];
+    let effects = law[rule].operation.into_iter().flat_map(|ix| &law[ix].effects).filter(|e| e.rule == rule);
+    let is_value = |expr: &Expr| !["null", ANYTHING].contains(&expr.source().trim());
+    if !effects.flat_map(|effect| told(effect, kind, field)).any(is_value) {
+        return false;
+    }
     match spec.kind {
         FieldKind::Flag | FieldKind::Integer | FieldKind::Text => true,
         FieldKind::State => spec.values.len() > 1,
@@ -391,6 +436,23 @@ pub(super) fn fields_set(law: &Law, rule: RuleIx) -> Vec<(KindIx, FieldIx)> {
     fields
 }
 
+/// The names of the fields that the effects of a rule set, and of those that list what refers to a resource by them; of all
+/// effects of its operation if it has none.
+pub(super) fn names_of_changes(law: &Law, rule: RuleIx) -> Vec<Arc<str>> {
+    let mut fields = fields_set(law, rule);
+    if fields.is_empty() {
+        let effects = law[rule].operation.into_iter().flat_map(|ix| &law[ix].effects);
+        fields = effects.flat_map(|effect| fields_set(law, effect.rule)).collect();
+    }
+    let own = fields.iter().map(|(kind, field)| &law[*kind].fields[*field as usize].name);
+    let inverse = law
+        .kinds
+        .iter()
+        .flat_map(|kind| &kind.fields)
+        .filter(|f| f.to.zip(f.of).is_some_and(|of| fields.contains(&of)));
+    own.chain(inverse.map(|field| &field.name)).cloned().collect()
+}
+
 /// True if answers show a field as it is.
 pub(super) fn is_shown(law: &Law, kind: KindIx, field: FieldIx) -> bool {
     let shows =
@@ -412,7 +474,7 @@ fn keep_not(broken: &Broken, goes: bool, doing: &Doing<'_>, after: &mut Scope) {
                 let spec = &law[kind].fields[ix];
                 let judged =
                     matches!(spec.kind, FieldKind::State | FieldKind::Flag) && is_shown(law, kind, ix as FieldIx);
-                let value = other_than(law, kind, ix as FieldIx, &resource.fields[ix]).filter(|_| judged);
+                let value = other_than(law, kind, ix as FieldIx, &resource.fields[ix], &|_| false).filter(|_| judged);
                 let freed = matches!(resource.fields[ix], Value::Ref(_)).then_some(Value::Null);
                 let renamed = match &resource.fields[ix] {
                     Value::Text(text) if spec.kind != FieldKind::Id && is_shown(law, kind, ix as FieldIx) => {

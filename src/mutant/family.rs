@@ -3,13 +3,13 @@
 //! What a rule demands says which faults it may have, and what stands in the law of its operation says where. Some of them
 //! nobody can see: the law allows what they do. Those are in the list as well, with the reason.
 
-use super::{Changes, Decides, Mutant, Origin, Place, Shows, Way, When, change, refusal};
+use super::{Changes, Decides, Mutant, Origin, Place, Shows, Way, When, change, equivalence, refusal};
 use crate::spec::{
-    expr::{Expr, Part as Condition},
-    file::{Defect, FieldKind, ScalarType, Sent, WireFault},
+    expr::Expr,
+    file::{Defect, ScalarType, Sent, WireFault},
     law::{
-        Change, Demand, Effect, FieldIx, KindIx, Law, MintPart, Operation, OperationIx, OutputFrom, Param, ParamIx,
-        Path, Refusal, Rule, RuleIx, ShownFrom,
+        Change, Demand, Effect, FieldIx, KindIx, Law, Operation, OperationIx, OutputFrom, Param, ParamIx, Refusal,
+        Rule, RuleIx, ShownFrom,
     },
 };
 
@@ -23,6 +23,11 @@ pub fn mutants(law: &Law) -> Vec<Mutant> {
     let mut family = Family { law, found: Vec::new(), codes: codes(law) };
     for (ix, rule) in law.rules() {
         family.of(ix, rule);
+    }
+    for mutant in family.found.iter_mut().filter(|mutant| mutant.equivalent.is_none()) {
+        let declared = law.equivalents.iter().find(|equivalent| equivalent.mutants.is_match(&mutant.name));
+        mutant.equivalent = declared.map(|equivalent| equivalent.because.clone());
+        mutant.declared = declared.is_some();
     }
     family.found
 }
@@ -65,7 +70,7 @@ impl<'l> Family<'l> {
         let part = part.map(|part| format!("#{part}")).unwrap_or_default();
         let name = format!("{}:{fault}{part}", self.law[rule].id);
         let equivalent = equivalent.map(str::to_owned);
-        self.found.push(Mutant { name, rule, fault, way, when: When::Always, equivalent });
+        self.found.push(Mutant { name, rule, fault, way, when: When::Always, equivalent, declared: false });
     }
 
     /// The latest mutant once more, for each of these occasions.
@@ -109,18 +114,22 @@ impl<'l> Family<'l> {
         self.add(rule, "not-made", decision(Decides::NotMade));
         if matches!(origin, Origin::State(_)) {
             let mut whens = occasions(spec);
-            // What the operation removes is not there to be named again.
-            whens.retain(|when| *when != When::Again || !removes_what_it_names(spec));
+            // Where nothing can have been done before to what is named now, there is no such mutant.
+            if let Origin::State(place) = origin {
+                whens.retain(|when| *when != When::Again || equivalence::may_be_named_again(law, spec, place));
+            }
             self.also(&whens);
         } else if matches!(origin, Origin::Param(_, Defect::Stale)) {
             self.also(&[When::Third]);
         }
         let unsaid = match origin {
-            Origin::Param(ix, _) if leaves_open(spec, ix) => {
+            Origin::Param(ix, _) if equivalence::leaves_open(spec, ix) => {
                 Some("the law leaves open whether a request with it is refused")
             }
             // Without the parameter a refusal is made up where it is required.
-            Origin::Param(ix, defect) if defect != Defect::Required && is_never_sent(spec, ix) => Some(NEVER_SENT),
+            Origin::Param(ix, defect) if defect != Defect::Required && equivalence::is_never_sent(spec, ix) => {
+                Some(equivalence::NEVER_SENT)
+            }
             _ => None,
         };
         self.add_part(rule, "made", None, decision(Decides::Made(origin)), unsaid);
@@ -128,12 +137,8 @@ impl<'l> Family<'l> {
             let parts = spec.refusals[place].guard.parts.len();
             for part in (0..parts).filter(|_| parts > 1) {
                 let way = decision(Decides::MadeWithout(place, part));
-                let reason = if is_needed_by_others(spec, place, part) {
-                    Some("another of its conditions reads what this one makes sure is there")
-                } else {
-                    asks_for_what_is_never_sent(spec, place, part).then_some(NEVER_SENT)
-                };
-                self.add_part(rule, "made-without", Some(&(part + 1).to_string()), way, reason);
+                let reason = equivalence::is_never_without(law, spec, place, part);
+                self.add_part(rule, "made-without", Some(&(part + 1).to_string()), way, reason.as_deref());
             }
         }
         if let Origin::Param(ix, Defect::Range | Defect::Length) = origin
@@ -158,19 +163,14 @@ impl<'l> Family<'l> {
 
     fn acts(&mut self, rule: RuleIx, operation: OperationIx, origin: Origin) {
         let spec = &self.law[operation];
-        let vars: Vec<u32> = match origin {
-            Origin::Param(ix, _) => spec.params[ix as usize].names.iter().map(|r| r.var).collect(),
-            _ => Vec::new(),
-        };
-        let needs = |effect: &Effect| vars.iter().any(|var| effect.needs.contains(var));
         let reason = if spec.effects.is_empty() {
             Some("the operation changes nothing, so that there is nothing to do")
-        } else if !vars.is_empty() && spec.effects.iter().all(needs) {
-            Some("every change of the operation is to what the parameter names, and here it names nothing")
-        } else if matches!(origin, Origin::Param(ix, Defect::Required | Defect::Type) if reads(spec, ix)) {
+        } else if spec.effects.iter().all(|effect| equivalence::is_unlisted(self.law, effect)) {
+            Some(equivalence::UNLISTED)
+        } else if matches!(origin, Origin::Param(ix, defect) if equivalence::reads(spec, ix, defect)) {
             Some("what the operation does cannot be worked out without the parameter")
         } else {
-            None
+            equivalence::why_idle(self.law, spec, origin)
         };
         self.add_part(rule, "acts", None, Way::Decision(Decides::Acts), reason);
     }
@@ -192,6 +192,9 @@ impl<'l> Family<'l> {
     fn rehearsal(&mut self, rule: RuleIx) {
         let reads = self.law[rule].operation.is_some_and(|operation| self.law[operation].effects.is_empty());
         let nothing = reads.then_some("the operation changes nothing, so that there is nothing to do");
+        let effects = self.law[rule].operation.map_or(&[][..], |operation| &self.law[operation].effects);
+        let unlisted = effects.iter().all(|effect| equivalence::is_unlisted(self.law, effect));
+        let nothing = nothing.or(unlisted.then_some(equivalence::UNLISTED));
         self.add_part(rule, "acts", None, Way::Decision(Decides::Acts), nothing);
         self.add(rule, "accepted", Way::Decision(Decides::RehearsalAccepted));
         self.add(rule, "succeeds-idly", Way::Decision(Decides::RehearsalIdle));
@@ -221,10 +224,16 @@ impl<'l> Family<'l> {
         let spec = &law[operation];
         let effects: Vec<&Effect> = spec.effects.iter().filter(|effect| effect.rule == rule).collect();
         let change = |changes| Way::Change(changes);
-        let endless = effects.iter().all(|effect| effect.after.as_ref().is_some_and(|after| after.latest.is_none()));
-        // What has to happen together with something else is seen not to have.
-        let alone = !spec.effects.iter().any(|effect| effect.after.as_ref().is_some_and(|after| after.together));
-        let endless = (endless && alone).then_some("the law does not say when it must have happened");
+        let endless = match () {
+            () if effects.iter().all(|effect| equivalence::is_never_due(spec, effect)) => Some(equivalence::NEVER_DUE),
+            () if effects.iter().all(|effect| {
+                equivalence::is_never_due(spec, effect) || equivalence::is_passing(law, spec, effect)
+            }) =>
+            {
+                Some(equivalence::PASSING)
+            }
+            () => None,
+        };
         self.add_part(rule, "missing", None, change(Changes::Missing(None)), endless);
         let deletes = spec.effects.iter().any(|effect| matches!(effect.change, Change::Delete(_)));
         let mut whens = occasions(spec);
@@ -237,24 +246,39 @@ impl<'l> Family<'l> {
         for (kind, field) in fields.iter().copied() {
             if fields.len() > 1 {
                 let way = change(Changes::Missing(Some((kind, field))));
-                let reason = endless.or(is_unseen(law, kind, field).then_some(UNSEEN));
+                let reason = endless.or_else(|| equivalence::why_not_missed(law, rule, kind, field));
                 self.add_part(rule, "missing", Some(&name((kind, field))), way, reason);
             }
-            if change::has_others(law, kind, field) {
+            if change::has_others(law, rule, kind, field) {
                 let way = change(Changes::Value(kind, field));
-                let reason = is_unseen(law, kind, field).then_some(UNSEEN);
+                let reason = match () {
+                    () if equivalence::is_unseen(law, kind, field, equivalence::Seen::Judged) => {
+                        Some(equivalence::UNSEEN)
+                    }
+                    () if equivalence::has_one_other_value(law, spec, kind, field) => Some(equivalence::ONE_OTHER),
+                    () if effects
+                        .iter()
+                        .filter(|effect| !change::told(effect, kind, field).is_empty())
+                        .all(|effect| equivalence::is_passing(law, spec, effect)) =>
+                    {
+                        Some(equivalence::PASSING)
+                    }
+                    () => None,
+                };
                 self.add_part(rule, "wrong-value", Some(&name((kind, field))), way, reason);
             }
         }
         if effects.iter().any(|effect| matches!(effect.change, Change::Create { .. })) {
-            self.add(rule, "doubled", change(Changes::Doubled));
+            let unlisted =
+                effects.iter().all(|effect| equivalence::is_unlisted(law, effect)).then_some(equivalence::UNLISTED);
+            self.add_part(rule, "doubled", None, change(Changes::Doubled), unlisted);
         }
         if effects.iter().any(|effect| !is_of_the_new(spec, effect)) {
             self.add(rule, "to-another", change(Changes::Other));
             self.add(rule, "to-all", change(Changes::All));
         }
         if effects.iter().any(|effect| may_be_several(spec, effect)) {
-            self.add(rule, "to-the-first-only", change(Changes::First));
+            self.add_part(rule, "to-the-first-only", None, change(Changes::First), endless);
         }
         let timed: Vec<_> = effects.iter().filter_map(|effect| effect.after.as_ref()).collect();
         if !timed.is_empty() {
@@ -264,7 +288,7 @@ impl<'l> Family<'l> {
             let reason = any_time.then_some("the law lets it happen at any time");
             self.add_part(rule, "early", None, change(Changes::Early), reason);
             let never_late = timed.iter().all(|after| after.latest.is_none());
-            let reason = never_late.then_some("the law does not say when it must have happened");
+            let reason = never_late.then_some(equivalence::NEVER_DUE);
             self.add_part(rule, "late", None, change(Changes::Late), reason);
         }
         if !deletes && effects.iter().any(|effect| !matches!(effect.change, Change::Delete(_))) {
@@ -300,8 +324,11 @@ impl<'l> Family<'l> {
                 add("unheard-of", Shows::Unheard, None);
             }
             if of.from_field {
-                add("stale", Shows::Stale, of.fixed.then_some("the value never changes"));
-                add("of-another", Shows::OfAnother, of.alike.then_some("every resource of the kind has the same"));
+                let at_rest =
+                    of.at_rest.then_some("whenever the server is asked, every resource of the kind has the same");
+                add("stale", Shows::Stale, of.fixed.then_some("the value never changes").or(at_rest));
+                let alike = of.alike.then_some("every resource of the kind has the same");
+                add("of-another", Shows::OfAnother, alike.or(at_rest));
             }
         }
     }
@@ -326,7 +353,7 @@ impl<'l> Family<'l> {
 /// On which occasions a fault of an operation may show only.
 fn occasions(operation: &Operation) -> Vec<When> {
     let mut whens = vec![When::Third];
-    let names = |param: &Param| param.kind == ScalarType::List && !param.names.is_empty();
+    let names = |param: &Param| param.kind == ScalarType::List && !param.names.is_empty() && param.sent != Sent::Never;
     if operation.params.iter().any(names) {
         whens.push(When::Three);
     }
@@ -344,13 +371,8 @@ fn may_be_several(operation: &Operation, effect: &Effect) -> bool {
         Change::Delete(on) | Change::Set { on, .. } => Some(on),
     };
     let reads_list = |expr: &Expr| expr.variables().iter().any(list);
-    effect.each.as_ref().is_some_and(|each| only_one(each.source()).is_none()) || on.is_some_and(reads_list)
-}
-
-/// The only element of a list that is written out.
-fn only_one(source: &str) -> Option<&str> {
-    let element = source.trim().strip_prefix('[')?.strip_suffix(']')?.trim();
-    element.chars().all(|c| c.is_alphanumeric() || c == '_').then_some(element)
+    effect.each.as_ref().is_some_and(|each| equivalence::only_one(each.source()).is_none())
+        || on.is_some_and(reads_list)
 }
 
 /// True if an effect changes only what the request itself has created: nothing else can be changed in its place.
@@ -363,22 +385,9 @@ fn is_of_the_new(operation: &Operation, effect: &Effect) -> bool {
         (Change::Create { .. }, _) => true,
         (Change::Set { on, .. } | Change::Delete(on), None) => created(on.source()),
         (Change::Set { on, .. } | Change::Delete(on), Some(each)) => {
-            on.source() == "it" && only_one(each.source()).is_some_and(created)
+            on.source() == "it" && equivalence::only_one(each.source()).is_some_and(created)
         }
     }
-}
-
-/// True if every effect reads the arguments by this parameter's name, and it has no default.
-fn reads(operation: &Operation, ix: ParamIx) -> bool {
-    let param = &operation.params[ix as usize];
-    let name = format!("input.{}", param.name);
-    let reads = |expr: &Expr| expr.mentions(&name) && !expr.source().contains("has(");
-    let stuck = |effect: &Effect| match &effect.change {
-        Change::Create { set, .. } => set.iter().any(|(_, expr)| reads(expr)),
-        Change::Set { set, .. } => set.iter().any(|(_, _, expr)| reads(expr)),
-        Change::Delete(_) => false,
-    };
-    param.default.is_none() && operation.effects.iter().any(stuck)
 }
 
 /// Where a refusal that a rule demands comes from.
@@ -408,6 +417,8 @@ struct Part {
     fixed: bool,
     /// It is the same in every resource.
     alike: bool,
+    /// It is the same in every resource whenever the server is asked.
+    at_rest: bool,
 }
 
 /// The parts of answers that a rule is about, with their names.
@@ -423,15 +434,16 @@ fn parts(law: &Law, rule: RuleIx) -> Vec<(Place, String, Part)> {
                 named: !output.values.is_empty(),
                 from_field: matches!(output.from, OutputFrom::Paths(_)),
                 fixed: match &output.from {
-                    OutputFrom::Paths(paths) => {
-                        paths.iter().all(|(var, path)| is_fixed(law, operation.vars[*var as usize].kind, path))
-                    }
+                    OutputFrom::Paths(paths) => paths
+                        .iter()
+                        .all(|(var, path)| equivalence::is_fixed(law, operation.vars[*var as usize].kind, path)),
                     _ => false,
                 },
+                at_rest: false,
                 alike: match &output.from {
-                    OutputFrom::Paths(paths) => {
-                        paths.iter().all(|(var, path)| is_alike(law, operation.vars[*var as usize].kind, path))
-                    }
+                    OutputFrom::Paths(paths) => paths
+                        .iter()
+                        .all(|(var, path)| equivalence::is_alike(law, operation.vars[*var as usize].kind, path)),
                     _ => false,
                 },
             };
@@ -455,11 +467,13 @@ fn parts(law: &Law, rule: RuleIx) -> Vec<(Place, String, Part)> {
                 named: !shown.values.is_empty(),
                 from_field: matches!(shown.from, ShownFrom::Paths(_)),
                 fixed: match &shown.from {
-                    ShownFrom::Paths(paths) => paths.iter().all(|path| is_fixed(law, ix, path)),
+                    ShownFrom::Paths(paths) => paths.iter().all(|path| equivalence::is_fixed(law, ix, path)),
                     _ => false,
                 },
+                at_rest: matches!(&shown.from, ShownFrom::Paths(paths) if matches!(paths.as_slice(), [path]
+                    if matches!(path.0.as_slice(), [field] if equivalence::at_rest(law, ix, *field).is_some()))),
                 alike: match &shown.from {
-                    ShownFrom::Paths(paths) => paths.iter().all(|path| is_alike(law, ix, path)),
+                    ShownFrom::Paths(paths) => paths.iter().all(|path| equivalence::is_alike(law, ix, path)),
                     _ => false,
                 },
             };
@@ -467,178 +481,4 @@ fn parts(law: &Law, rule: RuleIx) -> Vec<(Place, String, Part)> {
         }
     }
     found
-}
-
-/// True if nothing that a path goes through changes once it is there.
-fn is_fixed(law: &Law, kind: KindIx, path: &Path) -> bool {
-    let mut at = kind;
-    path.0.iter().all(|field| {
-        let spec = &law[at].fields[*field as usize];
-        let inverse = matches!(spec.kind, FieldKind::Inverse | FieldKind::InverseOne);
-        let changes = |effect: &Effect| match &effect.change {
-            Change::Set { set, .. } => set.iter().any(|(k, f, _)| (*k, f) == (at, field)),
-            _ => false,
-        };
-        let fixed = !inverse && !effects(law).any(changes);
-        at = spec.to.unwrap_or(at);
-        fixed
-    })
-}
-
-/// True if a path leads to a field that is the same in every resource of the kind.
-fn is_alike(law: &Law, kind: KindIx, path: &Path) -> bool {
-    let [field] = path.0.as_slice() else { return false };
-    let spec = &law[kind].fields[*field as usize];
-    if let Some(mint) = &spec.mint {
-        return mint.0.iter().all(|part| matches!(part, MintPart::Text(_)));
-    }
-    let mut values: Vec<&str> = Vec::new();
-    for effect in effects(law) {
-        match &effect.change {
-            Change::Create { kind: k, set, .. } if *k == kind => {
-                values.extend(set.iter().filter(|(f, _)| f == field).map(|(_, expr)| expr.source()));
-            }
-            Change::Set { set, .. } => {
-                values
-                    .extend(set.iter().filter(|(k, f, _)| *k == kind && f == field).map(|(_, _, expr)| expr.source()));
-            }
-            _ => {}
-        }
-    }
-    values.dedup();
-    let literal = |text: &&str| text.starts_with('\'') && text[1..].find('\'') == Some(text.len() - 2);
-    matches!(values.as_slice(), [one] if literal(one))
-}
-
-fn effects(law: &Law) -> impl Iterator<Item = &Effect> {
-    law.operations.iter().flat_map(|operation| &operation.effects)
-}
-
-/// Why a change to a field of which [`is_unseen`] holds cannot be told.
-const UNSEEN: &str = "no answer shows the field, and whether a request is refused does not depend on it";
-
-/// True if no answer shows a field, and nothing that is demanded depends on it: it says only where the law is silent.
-fn is_unseen(law: &Law, kind: KindIx, field: FieldIx) -> bool {
-    let spec = &law[kind].fields[field as usize];
-    let name = format!(".{}", spec.name);
-    let reads = |expr: &Expr| expr.mentions(&name);
-    let in_path = |start: KindIx, path: &Path| {
-        let mut at = start;
-        path.0.iter().any(|step| {
-            let here = (at, *step) == (kind, field);
-            let inverse = law[at].fields[*step as usize]
-                .of
-                .is_some_and(|of| (law[at].fields[*step as usize].to, of) == (Some(kind), field));
-            at = law[at].fields[*step as usize].to.unwrap_or(at);
-            here || inverse
-        })
-    };
-    let shown = law.kinds().any(|(ix, of)| {
-        of.view.iter().any(|shown| match &shown.from {
-            ShownFrom::Paths(paths) => paths.iter().any(|path| in_path(ix, path)),
-            ShownFrom::Value(expr) => reads(expr),
-            ShownFrom::List(path, _) => in_path(ix, path),
-            ShownFrom::Nothing => false,
-        })
-    });
-    let put_out = law.operations.iter().any(|operation| {
-        operation.output.iter().any(|output| match &output.from {
-            OutputFrom::Paths(paths) => {
-                paths.iter().any(|(var, path)| in_path(operation.vars[*var as usize].kind, path))
-            }
-            OutputFrom::Value(guard) => reads(&guard.expr),
-            OutputFrom::One { of, .. } | OutputFrom::Many { of, .. } => reads(&of.expr),
-            _ => false,
-        })
-    });
-    let asked = law.operations.iter().any(|operation| {
-        let refused = operation.refusals.iter().any(|refuse| reads(&refuse.guard.expr));
-        refused || operation.permits.iter().any(|(_, guard)| reads(&guard.expr))
-    });
-    let moves = effects(law).any(|effect| {
-        let after = effect.after.iter().flat_map(|a| [&a.earliest, &a.latest, &a.usually, &a.unless]).flatten();
-        let set = match &effect.change {
-            Change::Create { set, .. } => set.iter().map(|(_, expr)| expr).collect::<Vec<_>>(),
-            Change::Set { on, set } => set.iter().map(|(_, _, expr)| expr).chain([on]).collect(),
-            Change::Delete(on) => vec![on],
-        };
-        effect.when.iter().chain(&effect.each).chain(after).chain(set).any(reads)
-    });
-    !(shown || put_out || asked || moves)
-}
-
-/// True if the law leaves open whether a request that gives a parameter is refused, whatever else it says.
-fn leaves_open(operation: &Operation, ix: ParamIx) -> bool {
-    let param = &operation.params[ix as usize];
-    let given = format!("has(input.{})", param.name);
-    operation.open.iter().any(|open| open.guard.expr.source().split("||").any(|either| either.trim() == given))
-}
-
-/// Why a fault that shows only with some parameter cannot be told.
-const NEVER_SENT: &str = "it shows only in requests with a parameter that, by the spec, no good request has";
-
-/// True if no good request carries the parameter.
-fn is_never_sent(operation: &Operation, ix: ParamIx) -> bool {
-    operation.params[ix as usize].sent == Sent::Never
-}
-
-/// True if a refusal without one of its conditions would concern only requests with a parameter that none has.
-fn asks_for_what_is_never_sent(operation: &Operation, place: usize, part: usize) -> bool {
-    let parts = &operation.refusals[place].guard.parts;
-    let Condition::Given(name, false) = &operation.conditions[parts[part] as usize] else { return false };
-    let param = operation.params.iter().find(|param| param.name == *name);
-    param.is_some_and(|param| param.sent == Sent::Never)
-}
-
-/// True if an accepted request deletes, sooner or later, a resource that one of its parameters must name.
-fn removes_what_it_names(operation: &Operation) -> bool {
-    let named = |name: &str| {
-        let of_param = |param: &Param| param.names.iter().any(|r| *operation.vars[r.var as usize].name == *name);
-        operation.params.iter().any(|param| param.required() && of_param(param))
-    };
-    operation.effects.iter().any(|effect| matches!(&effect.change, Change::Delete(on) if named(on.source())))
-}
-
-/// The conditions that a guard joins, as they stand in the law; none if they cannot be told apart by their text.
-fn texts(operation: &Operation, place: usize) -> Option<Vec<&str>> {
-    let guard = &operation.refusals[place].guard;
-    let source = guard.expr.source();
-    let (mut depth, mut from, mut texts) = (0_u32, 0, Vec::new());
-    for (at, c) in source.char_indices() {
-        match c {
-            '(' | '[' => depth += 1,
-            ')' | ']' => depth = depth.saturating_sub(1),
-            '&' if depth == 0 && source[at..].starts_with("&&") => {
-                texts.push(source[from..at].trim());
-                from = at + 2;
-            }
-            _ => {}
-        }
-    }
-    texts.push(source[from..].trim());
-    (texts.len() == guard.parts.len()).then_some(texts)
-}
-
-/// True if a condition only makes sure that there is something which another condition of the refusal reads: without it
-/// that other one does not hold either.
-fn is_needed_by_others(operation: &Operation, place: usize, part: usize) -> bool {
-    let parts = &operation.refusals[place].guard.parts;
-    if let Some(texts) = texts(operation, place)
-        && let Some(path) = texts[part].strip_suffix("!= null").map(str::trim_end)
-    {
-        // A condition that joins two by `||` may hold by the other one.
-        let reads = |text: &&str| text.contains(&format!("{path}.")) && !text.contains("||");
-        return texts.iter().enumerate().any(|(number, text)| number != part && reads(text));
-    }
-    let Condition::Given(name, true) = &operation.conditions[parts[part] as usize] else { return false };
-    let quoted = format!("{name:?}");
-    let reads = |other: &Condition| match other {
-        Condition::Given(..) => false,
-        // A part that joins two by `||` may hold by the other one.
-        Condition::Holds(expr) => {
-            let text = format!("{expr:?}");
-            text.contains(&quoted) && !text.contains("_||_")
-        }
-    };
-    parts.iter().enumerate().any(|(number, ix)| number != part && reads(&operation.conditions[*ix as usize]))
 }

@@ -4,12 +4,12 @@
 //! and last random sequences. What comes of a scenario is the judge's business, who knows nothing of the mutant.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use super::{Mutant, broken::Broken};
+use super::{Mutant, broken::Broken, change::names_of_changes};
 use crate::{
     oracle::{RuleSet, Settings},
     reference::server::Reference,
@@ -25,12 +25,13 @@ use crate::{
         atlas::Atlas,
         choices::{Choice, choices},
         near_miss::near_misses,
+        silence::silences,
         simulation::Simulation,
         step::Step,
         strategy::Strategies,
-        variation::{follow_ups, variations},
+        variation::{after_others, crossed, follow_ups, variations},
     },
-    spec::law::{Law, OperationIx, ParamIx, Rule, RuleIx},
+    spec::law::{Guard, Law, Operation, OperationIx, ParamIx, Rule, RuleIx},
     target::{
         clock::{Clock, Pace},
         permits::Permits,
@@ -44,6 +45,8 @@ const LENGTH: usize = 16;
 const AIMED: u64 = 24;
 /// Scenarios of other rules that pass by a rule, before others.
 const MOST_PASSING: usize = 16;
+/// Ways in which the operation of a rule is accepted, before others.
+const MOST_ACCEPTED: usize = 4;
 /// The longest time for one mutant.
 const MOST_TIME: Duration = Duration::from_secs(30);
 
@@ -77,8 +80,12 @@ pub struct Grounds {
     suite: Vec<Planned>,
     /// Scenarios in which a rule nearly refuses.
     near_misses: Vec<(RuleIx, Vec<Step>)>,
+    /// Scenarios with requests about which the law is silent.
+    silences: Vec<(RuleIx, Vec<Step>)>,
     /// Requests that must be accepted.
     choices: Vec<Choice>,
+    /// For each rule, variations of its scenario.
+    varied: Vec<OnceLock<Vec<Vec<Step>>>>,
     strategies: Arc<Strategies>,
     /// For each operation, random sequences of what matters to it.
     aimed: Vec<OnceLock<Arc<Strategies>>>,
@@ -129,10 +136,12 @@ impl Grounds {
         let ways: Vec<(OperationIx, Vec<Step>)> =
             plans.iter().filter_map(|(rule, steps)| Some((law[*rule].operation?, steps.clone()))).collect();
         let near_misses = near_misses(&law, &atlas, &ways);
+        let silences = silences(&law, &atlas, &ways);
         let states: Vec<&[Step]> = plans.values().map(Vec::as_slice).collect();
         let choices = choices(&law, &atlas, &ways, &states);
         let aimed = law.operations.iter().map(|_| OnceLock::new()).collect();
-        Ok(Grounds { law, atlas, suite, near_misses, choices, strategies, aimed, options })
+        let varied = law.rules.iter().map(|_| OnceLock::new()).collect();
+        Ok(Grounds { law, atlas, suite, near_misses, silences, choices, varied, strategies, aimed, options })
     }
 
     /// The law.
@@ -157,12 +166,18 @@ impl Grounds {
         order
     }
 
-    /// What is played for a rule: its own scenario, what nearly breaks it and variations of its own, some that pass by it,
-    /// those of the same operation, random sequences of what matters to that, the rest of the suite, and random sequences
-    /// without end.
+    /// What is played for a rule. First its own scenario, what nearly breaks it, and the shortest ways in which its
+    /// operation is accepted: most faults show there. Then, in turn, so that none leaves no room for the others: variations
+    /// of its own scenario, the same followed by other operations, some scenarios that pass by the rule, those of the same
+    /// operation, and random sequences of what matters to that. At last the rest of the suite, and random sequences without
+    /// end.
     fn scenarios(&self, rule: RuleIx) -> impl Iterator<Item = Scenario> + '_ {
         let mut by_rank: BTreeMap<Rank, Vec<Scenario>> = BTreeMap::new();
+        let mut accepted = Vec::new();
         for (rank, planned) in self.order(rule) {
+            if self.is_accepted(rule, planned) && accepted.len() < MOST_ACCEPTED {
+                accepted.push(planned.scenario.clone());
+            }
             by_rank.entry(rank).or_default().push(planned.scenario.clone());
         }
         let mut played = |rank: Rank| by_rank.remove(&rank).unwrap_or_default();
@@ -174,44 +189,113 @@ impl Grounds {
         let random = |strategies: Arc<Strategies>| {
             move |number| Scenario::Random { strategies: strategies.clone(), number, length: LENGTH, clients: 1 }
         };
-        let steps: Vec<Vec<Step>> = own
-            .iter()
-            .filter_map(|scenario| match scenario {
-                Scenario::Planned { steps, .. } => Some(steps.clone()),
-                _ => None,
-            })
-            .collect();
+        let steps: Vec<Vec<Step>> = own.iter().filter_map(planned_steps).map(<[Step]>::to_vec).collect();
+        let planned = move |steps: Vec<Step>| Scenario::Planned { rule, steps };
         let near = self.near_misses.iter().filter(move |(of, _)| *of == rule).map(|(_, steps)| steps.clone());
-        let varied: Vec<Vec<Step>> =
-            steps.iter().flat_map(|steps| variations(&self.law, &self.atlas, rule, steps)).collect();
-        let operations = self.law[rule].operation.map_or_else(Vec::new, |operation| self.operations_around(operation));
-        let after = steps
-            .into_iter()
-            .chain(varied.clone())
-            .flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, &steps));
-        let varied = near
-            .chain(self.chosen(rule))
-            .chain(varied)
-            .chain(after)
-            .map(move |steps| Scenario::Planned { rule, steps });
+        let silent = self.silences.iter().filter(move |(of, _)| *of == rule).map(|(_, steps)| steps.clone());
+        let (about, chosen): (Vec<Vec<Step>>, Vec<Vec<Step>>) = self.chosen(rule);
+        let varied = self.varied[rule.0 as usize].get_or_init(|| {
+            let ways: Vec<&[Step]> = accepted.iter().filter_map(planned_steps).collect();
+            let varied = |steps| {
+                let mut varied = after_others(&self.law, &self.atlas, rule, steps, &ways);
+                varied.extend(variations(&self.law, &self.atlas, rule, steps));
+                varied
+            };
+            steps.iter().flat_map(|steps| varied(steps)).collect()
+        });
+        let operations = self.operations_after(rule);
+        let crossed: Vec<Vec<Step>> = match self.law[rule].operation {
+            Some(own) if !self.law[own].reads => operations
+                .iter()
+                .filter(|other| **other != own)
+                .filter_map(|other| self.shortest(*other))
+                .flat_map(|steps| crossed(&self.law, &self.atlas, own, steps))
+                .collect(),
+            _ => Vec::new(),
+        };
+        // At once, before anybody waits for what comes of it, and afterwards.
+        let cut = |steps: &[Step]| self.up_to(rule, steps);
+        let own_ways: Vec<Vec<Step>> = steps.iter().map(|steps| cut(steps)).chain(steps.iter().cloned()).collect();
+        let more = operations.clone();
+        let after = own_ways.into_iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, &steps));
+        let after_varied = varied.iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &more, steps));
         let aimed = self.aimed(rule).into_iter().flat_map(move |strategies| (0..AIMED).map(random(strategies)));
         let general = (AIMED..).map(random(self.strategies.clone()));
-        let first = own.into_iter().chain(varied).chain(passing).chain(of_operation);
-        first.chain(aimed).chain(rest).chain(general)
+        let first = own.into_iter().chain(near.chain(about).map(planned)).chain(accepted);
+        let then = in_turn([
+            Box::new(varied.iter().cloned().map(planned)) as Scenarios<'_>,
+            Box::new(chosen.into_iter().chain(silent).map(planned)),
+            // What has come of each shows when one waits for it.
+            Box::new(of_operation.into_iter().map(settled)),
+            Box::new(crossed.into_iter().map(planned)),
+            Box::new(after.map(planned)),
+            Box::new(after_varied.map(planned)),
+            Box::new(passing.into_iter()),
+            Box::new(aimed),
+        ]);
+        // A scenario that another one began with shows nothing new.
+        let mut known: BTreeSet<Vec<Step>> = BTreeSet::new();
+        let is_new = move |scenario: &Scenario| {
+            let Scenario::Planned { steps, .. } = scenario else { return true };
+            let next = known.range(steps.clone()..).next();
+            !next.is_some_and(|longer| longer.starts_with(steps)) && known.insert(steps.clone())
+        };
+        first.chain(then).chain(rest).filter(is_new).chain(general)
     }
 
-    /// Requests of a rule's operation that must be accepted, first those with the parameter that the rule is about.
-    fn chosen(&self, rule: RuleIx) -> impl Iterator<Item = Vec<Step>> + '_ {
+    /// True if the operation of a rule is accepted in a scenario that was made for it, or rehearsed.
+    fn is_accepted(&self, rule: RuleIx, planned: &Planned) -> bool {
+        let Some(operation) = self.law[rule].operation.filter(|_| planned.operation == self.law[rule].operation) else {
+            return false;
+        };
+        let spec = &self.law[operation];
+        planned.passes.contains(spec.accepts) || spec.dry_run.is_some_and(|(_, rule)| planned.passes.contains(rule))
+    }
+
+    /// Requests of a rule's operation that must be accepted: those with the parameter that the rule is about, and the
+    /// others.
+    fn chosen(&self, rule: RuleIx) -> (Vec<Vec<Step>>, Vec<Vec<Step>>) {
         let operation = self.law[rule].operation;
-        let mut of_operation: Vec<&Choice> =
-            self.choices.iter().filter(|choice| Some(choice.operation) == operation).collect();
         let spec = operation.map(|ix| &self.law[ix]);
         let is_about = |ix: &ParamIx| {
             let param = spec.and_then(|spec| spec.params.get(*ix as usize));
             param.is_some_and(|param| param.refusals.iter().any(|(_, refusal)| refusal.rule == rule))
         };
-        of_operation.sort_by_key(|choice| !choice.params.iter().any(is_about));
-        of_operation.into_iter().map(|choice| choice.steps.clone())
+        let of_operation = self.choices.iter().filter(|choice| Some(choice.operation) == operation);
+        let (about, others): (Vec<&Choice>, Vec<&Choice>) =
+            of_operation.partition(|choice| choice.params.iter().any(is_about));
+        let steps = |choices: Vec<&Choice>| choices.into_iter().map(|choice| choice.steps.clone()).collect();
+        (steps(about), steps(others))
+    }
+
+    /// The shortest scenario that was made for an operation, and in which it is accepted.
+    fn shortest(&self, operation: OperationIx) -> Option<&[Step]> {
+        let of_it = self.suite.iter().filter(|planned| planned.operation == Some(operation));
+        let accepted = of_it.filter(|planned| planned.passes.contains(self.law[operation].accepts));
+        accepted.min_by_key(|planned| planned.length).and_then(|planned| planned_steps(&planned.scenario))
+    }
+
+    /// A scenario up to the last request for the operation of a rule.
+    fn up_to(&self, rule: RuleIx, steps: &[Step]) -> Vec<Step> {
+        let is_its = |step: &Step| step.calls().iter().any(|call| self.law[rule].operation == Some(call.operation));
+        let end = steps.iter().rposition(is_its).map_or(steps.len(), |place| place + 1);
+        steps[..end].to_vec()
+    }
+
+    /// The operations that may show what has become of the changes of a rule: those whose refusals, permissions and open
+    /// questions read a field that it sets, and those that matter to its own operation.
+    fn operations_after(&self, rule: RuleIx) -> Vec<OperationIx> {
+        let Some(own) = self.law[rule].operation else { return Vec::new() };
+        let names: Vec<String> = names_of_changes(&self.law, rule).iter().map(|name| format!(".{name}")).collect();
+        let reads = |guard: &Guard| names.iter().any(|name| guard.expr.mentions(name));
+        let decides = |operation: &Operation| {
+            operation.refusals.iter().any(|refuse| reads(&refuse.guard))
+                || operation.permits.iter().any(|(_, guard)| reads(guard))
+        };
+        let mut found: Vec<OperationIx> =
+            self.law.operations().filter(|(_, operation)| decides(operation)).map(|(ix, _)| ix).collect();
+        found.extend(self.operations_around(own).into_iter().filter(|ix| !found.contains(ix)).collect::<Vec<_>>());
+        found
     }
 
     /// The operations that matter to the rules of one.
@@ -291,9 +375,13 @@ impl Grounds {
             }
             return Ok(result);
         };
-        // One that was said to be equivalent and is caught was not: the reason is wrong. But what is found of a server
-        // that has not departed from the law yet is no credit to anybody: the judge is wrong.
-        result.outcome = if result.occasions == 0 { Outcome::FalseAlarm } else { Outcome::Caught };
+        // What is found of a server that has not departed from the law yet is no credit to anybody: the judge is wrong. One
+        // that was said to be equivalent and is caught was not: whoever has written that down is wrong.
+        result.outcome = match () {
+            () if result.occasions == 0 => Outcome::FalseAlarm,
+            () if mutant.declared => Outcome::Refuted,
+            () => Outcome::Caught,
+        };
         let first = played.violations.iter().min_by_key(|(_, step)| *step);
         if let Some((violation, step)) = first {
             let at_once = played.violations.iter().filter(|(_, other)| other == step);
@@ -310,6 +398,41 @@ impl Grounds {
         }
         Ok(result)
     }
+}
+
+fn planned_steps(scenario: &Scenario) -> Option<&[Step]> {
+    match scenario {
+        Scenario::Planned { steps, .. } => Some(steps),
+        _ => None,
+    }
+}
+
+/// A scenario that waits at its end.
+fn settled(scenario: Scenario) -> Scenario {
+    match scenario {
+        Scenario::Planned { rule, mut steps } if steps.last() != Some(&Step::Settle) => {
+            steps.push(Step::Settle);
+            Scenario::Planned { rule, steps }
+        }
+        other => other,
+    }
+}
+
+/// Scenarios one after the other.
+type Scenarios<'a> = Box<dyn Iterator<Item = Scenario> + 'a>;
+
+/// One of each in turn, until all have come to their end.
+fn in_turn<'a>(all: impl Into<VecDeque<Scenarios<'a>>>) -> impl Iterator<Item = Scenario> + 'a {
+    let mut all = all.into();
+    std::iter::from_fn(move || {
+        loop {
+            let mut next = all.pop_front()?;
+            if let Some(scenario) = next.next() {
+                all.push_back(next);
+                return Some(scenario);
+            }
+        }
+    })
 }
 
 /// What came of a hunt.

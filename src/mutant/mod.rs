@@ -4,7 +4,8 @@
 //! [`family`] works out from the law what they are; nobody writes them down. The server is told of its fault, the judge is
 //! not: it keeps the true law, and so do the search and the run.
 //!
-//! - [`family`]: the mutants of a law.
+//! - [`family`]: the mutants of a law. `equivalence` works out which of them nothing can tell from what is right; `logic` and
+//!   `reading` are what it proves that with.
 //! - [`broken`]: the fault of one of them, as the server consults it. `refusal`, `change`, `answer` and `form` are what it
 //!   does at each place.
 //! - [`hunt`]: plays scenarios against a mutant until it is caught, and says who was blamed.
@@ -14,9 +15,12 @@
 mod answer;
 pub mod broken;
 mod change;
+mod equivalence;
 pub mod family;
 mod form;
 pub mod hunt;
+mod logic;
+mod reading;
 mod refusal;
 
 use std::sync::Arc;
@@ -42,6 +46,8 @@ pub struct Mutant {
     pub when: When,
     /// Why nothing can tell it from what is right, if so.
     pub equivalent: Option<String>,
+    /// That reason stands in the spec: it was not worked out.
+    pub declared: bool,
 }
 
 /// When a fault shows.

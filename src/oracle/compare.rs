@@ -173,7 +173,7 @@ impl<'a> Compare<'a> {
                         &Scalar {
                             name: Name { of: "", own: &output.name },
                             text: got.and_then(|tree| text_of(tree, output.kind)),
-                            is_no_text: got.is_some_and(|tree| is_no_text(tree, output.kind)),
+                            is_no_text: got.is_some_and(|tree| is_no_text(tree, output.kind, true)),
                             kind: output.kind,
                             values: &output.values,
                             optional: output.optional,
@@ -355,7 +355,8 @@ impl<'a> Compare<'a> {
                 &Scalar {
                     name,
                     text: got.and_then(|tree| text_of(tree, shown.kind)),
-                    is_no_text: got.is_some_and(|tree| is_no_text(tree, shown.kind)),
+                    is_no_text: got
+                        .is_some_and(|tree| is_no_text(tree, shown.kind, !matches!(shown.from, ShownFrom::Nothing))),
                     kind: shown.kind,
                     values: &shown.values,
                     optional,
@@ -853,11 +854,15 @@ fn text_of(tree: &Tree, kind: ScalarType) -> Option<&Arc<str>> {
     if kind == ScalarType::List { tree.as_single() } else { tree.as_text() }
 }
 
-/// True if something with parts of its own stands where one value should be shown.
-fn is_no_text(tree: &Tree, kind: ScalarType) -> bool {
+/// True if something with parts of its own stands where one value should be shown. A list may show a value as its element;
+/// what the elements of a list are that shows nothing the law knows is not judged.
+fn is_no_text(tree: &Tree, kind: ScalarType, shows: bool) -> bool {
     match tree {
         Tree::Text(_) => false,
-        Tree::List(items) => kind != ScalarType::List && !items.is_empty(),
+        Tree::List(items) if kind == ScalarType::List => {
+            shows && items.iter().any(|item| !matches!(item, Tree::Text(_)))
+        }
+        Tree::List(items) => !items.is_empty(),
         Tree::Struct(members) => !members.is_empty(),
     }
 }

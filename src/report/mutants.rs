@@ -93,6 +93,8 @@ pub enum Outcome {
     Missed,
     /// Something was found of a server that had not departed from the law yet: the judge is wrong.
     FalseAlarm,
+    /// The spec says that nothing can tell it, and it was caught: the spec is wrong.
+    Refuted,
     /// It took too long.
     Timeout,
     /// Nothing can tell it from a server that keeps the law.
@@ -102,7 +104,7 @@ pub enum Outcome {
 impl Outcome {
     /// True if it says that eipcheck is not what it should be.
     pub fn is_failure(self) -> bool {
-        matches!(self, Outcome::Missed | Outcome::Timeout | Outcome::FalseAlarm)
+        matches!(self, Outcome::Missed | Outcome::Timeout | Outcome::FalseAlarm | Outcome::Refuted)
     }
 
     /// For people.
@@ -111,6 +113,7 @@ impl Outcome {
             Outcome::Caught => "caught",
             Outcome::Missed => "missed",
             Outcome::FalseAlarm => "false-alarm",
+            Outcome::Refuted => "refuted",
             Outcome::Timeout => "timeout",
             Outcome::Equivalent => "equivalent",
         }

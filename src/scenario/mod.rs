@@ -13,6 +13,7 @@
 //!   not need.
 //! - [`variation`]: the same with more around it, or several times over.
 //! - [`near_miss`]: requests that would be refused if one more condition held.
+//! - [`silence`]: requests about which the law is silent, and what it says of them if they are accepted.
 //! - [`overlap`]: requests that stand in each other's way, worked out from the law.
 //! - [`crowd`]: several clients that talk to the reference at once, in simulated time.
 //! - [`reach`]: what can be reached at all without some operations, worked out from the law.
@@ -39,6 +40,7 @@ pub mod plan;
 pub mod planned;
 pub mod reach;
 pub mod shrink;
+pub mod silence;
 pub mod simulation;
 pub mod step;
 pub mod strategy;

@@ -29,14 +29,7 @@ type Condition = (OperationIx, usize, usize);
 /// `plans` are the scenarios whose states are looked at, each with the operation to try there.
 pub fn near_misses(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)]) -> Vec<(RuleIx, Vec<Step>)> {
     let has_conditions = |operation: &Operation| operation.refusals.iter().any(|refuse| refuse.guard.parts.len() > 1);
-    let mut prefixes: BTreeSet<(usize, usize)> = BTreeSet::new();
-    for (number, (operation, steps)) in plans.iter().enumerate().filter(|(_, (ix, _))| has_conditions(&law[*ix])) {
-        let known = |end: usize| {
-            plans[..number].iter().any(|(other, way)| other == operation && way.get(..end) == steps.get(..end))
-        };
-        prefixes.extend((1..=steps.len()).filter(|end| !known(*end)).map(|end| (number, end)));
-    }
-    let tried: Vec<Vec<(Condition, Vec<Step>)>> = prefixes
+    let tried: Vec<Vec<(Condition, Vec<Step>)>> = states(plans, |ix| has_conditions(&law[ix]))
         .into_par_iter()
         .map(|(number, end)| from(law, atlas, plans[number].0, &plans[number].1[..end]))
         .collect();
@@ -49,6 +42,22 @@ pub fn near_misses(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Ste
     }
     let rule = |(operation, place, _): &Condition| law[*operation].refusals[*place].refusal.rule;
     found.iter().map(|(condition, steps)| (rule(condition), steps.clone())).collect()
+}
+
+/// The states that the scenarios of some operations pass through, each once: the place of a scenario, and how many of its
+/// steps lead there.
+pub(super) fn states(
+    plans: &[(OperationIx, Vec<Step>)],
+    wanted: impl Fn(OperationIx) -> bool,
+) -> BTreeSet<(usize, usize)> {
+    let mut states: BTreeSet<(usize, usize)> = BTreeSet::new();
+    for (number, (operation, steps)) in plans.iter().enumerate().filter(|(_, (ix, _))| wanted(*ix)) {
+        let known = |end: usize| {
+            plans[..number].iter().any(|(other, way)| other == operation && way.get(..end) == steps.get(..end))
+        };
+        states.extend((1..=steps.len()).filter(|end| !known(*end)).map(|end| (number, end)));
+    }
+    states
 }
 
 /// Those that are one request away from where some steps lead.

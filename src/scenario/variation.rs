@@ -13,8 +13,9 @@ use super::{
     step::{Call, Step, Symbol},
 };
 use crate::{
+    model::world::World,
     oracle::Settings,
-    spec::law::{KindIx, Law, OperationIx, RuleIx},
+    spec::law::{Change, KindIx, Law, OperationIx, ParamIx, RuleIx},
 };
 
 /// How many of each kind there are.
@@ -26,10 +27,14 @@ const COPIES: u32 = 3;
 const MOST_AGAIN: usize = 4;
 /// Requests of one operation that are tried afterwards.
 const MOST_FOLLOWING: usize = 2;
+/// Requests of an operation that only reads that are tried afterwards.
+const MOST_SHOWN: usize = 4;
 /// Requests that are tried before the last one.
 const MOST_TRIED: usize = 60;
 /// Those of them that are kept.
 const MOST_AFTER: usize = 3;
+/// Other values of one parameter.
+const MOST_OTHERS: usize = 2;
 /// The longest scenario that is varied.
 const LONGEST: usize = 24;
 
@@ -69,9 +74,12 @@ pub fn variations(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -
         found.extend(listed(law, atlas, way, first));
     }
     found.push((0..COPIES).flat_map(|number| copies(steps, &by_all, number)).collect());
+    // Step by step the same with a copy: what has come about with the one is under way with the other.
+    found.push(steps.iter().flat_map(|step| [step.clone(), shifted(step, &by_all, 1)]).collect());
     if let Some((last, _)) = rest.split_first() {
         found.extend(after_accepted(law, atlas, way, last));
     }
+    found.extend(beside_others(law, atlas, steps));
     // To wait twice shows nothing that to wait once does not.
     let waits = |one: &Step, other: &Step| *one == Step::Settle && *other == Step::Settle;
     found.iter_mut().for_each(|steps| steps.dedup_by(|one, other| waits(one, other)));
@@ -87,9 +95,19 @@ pub fn follow_ups(law: &Arc<Law>, atlas: &Atlas, operations: &[OperationIx], ste
         return Vec::new();
     }
     let mut found = Vec::new();
+    let last = steps.iter().rev().find_map(|step| step.calls().last());
+    let named = last.map(names).unwrap_or_default();
     for ix in operations {
-        let calls = draft::good_calls(law, simulation.forward.world(), *ix, MOST_FOLLOWING).unwrap_or_default();
-        for call in calls {
+        let calls = draft::good_calls(law, simulation.forward.world(), *ix, MOST_TRIED).unwrap_or_default();
+        // The plain ones, and one that names what the last request named together with something else.
+        let mixes = |call: &Call| {
+            let names = names(call);
+            names.iter().any(|name| named.contains(name)) && names.iter().any(|name| !named.contains(name))
+        };
+        let mixed = calls.iter().skip(MOST_FOLLOWING).find(|call| mixes(call)).cloned();
+        // What is only shown may be shown by many names.
+        let most = if law[*ix].reads { MOST_SHOWN } else { MOST_FOLLOWING };
+        for call in calls.into_iter().take(most).chain(mixed) {
             let step = Step::Call(call);
             let says =
                 simulation.clone().try_step(atlas, &step).is_some_and(|(passes, open)| !open && !passes.is_empty());
@@ -99,6 +117,60 @@ pub fn follow_ups(law: &Arc<Law>, atlas: &Atlas, operations: &[OperationIx], ste
         }
     }
     found
+}
+
+/// The steps beside such as differ from them in one value: what is shown of the one is not what is shown of the other.
+fn beside_others(law: &Arc<Law>, atlas: &Atlas, steps: &[Step]) -> Vec<Vec<Step>> {
+    let mut found = Vec::new();
+    for (place, step) in steps.iter().enumerate() {
+        let Step::Call(call) = step else { continue };
+        let spec = &law[call.operation];
+        let changes = spec.effects.iter().any(|effect| matches!(effect.change, Change::Create { .. }));
+        for (ix, param) in spec.params.iter().enumerate().filter(|_| changes) {
+            let ix = ix as ParamIx;
+            if !param.names.is_empty() || !(draft::belongs(spec, ix) || draft::is_choice(spec, ix)) {
+                continue;
+            }
+            let now = call.args.iter().find(|(name, _)| *name == param.name).map(|(_, symbol)| symbol);
+            let world = World::default();
+            let others = draft::good_values(law, &world, spec, param).into_iter().filter(|value| Some(value) != now);
+            for value in others.take(MOST_OTHERS) {
+                let mut other = call.clone();
+                draft::set_arg(&mut other, &param.name, value);
+                let mut changed = steps.to_vec();
+                changed[place] = Step::Call(other);
+                let Some(by_changed) = made(law, atlas, &changed) else { continue };
+                let copy = steps.iter().map(|step| shifted(step, &by_changed, 1));
+                found.push(changed.iter().cloned().chain(copy).collect());
+            }
+        }
+    }
+    found
+}
+
+/// The steps of a scenario of another operation, with an accepted request for this one before the last of them that names
+/// something which that one names.
+pub fn crossed(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, steps: &[Step]) -> Vec<Vec<Step>> {
+    let Some(place) = steps.iter().rposition(|step| matches!(step, Step::Call(_))) else { return Vec::new() };
+    let (way, rest) = steps.split_at(place);
+    let Some(Step::Call(last)) = rest.first() else { return Vec::new() };
+    let mut simulation = Simulation::new(law, Settings::default());
+    if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
+        return Vec::new();
+    }
+    let named = names(last);
+    let calls = draft::good_calls(law, simulation.forward.world(), operation, MOST_TRIED).unwrap_or_default();
+    let alike = calls.into_iter().filter(|call| names(call).iter().any(|name| named.contains(name))).map(Step::Call);
+    let goes = alike.filter_map(|step| {
+        let mut after = simulation.clone();
+        let (passes, open) = after.try_step(atlas, &step)?;
+        let accepted = !open && passes.contains(law[operation].accepts);
+        // Whatever is right then: it need not be what it was without the request before.
+        let says =
+            accepted && after.try_step(atlas, &rest[0]).is_some_and(|(passes, open)| !open && !passes.is_empty());
+        says.then(|| [way, &[step], &rest[..1]].concat())
+    });
+    goes.take(MOST_AFTER).collect()
 }
 
 /// The request after one of the same operation that is accepted, and names something that it names.
@@ -119,6 +191,70 @@ fn after_accepted(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> V
         accepted.then(|| [way, &[step], settles.as_slice(), std::slice::from_ref(last)].concat())
     });
     accepted.take(MOST_AFTER).collect()
+}
+
+/// The steps after an accepted request of the same operation, and after one that was undone again: `ways` are scenarios in
+/// which it is accepted. Of the steps only as many are taken as are needed once that has been done, so that they are about
+/// the same resources.
+pub fn after_others(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step], ways: &[&[Step]]) -> Vec<Vec<Step>> {
+    let mut found = Vec::new();
+    for way in ways.iter().filter(|way| way.len() <= LONGEST) {
+        let mut simulation = Simulation::new(law, Settings::default());
+        if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
+            continue;
+        }
+        let undone = undone(law, atlas, &simulation, way);
+        for between in std::iter::once(Vec::new()).chain(undone) {
+            let mut simulation = simulation.clone();
+            if !between.iter().all(|step| simulation.take(atlas, step).is_some()) {
+                continue;
+            }
+            let goes = |from: &usize| {
+                let mut after = simulation.clone();
+                let mut last = None;
+                let taken = steps[*from..].iter().all(|step| {
+                    last = after.take(atlas, step).or_else(|| last.take());
+                    last.is_some()
+                });
+                taken && last.is_some_and(|passes| passes.contains(rule))
+            };
+            let suffix = (0..steps.len()).rev().filter(|from| steps.len() - from <= LONGEST).find(goes);
+            found.extend(suffix.map(|from| [*way, &between[..], &steps[from..]].concat()));
+        }
+    }
+    found
+}
+
+/// Ways to undo what the last request of a scenario has done: a request of each operation that undoes something that is
+/// there.
+fn undone(law: &Arc<Law>, atlas: &Atlas, simulation: &Simulation, way: &[Step]) -> Vec<Vec<Step>> {
+    let world = simulation.forward.world();
+    let last = way.iter().rev().find_map(|step| step.calls().last());
+    let mut kinds: Vec<KindIx> = last.into_iter().flat_map(names).filter_map(kind_of).collect();
+    // What it has made comes last of all.
+    kinds.extend(world.iter().last().map(|(_, resource)| resource.kind));
+    kinds.sort_unstable();
+    kinds.dedup();
+    let mut found: Vec<Vec<Step>> = Vec::new();
+    for (operation, _) in kinds.iter().flat_map(|kind| &law[*kind].undo) {
+        for call in draft::good_calls(law, world, *operation, MOST_FOLLOWING).unwrap_or_default() {
+            let step = Step::Call(call);
+            let mut after = simulation.clone();
+            let accepted = after.try_step(atlas, &step).is_some_and(|(_, open)| !open);
+            let steps = [vec![step], after.is_changing().then_some(Step::Settle).into_iter().collect()].concat();
+            if accepted && !found.contains(&steps) {
+                found.push(steps);
+            }
+        }
+    }
+    found
+}
+
+fn kind_of(symbol: &Symbol) -> Option<KindIx> {
+    match symbol {
+        Symbol::Of { kind, .. } => Some(*kind),
+        _ => None,
+    }
 }
 
 /// What a request names.
@@ -158,8 +294,12 @@ fn listed(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> Vec<Vec<S
             let mut joined = call.clone();
             joined.args[place].1 = Symbol::List(all.collect());
             // What else is there keeps its number only if it was made before.
-            found.push([way, &more, &[Step::Call(joined.clone())]].concat());
-            found.push([&way[..end], &more, &way[end..], &[Step::Call(joined)]].concat());
+            found.push([way, &more[..], &[Step::Call(joined.clone())]].concat());
+            found.push([&way[..end], &more[..], &way[end..], &[Step::Call(joined.clone())]].concat());
+            // Where one must be there before the next one can be asked for.
+            let [one, other] = more;
+            let waiting = [Step::Settle, one, Step::Settle, other, Step::Settle];
+            found.push([&way[..end], &waiting[..], &way[end..], &[Step::Call(joined)]].concat());
         }
     }
     found

@@ -10,7 +10,7 @@ use super::{
     compile::Files,
     error::{Problem, SpecError, SpecText},
     file::{At, DepartureFile, DocumentFile, DocumentPart, DocumentScope, FactFile, FactsFile, OperationFile},
-    law::Fact,
+    law::{Equivalent, Fact},
     names::Names,
     rules::excludes,
     spot::{self, Spot},
@@ -90,6 +90,39 @@ fn fact(names: &mut Names<'_>, file: &SpecText, fact: &FactFile, in_force: &[Str
         reading: fact.reading.as_ref().map(|r| r.to_string()),
         unchecked: fact.unchecked.clone(),
     }
+}
+
+/// What is said to be like what is right is a fault of a rule that there is, and has a reason.
+pub(super) fn equivalents(names: &mut Names<'_>, file: &SpecText, facts: &FactsFile) -> Vec<Equivalent> {
+    // A rule that is broken itself is not said to be missing as well.
+    let whole = names.errors.is_empty();
+    let mut compiled = Vec::new();
+    for equivalent in &facts.equivalent {
+        if equivalent.because.trim().is_empty() {
+            let problem = Problem::Equivalent("nobody says why nothing can tell these faults".into());
+            names.error_with(problem, file.at(equivalent.because.span()), "say it in a sentence");
+        }
+        for pattern in &equivalent.mutants {
+            let place = file.at(pattern.span());
+            let Some((rule, fault)) = pattern.split_once(':') else {
+                let problem = Problem::Equivalent(format!("`{}` is not the name of a fault", **pattern));
+                names.error_with(problem, place, "such a name is `RULE:fault`; `eipcheck mutants --list` shows them");
+                continue;
+            };
+            let globs = [rule, fault, pattern].map(|part| Glob::new(part).map(|glob| glob.compile_matcher()));
+            match globs {
+                [Ok(rules), Ok(_), Ok(mutants)] => {
+                    if whole && !names.book.knows(rule) && !names.book.ids().any(|id| rules.is_match(id)) {
+                        let error = SpecError::new(Problem::Equivalent(format!("there is no rule `{rule}`")), place);
+                        names.errors.push(error.nearest(rule, names.book.ids()));
+                    }
+                    compiled.push(Equivalent { mutants, because: equivalent.because.to_string() });
+                }
+                [Err(e), ..] | [_, Err(e), _] | [.., Err(e)] => names.error(Problem::Pattern(e.to_string()), place),
+            }
+        }
+    }
+    compiled
 }
 
 /// What `documents.toml` says of the texts holds: each is a source, its places are places, what is excused has a reason

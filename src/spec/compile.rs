@@ -69,6 +69,7 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
 
     let in_force = in_force(&names, &operations);
     let facts = files.facts.as_ref();
+    let equivalents = facts.map_or_else(Vec::new, |(text, facts)| check::equivalents(&mut names, text, facts));
     let facts = facts.map_or_else(Vec::new, |(text, facts)| check::facts(&mut names, text, facts, &in_force));
 
     check::documents(&mut names, &files, &facts);
@@ -101,6 +102,7 @@ pub(super) fn compile(mut files: Files, choices: &[(String, String)]) -> Result<
         wire_rules,
         readings,
         facts,
+        equivalents,
         digest: files.digest,
         suite: files.suite.map(Into::into),
     };

@@ -185,6 +185,9 @@ pub enum Problem {
     /// A fact that nothing deals with.
     #[error("{0}")]
     Fact(String),
+    /// Faults that are said to be like what is right, and are faults of nothing, or for no reason.
+    #[error("{0}")]
+    Equivalent(String),
     /// A place in a text, or what is said of it, that does not hold.
     #[error("{0}")]
     Document(String),
@@ -212,6 +215,7 @@ impl Problem {
             Problem::NoConvention(_) => "no-convention",
             Problem::NoCodes => "no-codes",
             Problem::Fact(_) => "fact",
+            Problem::Equivalent(_) => "equivalent",
             Problem::Document(_) => "document",
         }
     }

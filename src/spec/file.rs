@@ -10,6 +10,7 @@
 mod account;
 mod dialect;
 mod documents;
+mod facts;
 mod token;
 
 use std::{borrow::Cow, collections::BTreeMap, ops::Deref, ops::Range};
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use account::{CredentialNames, HostPattern, Mark, ProfilesFile, ProfilesFormat};
 pub use dialect::{GeneralCodes, Joined, ProductFile, Protocol, Statuses, WireFault, WireRule};
 pub use documents::{DepartureFile, DocumentFile, DocumentPart, DocumentScope, DocumentsFile, ExcusedFile};
+pub use facts::{EquivalentFile, FactFile, FactsFile};
 pub use token::{AfterFailure, OperationTokenFile, TokenDemand, TokenFile, TokenScope};
 
 /// The version of the grammar that this build reads; `format` of `cloud.toml` must be the same.
@@ -867,31 +869,4 @@ pub enum Accepted {
     Unknown,
     /// What the rules say of any other such request.
     AsUsual,
-}
-
-/// `facts.toml`: what is known of the cloud, and where the law deals with it.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct FactsFile {
-    /// Each fact.
-    pub fact: Vec<FactFile>,
-}
-
-/// One fact. It has exactly one of `rules`, `reading` and `unchecked`, or both of the first two.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct FactFile {
-    /// Its id.
-    pub id: At<String>,
-    /// What it is about, in a few words of our own.
-    pub about: String,
-    /// The rules (or `[[open]]` entries) that check it; globs are allowed.
-    #[serde(default)]
-    pub rules: Vec<At<String>>,
-    /// The reading that settles it.
-    #[serde(default)]
-    pub reading: Option<At<String>>,
-    /// Why it is deliberately not checked.
-    #[serde(default)]
-    pub unchecked: Option<String>,
 }

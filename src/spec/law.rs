@@ -4,6 +4,7 @@
 
 use std::{ops::Index, sync::Arc};
 
+use globset::GlobMatcher;
 use regex::Regex;
 use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
@@ -88,6 +89,8 @@ pub struct Law {
     pub readings: Vec<Reading>,
     /// What is known of the cloud and where the law deals with it.
     pub facts: Vec<Fact>,
+    /// Faults of a server that, as the spec says, nothing can tell from what is right.
+    pub equivalents: Vec<Equivalent>,
     /// SHA-256 of the spec files, in hexadecimal: names this law in a report.
     pub digest: String,
     /// The suite that was planned for it, as it was written down, if it comes with one.
@@ -240,6 +243,15 @@ pub struct Fact {
     pub reading: Option<String>,
     /// Why it is deliberately not checked.
     pub unchecked: Option<String>,
+}
+
+/// Faults of a server that, as the spec says, nothing can tell from what is right.
+#[derive(Debug)]
+pub struct Equivalent {
+    /// The faults by their names, a glob.
+    pub mutants: GlobMatcher,
+    /// Why nothing can tell them.
+    pub because: String,
 }
 
 /// A rule: the unit of judgement.

@@ -1,0 +1,71 @@
+//! Requests of which the law leaves open whether they are refused, and says what comes of them if they are not: what it
+//! says there shows nowhere else.
+//!
+//! They are looked for in the states that the suite passes through, as near misses are.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rayon::prelude::*;
+
+use super::{atlas::Atlas, draft, near_miss::states, simulation::Simulation, step::Step};
+use crate::{
+    model::{
+        assess::assess,
+        effect,
+        time::{Interval, Moment, Tolerance},
+    },
+    oracle::Settings,
+    spec::law::{Law, OperationIx, RuleIx},
+};
+
+/// Requests that are tried in each state.
+const MOST_REQUESTS: usize = 60;
+
+/// An open question, and a rule that says what comes of an acceptance.
+type Silence = (Arc<str>, RuleIx);
+
+/// Scenarios that end with such a request and wait for what comes of it, each with a rule that says what that is, the
+/// shortest for each question. `plans` are the scenarios whose states are looked at, each with the operation to try there.
+pub fn silences(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)]) -> Vec<(RuleIx, Vec<Step>)> {
+    let changes = |ix: OperationIx| !law[ix].open.is_empty() && !law[ix].effects.is_empty();
+    let tried: Vec<Vec<(Silence, Vec<Step>)>> = states(plans, changes)
+        .into_par_iter()
+        .map(|(number, end)| from(law, atlas, plans[number].0, &plans[number].1[..end]))
+        .collect();
+    let mut found: BTreeMap<Silence, Vec<Step>> = BTreeMap::new();
+    for (silence, steps) in tried.into_iter().flatten() {
+        let place = found.entry(silence).or_insert_with(|| steps.clone());
+        if steps.len() < place.len() {
+            *place = steps;
+        }
+    }
+    found.into_iter().map(|((_, rule), steps)| (rule, steps)).collect()
+}
+
+/// Those that are one request away from where some steps lead.
+fn from(law: &Arc<Law>, atlas: &Atlas, ix: OperationIx, way: &[Step]) -> Vec<(Silence, Vec<Step>)> {
+    let mut simulation = Simulation::new(law, Settings::default());
+    if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
+        return Vec::new();
+    }
+    let world = simulation.forward.world();
+    let at = Interval { from: Moment(0), to: Moment(0) };
+    let mut found: Vec<(Silence, Vec<Step>)> = Vec::new();
+    for call in draft::good_calls(law, world, ix, MOST_REQUESTS).unwrap_or_default() {
+        let Some(request) = simulation.resolve(&call) else { continue };
+        let assessment = assess(law, world, &request);
+        let Some(open) = assessment.open.clone().filter(|_| assessment.refusals.is_empty()) else { continue };
+        if assessment.unforeseeable || assessment.undecided || assessment.dry_run.is_some() {
+            continue;
+        }
+        let Ok(outcome) = effect::apply(law, &assessment, at, Tolerance::default()) else { continue };
+        let unknown = |rule: &RuleIx| !found.iter().any(|((known, of), _)| *known == open && of == rule);
+        let rules: Vec<RuleIx> = outcome.rules.iter().copied().filter(unknown).collect();
+        let steps = [way, &[Step::Call(call.clone()), Step::Settle]].concat();
+        let mut after = simulation.clone();
+        if !rules.is_empty() && steps[way.len()..].iter().all(|step| after.take(atlas, step).is_some()) {
+            found.extend(rules.into_iter().map(|rule| ((open.clone(), rule), steps.clone())));
+        }
+    }
+    found
+}
