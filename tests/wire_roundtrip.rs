@@ -189,6 +189,7 @@ fn law() -> Law {
         wire_rules: Default::default(),
         readings: Vec::new(),
         facts: Vec::new(),
+        equivalents: Vec::new(),
         digest: std::string::String::new(),
         suite: None,
     }
