@@ -527,10 +527,17 @@ impl World {
         law[operation].effects.get(effect)?.after.as_ref()?.unless.as_ref()
     }
 
-    /// True if the same changes are still to come as in another world, but for the one at this place there.
-    pub fn awaits_all_but(&self, place: usize, other: &World) -> bool {
-        let rest = other.timers.iter().enumerate().filter(|(number, _)| *number != place).map(|(_, timer)| timer);
-        self.timers.len() + 1 == other.timers.len() && self.timers.iter().zip(rest).all(|(a, b)| a.same_as(b))
+    /// The place of the one change that is still to come in another world and not in this one; none if that is not the only
+    /// difference between what they await.
+    pub fn awaits_all_but(&self, other: &World) -> Option<usize> {
+        if self.timers.len() + 1 != other.timers.len() {
+            return None;
+        }
+        let place = self.timers.iter().zip(&other.timers).take_while(|(a, b)| a.same_as(b)).count();
+        let mut rest = self.timers[place..].iter().zip(&other.timers[place + 1..]);
+        // Of several that are the same it is the first.
+        let same = other.timers[..place].iter().rev().take_while(|t| t.same_as(&other.timers[place])).count();
+        rest.all(|(a, b)| a.same_as(b)).then_some(place - same)
     }
 
     /// True if nothing in the two differs that any later answer could show.

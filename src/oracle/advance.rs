@@ -1,7 +1,7 @@
 //! What time alone may have changed: transitions that must have happened, those that may have, and requests without an
 //! answer that may have been done.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rustc_hash::FxHashMap;
 
@@ -246,18 +246,20 @@ pub fn fold(law: &Arc<Law>, worlds: &mut Vec<Arc<World>>, now: Moment) {
     for world in worlds.iter() {
         let fewer = world.timers.len().checked_sub(1).and_then(|fewer| by_timers.get(&fewer));
         let Some(fewer) = fewer else { continue };
-        let open = world.timers.iter().enumerate().filter(|(_, t)| t.earliest <= now);
-        for (number, timer) in open {
-            // Most changes are still to come in all of the worlds, and need not be made to find that out.
-            let mut without = fewer.iter().filter(|place| worlds[**place].awaits_all_but(number, world)).peekable();
-            if without.peek().is_none() || !world.may_be_next(number) {
-                continue;
+        // Most changes are still to come in all of the worlds, and need not be made to find that out.
+        let mut without: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for place in fewer {
+            if let Some(number) = worlds[*place].awaits_all_but(world) {
+                without.entry(number).or_default().push(*place);
             }
+        }
+        without.retain(|number, _| world.timers[*number].earliest <= now && world.may_be_next(*number));
+        for (number, places) in without {
             let mut fired = world.clone();
-            Arc::make_mut(&mut fired).timers.remove(number);
-            fire_noted(law, &mut fired, timer.clone());
-            for place in without.filter(|place| worlds[**place].same_as(&fired)) {
-                stood_for[*place] = true;
+            let timer = Arc::make_mut(&mut fired).timers.remove(number);
+            fire_noted(law, &mut fired, timer);
+            for place in places.into_iter().filter(|place| worlds[*place].same_as(&fired)) {
+                stood_for[place] = true;
             }
         }
     }
