@@ -51,18 +51,37 @@ fn find(workers: &Workers, plans: &[Around], all: &[Around]) -> Vec<Around> {
     let chosen =
         choices(law, atlas, &ways, &states).into_iter().map(|choice| (law[choice.operation].accepts, choice.steps));
     let mut found: Vec<Around> = chosen.chain(near_misses(law, atlas, &ways)).collect();
-    // One variation of every rule before the second of any.
-    let mut varied: Vec<(usize, Around)> = Vec::new();
-    for (rule, steps) in plans.iter().filter(|(rule, _)| workers.context.wants(*rule)) {
-        if workers.context.is_over() {
-            break;
-        }
-        let of_rule = variations(law, atlas, *rule, steps).into_iter().take(MOST_VARIATIONS);
-        varied.extend(of_rule.enumerate().map(|(place, steps)| (place, (*rule, steps))));
-    }
-    varied.sort_by_key(|(place, (rule, _))| (*place, *rule));
     found.retain(|(rule, _)| workers.context.wants(*rule));
-    found.extend(varied.into_iter().map(|(_, around)| around));
+    // What there will be no requests for need not be looked for.
+    let mut left = workers.context.requests_left();
+    let mut takes = |steps: &[Step]| {
+        left = left.saturating_sub(steps.len() as u64);
+        left > 0 && !workers.context.is_over()
+    };
+    let mut goes_on = found.iter().all(|(_, steps)| takes(steps));
+    // One variation of every rule before the second of any.
+    let mut open = Vec::new();
+    for (rule, steps) in plans.iter().filter(|(rule, _)| workers.context.wants(*rule)) {
+        if !goes_on {
+            return found;
+        }
+        let mut more = variations(law, atlas, *rule, steps).take(MOST_VARIATIONS);
+        if let Some(first) = more.next() {
+            goes_on = takes(&first);
+            found.push((*rule, first));
+            open.push((*rule, more));
+        }
+    }
+    while goes_on && !open.is_empty() {
+        open.retain_mut(|(rule, more)| {
+            let next = if goes_on { more.next() } else { None };
+            next.map(|steps| {
+                goes_on = takes(&steps);
+                found.push((*rule, steps));
+            })
+            .is_some()
+        });
+    }
     found
 }
 

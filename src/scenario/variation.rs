@@ -38,8 +38,19 @@ const MOST_OTHERS: usize = 2;
 /// The longest scenario that is varied.
 const LONGEST: usize = 24;
 
-/// The variations of some steps that exercise a rule, the shortest first.
-pub fn variations(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Vec<Vec<Step>> {
+/// The variations of some steps that exercise a rule, the shortest first. That each still does is seen when it is asked for.
+pub fn variations<'a>(
+    law: &'a Arc<Law>,
+    atlas: &'a Atlas,
+    rule: RuleIx,
+    steps: &'a [Step],
+) -> impl Iterator<Item = Vec<Step>> + 'a {
+    let candidates = candidates(law, atlas, rule, steps);
+    candidates.into_iter().filter(move |varied| *varied != steps && exercises(law, atlas, rule, varied))
+}
+
+/// The variations, whether they can be taken or not.
+fn candidates(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Vec<Vec<Step>> {
     // The rule is met where its operation is asked for last; what follows only looks at what came of it.
     let is_its = |step: &Step| step.calls().iter().any(|call| law[rule].operation == Some(call.operation));
     let meets = steps.iter().rposition(is_its).or(steps.len().checked_sub(1));
@@ -83,7 +94,6 @@ pub fn variations(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -
     // To wait twice shows nothing that to wait once does not.
     let waits = |one: &Step, other: &Step| *one == Step::Settle && *other == Step::Settle;
     found.iter_mut().for_each(|steps| steps.dedup_by(|one, other| waits(one, other)));
-    found.retain(|varied| *varied != steps && exercises(law, atlas, rule, varied));
     found
 }
 
