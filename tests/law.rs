@@ -8,10 +8,11 @@ use std::{
 use eipcheck::{
     model::{forward::Forward, time::Moment},
     oracle::{Settings, judge::Verdict},
-    run::suite::{Plans, plan_afresh, plan_everything},
+    run::suite::{plan_afresh, plan_everything},
     scenario::{
         atlas::Atlas,
-        draft, planned,
+        draft,
+        planned::{self, Plans},
         simulation::Simulation,
         step::{Call, Step},
     },

@@ -18,8 +18,11 @@ use eipcheck::{
         lock::files::{Answers, Suite},
         trace,
     },
-    run::suite::{Plans, plan_afresh, plan_wanted},
-    scenario::{planned, written::ScenarioFile},
+    run::suite::{plan_afresh, plan_wanted},
+    scenario::{
+        planned::{self, Plans},
+        written::ScenarioFile,
+    },
     spec::{
         SpecError, SpecErrors,
         file::Accepted,

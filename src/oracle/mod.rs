@@ -6,6 +6,7 @@
 //! is bound in the worlds that remain.
 //!
 //! - [`judge`]: one answer against all worlds.
+//! - `form`: what an answer says by itself, in any world.
 //! - [`compare`]: a successful answer's fields against one world.
 //! - [`advance`]: what time alone may have changed.
 //! - `reach`: which resources a request can tell anything about.
@@ -17,6 +18,7 @@
 
 pub mod advance;
 pub mod compare;
+mod form;
 pub mod handles;
 pub mod history;
 pub mod judge;

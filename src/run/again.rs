@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::request_ids::RequestIds;
 use crate::{
     model::{
         time::{Interval, Moment},
@@ -16,7 +17,7 @@ use crate::{
         law::{Law, Param},
     },
     target::NoAnswer,
-    wire::{Answer, Body, Request},
+    wire::{self, Answer, Body, Request, http::HttpResponse},
 };
 
 /// How often a throttled request is sent at most.
@@ -83,10 +84,23 @@ pub(super) fn is_throttled(law: &Law, answer: &Answer) -> bool {
     }
 }
 
-/// What an answer comes to that a gateway gave in the target's place: the request may have been done or not.
-pub(super) fn of_gateway(answer: &Answer) -> Option<NoAnswer> {
-    let unreadable = matches!(answer.body, Body::Unreadable { .. });
-    (unreadable && matches!(answer.status, 502..=504)).then_some(NoAnswer::Gateway { status: answer.status })
+/// Reads an answer, and notes a fault if another one of the run has had its id.
+///
+/// # Errors
+///
+/// A gateway gave it in the target's place: the request may have been done or not.
+pub(super) fn read(
+    law: &Law,
+    ids: &mut RequestIds,
+    request: &Request,
+    response: &HttpResponse,
+) -> Result<Answer, NoAnswer> {
+    let mut answer = wire::decode_answer(law, request.operation, response);
+    ids.note(law, request, &mut answer);
+    match (&answer.body, answer.status) {
+        (Body::Unreadable { .. }, status @ 502..=504) => Err(NoAnswer::Gateway { status }),
+        _ => Ok(answer),
+    }
 }
 
 /// For how long an answer asks to be left alone. A date in place of a number of seconds is not understood.

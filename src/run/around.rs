@@ -11,11 +11,14 @@ use tokio::task::JoinHandle;
 use super::{
     Available, Workers,
     session::Scenario,
-    suite::{Plans, operations_of, shorten},
+    suite::{operations_of, shorten},
 };
 use crate::{
     oracle::{RuleSet, Settings},
-    scenario::{choices::choices, near_miss::near_misses, simulation::Simulation, step::Step, variation::variations},
+    scenario::{
+        choices::choices, near_miss::near_misses, planned::Plans, simulation::Simulation, step::Step,
+        variation::variations,
+    },
     spec::law::{OperationIx, RuleIx},
 };
 

@@ -75,7 +75,6 @@ use self::{
     random::Sequences,
     request_ids::RequestIds,
     session::{Scenario, Session},
-    suite::Plans,
     tally::Tally,
     turns::Turns,
 };
@@ -84,7 +83,12 @@ use crate::{
     oracle::{RuleSet, Settings},
     reference::server::{Reference, Running, start},
     report::{data::Report, journal::Journal, terminal::plain, trace::TraceWriter},
-    scenario::{atlas::Atlas, planned, step::Call, windows::Windows},
+    scenario::{
+        atlas::Atlas,
+        planned::{self, Plans},
+        step::Call,
+        windows::Windows,
+    },
     spec::{
         law::{Law, OperationIx, ProductIx, RuleIx},
         load::billable_hosts,
@@ -95,7 +99,7 @@ use crate::{
         permits::{HostError, Permits, is_loopback},
     },
     wire::sign::{Credentials, Manner, SignError, Signer},
-    wire::{Answer, Request},
+    wire::{Answer, Request, http::HttpResponse},
 };
 
 /// What a run is asked to do.
@@ -354,9 +358,14 @@ impl Context {
         }
     }
 
-    /// Takes note of the id of an answer, and notes a fault if another answer has had it.
-    pub fn note_request_id(&self, request: &Request, answer: &mut Answer) {
-        self.request_ids.lock().unwrap_or_else(PoisonError::into_inner).note(&self.law, request, answer);
+    /// Reads an answer, and notes a fault if another answer has had its id.
+    ///
+    /// # Errors
+    ///
+    /// It is none of the target's.
+    fn read(&self, request: &Request, response: &HttpResponse) -> Result<Answer, NoAnswer> {
+        let mut ids = self.request_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        again::read(&self.law, &mut ids, request, response)
     }
 
     /// The counts so far.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::{Available, Workers, session::Scenario, suite::Plans, together::UNANSWERED};
+use super::{Available, Workers, session::Scenario, together::UNANSWERED};
 use crate::scenario::{
     overlap::{Overlap, overlaps},
+    planned::Plans,
     step::Step,
 };
 

@@ -14,7 +14,7 @@ use super::{
     again::{Tries, is_throttled, retry_after},
     cleanup,
     session::{Scenario, Session, record},
-    suite::{Plans, operations_of, plan_wanted},
+    suite::{operations_of, plan_wanted},
 };
 use crate::{
     model::{forward::Dice, time::Interval},
@@ -23,6 +23,7 @@ use crate::{
     scenario::{
         atlas::Atlas,
         draft,
+        planned::Plans,
         step::{Call, Step, Symbol},
     },
     spec::{

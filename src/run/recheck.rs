@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    again::{is_throttled, of_gateway},
+    again::{self, is_throttled},
     request_ids::RequestIds,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     },
     report::trace::Line,
     spec::law::Law,
-    wire::{self, http::HttpResponse},
+    wire::http::HttpResponse,
 };
 
 /// What judging a trace again showed.
@@ -101,9 +101,7 @@ fn read(law: &Law, oracle: &Oracle, request_ids: &mut RequestIds, line: &Line) -
     let answer = line.exchange.answer.as_ref().and_then(|raw| {
         let body = raw.body.clone().into_bytes().into();
         let response = HttpResponse { status: raw.status, headers: raw.headers.clone(), body };
-        let mut answer = wire::decode_answer(law, request.operation, &response);
-        request_ids.note(law, &request, &mut answer);
-        of_gateway(&answer).is_none().then_some(answer)
+        again::read(law, request_ids, &request, &response).ok()
     });
     let interval = Interval { from: Moment(line.exchange.sent), to: Moment(line.exchange.received) };
     Some(Event { client: line.client.unwrap_or(0), request, interval, answer })

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Context, Endpoint,
-    again::{Freshness, Tries, is_throttled, of_gateway, retry_after},
+    again::{Freshness, Tries, is_throttled, retry_after},
     choices::Choices,
     cleanup,
     group::Bell,
@@ -40,7 +40,7 @@ use crate::{
     },
     spec::law::{Change, Demand, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
     target::{self, NoAnswer, clock::Clock},
-    wire::{self, Answer, Body, Request, Tree},
+    wire::{Answer, Body, Request, Tree},
 };
 
 /// So many changes under way make a random sequence wait until they are fewer: each may double the worlds.
@@ -668,12 +668,8 @@ impl<'a> Session<'a> {
         let outcome = match exchange.outcome {
             Ok(response) => {
                 self.told_to_wait = retry_after(&response.headers);
-                let mut answer = wire::decode_answer(law, request.operation, &response);
-                self.context.note_request_id(request, &mut answer);
-                match of_gateway(&answer) {
-                    Some(why) => Err(Lost { from, why, number }),
-                    None => Ok((interval, answer)),
-                }
+                let read = self.context.read(request, &response);
+                read.map(|answer| (interval, answer)).map_err(|why| Lost { from, why, number })
             }
             Err(why) => Err(Lost { from, why, number }),
         };

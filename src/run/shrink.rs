@@ -21,12 +21,12 @@ use super::{
     event::Event,
     replay::turned,
     session::Played,
-    suite::Plans,
     tally::{Again, Evidence},
 };
 use crate::{
     report::data::{Leftover, Needed, Reproduced, ShownBy},
     scenario::{
+        planned::Plans,
         shrink::{AtStake, one_by_one},
         step::Step,
     },

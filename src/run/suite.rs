@@ -10,15 +10,13 @@ use crate::{
     scenario::{
         atlas::Atlas,
         plan::{Search, plan},
-        planned,
+        planned::{self, Plans},
         reach::out_of_reach,
         simulation::Simulation,
         step::Step,
     },
     spec::law::{Demand, Law, OperationIx, RuleIx},
 };
-
-pub use crate::scenario::planned::Plans;
 
 /// Rounds of planning anew around the rules that turned out to be broken.
 const ROUNDS: usize = 5;

@@ -2,14 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{
-    Context,
-    probe::Probed,
-    suite::{Plans, operations_of},
-};
+use super::{Context, probe::Probed, suite::operations_of};
 use crate::{
     report::data::{Choice, FORMAT, Finding, LawName, OperationResult, Outcome, Report, RuleResult, Totals},
-    scenario::{file::StepFile, reach::out_of_reach},
+    scenario::{file::StepFile, planned::Plans, reach::out_of_reach},
     spec::law::{Law, OperationIx, RuleIx},
 };
 

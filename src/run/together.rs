@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tokio::{sync::Barrier, task::JoinSet};
 
 use super::{
-    again::of_gateway,
     mark::marked,
     session::{End, Session, record},
 };
@@ -24,7 +23,7 @@ use crate::{
         step::{Call, Step},
         strategy::Walk,
     },
-    wire::{self, Request},
+    wire::Request,
 };
 
 /// A request that was sent in a scenario with overlapping ones.
@@ -68,15 +67,7 @@ impl Session<'_> {
                 trace.write(law, &self.played.name, place, Some(call), &record);
             }
             self.played.exchanges.push((step, record));
-            let came = match exchange.outcome {
-                Ok(response) => {
-                    let mut answer = wire::decode_answer(law, request.operation, &response);
-                    self.context.note_request_id(request, &mut answer);
-                    of_gateway(&answer).map_or(Ok(answer), Err)
-                }
-                Err(why) => Err(why),
-            };
-            let answer = match came {
+            let answer = match exchange.outcome.and_then(|response| self.context.read(request, &response)) {
                 Ok(answer) => {
                     self.context.note_outcome(number, request, Ok(&answer));
                     self.note_created(request, &answer);

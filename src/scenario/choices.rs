@@ -18,6 +18,7 @@ use super::{
     atlas::Atlas,
     draft,
     simulation::Simulation,
+    states::shortest,
     step::{Call, Step},
 };
 use crate::{
@@ -65,7 +66,7 @@ pub fn choices(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)]
         let Some(plain) = plain.ok().and_then(|calls| calls.into_iter().next()).map(Step::Call) else { continue };
         for kind in listed(law, *operation) {
             let more = populated.iter().filter(|((of, _), _)| *of == kind);
-            ways.extend(more.map(|(_, way)| (way.len(), [&way[..], std::slice::from_ref(&plain)].concat())));
+            ways.extend(more.map(|(_, way)| (way.len(), [*way, std::slice::from_ref(&plain)].concat())));
         }
     }
     let ways: Vec<_> = ways.into_iter().collect();
@@ -86,11 +87,12 @@ fn how_many(world: &World, kinds: impl Iterator<Item = KindIx>) -> usize {
 }
 
 /// The shortest ways to a state with so many resources of a kind.
-fn populated(law: &Arc<Law>, atlas: &Atlas, states: &[&[Step]]) -> BTreeMap<(KindIx, usize), Vec<Step>> {
+fn populated<'s>(law: &Arc<Law>, atlas: &Atlas, states: &[&'s [Step]]) -> BTreeMap<(KindIx, usize), &'s [Step]> {
     let kinds: BTreeSet<KindIx> = law.operations().flat_map(|(ix, _)| listed(law, ix)).collect();
-    let of_plan = |steps: &[Step]| {
+    let of_plan = |steps: &&'s [Step]| {
+        let steps: &'s [Step] = steps;
         let mut simulation = Simulation::new(law, Settings::default());
-        let mut found: BTreeMap<(KindIx, usize), usize> = BTreeMap::new();
+        let mut found = Vec::new();
         for (place, step) in steps.iter().enumerate() {
             if simulation.take(atlas, step).is_none() {
                 break;
@@ -98,23 +100,14 @@ fn populated(law: &Arc<Law>, atlas: &Atlas, states: &[&[Step]]) -> BTreeMap<(Kin
             for kind in &kinds {
                 let there = how_many(simulation.forward.world(), std::iter::once(*kind));
                 if there > 0 {
-                    found.entry((*kind, there)).or_insert(place + 1);
+                    found.push(((*kind, there), &steps[..=place]));
                 }
             }
         }
         found
     };
-    let found: Vec<_> = states.par_iter().map(|steps| (of_plan(steps), *steps)).collect();
-    let mut shortest: BTreeMap<(KindIx, usize), &[Step]> = BTreeMap::new();
-    for (found, steps) in found {
-        for (state, length) in found {
-            let way = shortest.entry(state).or_insert(&steps[..length]);
-            if length < way.len() {
-                *way = &steps[..length];
-            }
-        }
-    }
-    shortest.into_iter().map(|(state, way)| (state, way.to_vec())).collect()
+    let found: Vec<_> = states.par_iter().map(of_plan).collect();
+    shortest(found.into_iter().flatten(), |way| way.len())
 }
 
 fn of_operation(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, ways: &Ways) -> Vec<Choice> {
@@ -127,13 +120,13 @@ fn of_operation(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, ways: &Wa
         if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
             continue;
         }
+        let there = how_many(simulation.forward.world(), listed(law, operation));
         let mut together: Vec<(ParamIx, Step)> = Vec::new();
         for (value, call) in variants(law, &simulation, operation, plain) {
             let step = Step::Call(call);
             let mut after = simulation.clone();
             let accepted =
                 after.try_step(atlas, &step).is_some_and(|(passes, open)| !open && passes.contains(spec.accepts));
-            let there = how_many(simulation.forward.world(), listed(law, operation));
             if !accepted || !known.insert((value, there)) {
                 continue;
             }

@@ -12,7 +12,8 @@
 //!   nearer to a rule, [`novelty`] which one is new, `build_up` walks at random, and [`strip`] drops what a scenario does
 //!   not need.
 //! - [`variation`]: the same with more around it, or several times over.
-//! - [`near_miss`]: requests that would be refused if one more condition held.
+//! - [`choices`]: requests with each value that a parameter may have.
+//! - [`near_miss`]: requests that would be refused if one more condition held. `states` says where those are looked for.
 //! - [`silence`]: requests about which the law is silent, and what it says of them if they are accepted.
 //! - [`overlap`]: requests that stand in each other's way, worked out from the law.
 //! - [`crowd`]: several clients that talk to the reference at once, in simulated time.
@@ -42,6 +43,7 @@ pub mod reach;
 pub mod shrink;
 pub mod silence;
 pub mod simulation;
+mod states;
 pub mod step;
 pub mod strategy;
 pub mod strip;

@@ -5,14 +5,17 @@
 //! show that each of them is needed (the *unique cause* of modified condition/decision coverage). They are looked for in
 //! the states that the suite passes through.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{atlas::Atlas, draft, simulation::Simulation, step::Step};
+use super::{
+    atlas::Atlas,
+    draft,
+    simulation::Simulation,
+    states::{shortest, states},
+    step::Step,
+};
 use crate::{
     model::assess::{Assessment, assess},
     oracle::Settings,
@@ -33,31 +36,9 @@ pub fn near_misses(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Ste
         .into_par_iter()
         .map(|(number, end)| from(law, atlas, plans[number].0, &plans[number].1[..end]))
         .collect();
-    let mut found: BTreeMap<Condition, Vec<Step>> = BTreeMap::new();
-    for (condition, steps) in tried.into_iter().flatten() {
-        let place = found.entry(condition).or_insert_with(|| steps.clone());
-        if steps.len() < place.len() {
-            *place = steps;
-        }
-    }
-    let rule = |(operation, place, _): &Condition| law[*operation].refusals[*place].refusal.rule;
-    found.iter().map(|(condition, steps)| (rule(condition), steps.clone())).collect()
-}
-
-/// The states that the scenarios of some operations pass through, each once: the place of a scenario, and how many of its
-/// steps lead there.
-pub(super) fn states(
-    plans: &[(OperationIx, Vec<Step>)],
-    wanted: impl Fn(OperationIx) -> bool,
-) -> BTreeSet<(usize, usize)> {
-    let mut states: BTreeSet<(usize, usize)> = BTreeSet::new();
-    for (number, (operation, steps)) in plans.iter().enumerate().filter(|(_, (ix, _))| wanted(*ix)) {
-        let known = |end: usize| {
-            plans[..number].iter().any(|(other, way)| other == operation && way.get(..end) == steps.get(..end))
-        };
-        states.extend((1..=steps.len()).filter(|end| !known(*end)).map(|end| (number, end)));
-    }
-    states
+    let rule = |(operation, place, _): Condition| law[operation].refusals[place].refusal.rule;
+    let found = shortest(tried.into_iter().flatten(), Vec::len);
+    found.into_iter().map(|(condition, steps)| (rule(condition), steps)).collect()
 }
 
 /// Those that are one request away from where some steps lead.

@@ -3,11 +3,17 @@
 //!
 //! They are looked for in the states that the suite passes through, as near misses are.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{atlas::Atlas, draft, near_miss::states, simulation::Simulation, step::Step};
+use super::{
+    atlas::Atlas,
+    draft,
+    simulation::Simulation,
+    states::{shortest, states},
+    step::Step,
+};
 use crate::{
     model::{
         assess::assess,
@@ -32,13 +38,7 @@ pub fn silences(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)
         .into_par_iter()
         .map(|(number, end)| from(law, atlas, plans[number].0, &plans[number].1[..end]))
         .collect();
-    let mut found: BTreeMap<Silence, Vec<Step>> = BTreeMap::new();
-    for (silence, steps) in tried.into_iter().flatten() {
-        let place = found.entry(silence).or_insert_with(|| steps.clone());
-        if steps.len() < place.len() {
-            *place = steps;
-        }
-    }
+    let found = shortest(tried.into_iter().flatten(), Vec::len);
     found.into_iter().map(|((_, rule), steps)| (rule, steps)).collect()
 }
 

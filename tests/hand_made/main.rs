@@ -14,12 +14,8 @@ use std::{
 use cloud::Mistake;
 use eipcheck::{
     report::data::{Outcome, Report},
-    run::{
-        RunOptions, Stop, TOLERANCE,
-        event::Silent,
-        run_planned,
-        suite::{Plans, plan_with},
-    },
+    run::{RunOptions, Stop, TOLERANCE, event::Silent, run_planned, suite::plan_with},
+    scenario::planned::Plans,
     spec::{Law, SpecSource, law::OperationIx, load},
     target::{clock::Pace, permits::Permits},
     wire::sign::Manner,
