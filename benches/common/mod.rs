@@ -36,6 +36,10 @@ use eipcheck::{
     },
 };
 
+/// The same as the command line has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Requests that a conversation makes by itself, looks not counted: as many as a random sequence of a run.
 const LENGTH: usize = 16;
 /// How long a request takes, in microseconds.

@@ -7,18 +7,15 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::{
     atlas::Atlas,
     draft,
     simulation::Simulation,
-    states::{shortest, states},
+    states::{in_each_state, shortest},
     step::Step,
 };
 use crate::{
     model::assess::{Assessment, assess},
-    oracle::Settings,
     spec::law::{Law, Operation, OperationIx, RuleIx},
 };
 
@@ -32,21 +29,15 @@ type Condition = (OperationIx, usize, usize);
 /// `plans` are the scenarios whose states are looked at, each with the operation to try there.
 pub fn near_misses(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)]) -> Vec<(RuleIx, Vec<Step>)> {
     let has_conditions = |operation: &Operation| operation.refusals.iter().any(|refuse| refuse.guard.parts.len() > 1);
-    let tried: Vec<Vec<(Condition, Vec<Step>)>> = states(plans, |ix| has_conditions(&law[ix]))
-        .into_par_iter()
-        .map(|(number, end)| from(law, atlas, plans[number].0, &plans[number].1[..end]))
-        .collect();
+    let tried =
+        in_each_state(law, atlas, plans, |ix| has_conditions(&law[ix]), |ix, state, way| from(law, ix, state, way));
     let rule = |(operation, place, _): Condition| law[operation].refusals[place].refusal.rule;
-    let found = shortest(tried.into_iter().flatten(), Vec::len);
+    let found = shortest(tried, Vec::len);
     found.into_iter().map(|(condition, steps)| (rule(condition), steps)).collect()
 }
 
 /// Those that are one request away from where some steps lead.
-fn from(law: &Arc<Law>, atlas: &Atlas, ix: OperationIx, way: &[Step]) -> Vec<(Condition, Vec<Step>)> {
-    let mut simulation = Simulation::new(law, Settings::default());
-    if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
-        return Vec::new();
-    }
+fn from(law: &Arc<Law>, ix: OperationIx, simulation: &Simulation, way: &[Step]) -> Vec<(Condition, Vec<Step>)> {
     let operation = &law[ix];
     let world = simulation.forward.world();
     let mut found: Vec<(Condition, Vec<Step>)> = Vec::new();

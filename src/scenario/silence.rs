@@ -5,13 +5,11 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::{
     atlas::Atlas,
     draft,
     simulation::Simulation,
-    states::{shortest, states},
+    states::{in_each_state, shortest},
     step::Step,
 };
 use crate::{
@@ -20,7 +18,6 @@ use crate::{
         effect,
         time::{Interval, Moment, Tolerance},
     },
-    oracle::Settings,
     spec::law::{Law, OperationIx, RuleIx},
 };
 
@@ -34,20 +31,19 @@ type Silence = (Arc<str>, RuleIx);
 /// shortest for each question. `plans` are the scenarios whose states are looked at, each with the operation to try there.
 pub fn silences(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)]) -> Vec<(RuleIx, Vec<Step>)> {
     let changes = |ix: OperationIx| !law[ix].open.is_empty() && !law[ix].effects.is_empty();
-    let tried: Vec<Vec<(Silence, Vec<Step>)>> = states(plans, changes)
-        .into_par_iter()
-        .map(|(number, end)| from(law, atlas, plans[number].0, &plans[number].1[..end]))
-        .collect();
-    let found = shortest(tried.into_iter().flatten(), Vec::len);
+    let tried = in_each_state(law, atlas, plans, changes, |ix, state, way| from(law, atlas, ix, state, way));
+    let found = shortest(tried, Vec::len);
     found.into_iter().map(|((_, rule), steps)| (rule, steps)).collect()
 }
 
 /// Those that are one request away from where some steps lead.
-fn from(law: &Arc<Law>, atlas: &Atlas, ix: OperationIx, way: &[Step]) -> Vec<(Silence, Vec<Step>)> {
-    let mut simulation = Simulation::new(law, Settings::default());
-    if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
-        return Vec::new();
-    }
+fn from(
+    law: &Arc<Law>,
+    atlas: &Atlas,
+    ix: OperationIx,
+    simulation: &Simulation,
+    way: &[Step],
+) -> Vec<(Silence, Vec<Step>)> {
     let world = simulation.forward.world();
     let at = Interval { from: Moment(0), to: Moment(0) };
     let mut found: Vec<(Silence, Vec<Step>)> = Vec::new();

@@ -1,24 +1,44 @@
-//! The states that scenarios pass through, and the shortest way to each of what is found there.
+//! The states that scenarios pass through, what is found there, and the shortest way to each of that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::step::Step;
-use crate::spec::law::OperationIx;
+use rayon::prelude::*;
 
-/// The states that the scenarios of some operations pass through, each once: the place of a scenario, and how many of its
-/// steps lead there.
-pub(super) fn states(
+use super::{atlas::Atlas, simulation::Simulation, step::Step};
+use crate::{
+    oracle::Settings,
+    spec::law::{Law, OperationIx},
+};
+
+/// What `look` finds in the states that the scenarios of some operations pass through, each state once. It is given the
+/// operation, the state, and the steps that lead there.
+pub(super) fn in_each_state<F: Send>(
+    law: &Arc<Law>,
+    atlas: &Atlas,
     plans: &[(OperationIx, Vec<Step>)],
-    wanted: impl Fn(OperationIx) -> bool,
-) -> BTreeSet<(usize, usize)> {
-    let mut states: BTreeSet<(usize, usize)> = BTreeSet::new();
-    for (number, (operation, steps)) in plans.iter().enumerate().filter(|(_, (ix, _))| wanted(*ix)) {
-        let known = |end: usize| {
-            plans[..number].iter().any(|(other, way)| other == operation && way.get(..end) == steps.get(..end))
-        };
-        states.extend((1..=steps.len()).filter(|end| !known(*end)).map(|end| (number, end)));
-    }
-    states
+    wanted: impl Fn(OperationIx) -> bool + Sync,
+    look: impl Fn(OperationIx, &Simulation, &[Step]) -> Vec<F> + Sync,
+) -> Vec<F> {
+    let of_plan = |number: usize| {
+        let (operation, steps) = &plans[number];
+        let known =
+            |way: &[Step]| plans[..number].iter().any(|(other, steps)| other == operation && steps.starts_with(way));
+        let new = (1..=steps.len()).find(|end| !known(&steps[..*end]));
+        let mut simulation = Simulation::new(law, Settings::default());
+        let mut found = Vec::new();
+        for (place, step) in steps.iter().enumerate().filter(|_| new.is_some() && wanted(*operation)) {
+            if simulation.take(atlas, step).is_none() {
+                break;
+            }
+            if new.is_some_and(|new| place + 1 >= new) {
+                found.extend(look(*operation, &simulation, &steps[..=place]));
+            }
+        }
+        found
+    };
+    // In the order of the scenarios, whichever is looked at first.
+    let found: Vec<Vec<F>> = (0..plans.len()).into_par_iter().map(of_plan).collect();
+    found.into_iter().flatten().collect()
 }
 
 /// Of several ways to the same the shortest; the first of those that are equally long.

@@ -35,6 +35,8 @@ const MOST_TRIED: usize = 60;
 const MOST_AFTER: usize = 3;
 /// Other values of one parameter.
 const MOST_OTHERS: usize = 2;
+/// The most steps that make what a list names.
+const MOST_MAKING: usize = 4;
 /// The longest scenario that is varied.
 const LONGEST: usize = 24;
 
@@ -81,9 +83,7 @@ fn candidates(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Ve
         found.push([&three[..], &[joined], &tail].concat());
     }
     // Three of what a list names, with one of the rest.
-    if let Some((first, _)) = rest.split_first() {
-        found.extend(listed(law, atlas, way, first));
-    }
+    found.extend(listed(law, atlas, way, rest));
     found.push((0..COPIES).flat_map(|number| copies(steps, &by_all, number)).collect());
     // Step by step the same with a copy: what has come about with the one is under way with the other.
     found.push(steps.iter().flat_map(|step| [step.clone(), shifted(step, &by_all, 1)]).collect());
@@ -282,34 +282,45 @@ fn names(call: &Call) -> Vec<&Symbol> {
     names
 }
 
-/// Requests with a list of three: what its first element names is made three times, by the last steps that made it.
-fn listed(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> Vec<Vec<Step>> {
-    let Step::Call(call) = last else { return Vec::new() };
+/// Requests with a list of three: what its first element names is made three times, by the steps that made it, and what
+/// they need as often as they need it. What comes after the request still comes after it.
+fn listed(law: &Arc<Law>, atlas: &Atlas, way: &[Step], rest: &[Step]) -> Vec<Vec<Step>> {
+    let Some((Step::Call(call), tail)) = rest.split_first() else { return Vec::new() };
+    let lists = call.args.iter().enumerate().filter_map(|(place, (_, symbol))| match symbol {
+        Symbol::List(items) => match items.first()? {
+            Symbol::Of { kind, ordinal, field } => Some((place, *kind, *ordinal, *field)),
+            _ => None,
+        },
+        _ => None,
+    });
+    let lists: Vec<_> = lists.collect();
+    if lists.is_empty() {
+        return Vec::new();
+    }
+    let counts: Option<Vec<Made>> = (0..=way.len()).map(|end| made(law, atlas, &way[..end])).collect();
+    let Some(counts) = counts else { return Vec::new() };
     let mut found = Vec::new();
-    for (place, (_, symbol)) in call.args.iter().enumerate() {
-        let Symbol::List(items) = symbol else { continue };
-        let Some(Symbol::Of { kind, ordinal, field }) = items.first() else { continue };
+    for (place, kind, ordinal, field) in lists {
+        let count = |end: usize| counts[end].get(&kind).copied().unwrap_or(0);
         // The step after which there is one: taken three times, it makes three.
-        for end in 1..=way.len() {
-            let (Some(before), Some(after)) = (made(law, atlas, &way[..end - 1]), made(law, atlas, &way[..end])) else {
-                continue;
-            };
-            let count = |made: &Made| made.get(kind).copied().unwrap_or(0);
-            if !(count(&before) < *ordinal && count(&after) >= *ordinal) {
-                continue;
+        for end in (1..=way.len()).filter(|end| count(end - 1) < ordinal && count(*end) >= ordinal) {
+            for start in (end.saturating_sub(MOST_MAKING)..end).rev() {
+                let by = count(end) - count(start);
+                let all = (0..COPIES).map(|n| Symbol::Of { kind, ordinal: ordinal + n * by, field });
+                let mut joined = call.clone();
+                joined.args[place].1 = Symbol::List(all.collect());
+                let last = [&[Step::Call(joined)], tail].concat();
+                let (before, after) = (&counts[start], &counts[end]);
+                let copy = |number| way[start..end].iter().map(move |step| repeated(step, before, after, number));
+                let more: Vec<Step> = (1..COPIES).flat_map(copy).collect();
+                // What else is there keeps its number only if it was made before.
+                found.push([way, &more[..], &last].concat());
+                found.push([&way[..end], &more[..], &way[end..], &last].concat());
+                // Where one must be there before the next one can be asked for.
+                let waiting = (1..COPIES).flat_map(|number| std::iter::once(Step::Settle).chain(copy(number)));
+                let waiting: Vec<Step> = waiting.chain([Step::Settle]).collect();
+                found.push([&way[..end], &waiting[..], &way[end..], &last].concat());
             }
-            let more = [way[end - 1].clone(), way[end - 1].clone()];
-            let step = count(&after) - count(&before);
-            let all = (0..COPIES).map(|n| Symbol::Of { kind: *kind, ordinal: ordinal + n * step, field: *field });
-            let mut joined = call.clone();
-            joined.args[place].1 = Symbol::List(all.collect());
-            // What else is there keeps its number only if it was made before.
-            found.push([way, &more[..], &[Step::Call(joined.clone())]].concat());
-            found.push([&way[..end], &more[..], &way[end..], &[Step::Call(joined.clone())]].concat());
-            // Where one must be there before the next one can be asked for.
-            let [one, other] = more;
-            let waiting = [Step::Settle, one, Step::Settle, other, Step::Settle];
-            found.push([&way[..end], &waiting[..], &way[end..], &[Step::Call(joined)]].concat());
         }
     }
     found
@@ -338,17 +349,36 @@ fn made(law: &Arc<Law>, atlas: &Atlas, steps: &[Step]) -> Option<Made> {
 
 /// A step about the resources of a copy with this number; 0 is the step itself.
 fn shifted(step: &Step, made: &Made, number: u32) -> Step {
-    let call = |call: &Call| {
-        let args = call.args.iter().map(|(name, symbol)| (name.clone(), shift(symbol, made, number))).collect();
-        Call { operation: call.operation, args }
-    };
-    match step {
-        Step::Call(one) => Step::Call(call(one)),
-        Step::Together(calls) => Step::Together(calls.iter().map(call).collect()),
-        Step::Settle => Step::Settle,
-    }
+    renumbered(step, &|symbol| shift(symbol, made, number))
 }
 
+/// A step of those between two places, taken once more: it is about what its own copy makes, and about the same of what was
+/// there before.
+fn repeated(step: &Step, before: &Made, after: &Made, number: u32) -> Step {
+    let count = |made: &Made, kind: &KindIx| made.get(kind).copied().unwrap_or(0);
+    renumbered(step, &|symbol| match symbol {
+        Symbol::Of { kind, ordinal, .. } if *ordinal <= count(before, kind) => symbol.clone(),
+        Symbol::Of { kind, ordinal, field } => {
+            let by = number * (count(after, kind) - count(before, kind));
+            Symbol::Of { kind: *kind, ordinal: ordinal + by, field: *field }
+        }
+        other => shift(other, after, number),
+    })
+}
+
+/// A step after copies of what was made before it: what it makes itself comes so many later.
+fn pushed(step: &Step, made: &Made, copies: u32) -> Step {
+    renumbered(step, &|symbol| match symbol {
+        Symbol::Of { kind, ordinal, field } => {
+            let before = made.get(kind).copied().unwrap_or(0);
+            let by = if *ordinal > before { copies * before } else { 0 };
+            Symbol::Of { kind: *kind, ordinal: ordinal + by, field: *field }
+        }
+        other => other.clone(),
+    })
+}
+
+/// What the copy with this number has in place of a name or a token.
 fn shift(symbol: &Symbol, made: &Made, number: u32) -> Symbol {
     match symbol {
         Symbol::Of { kind, ordinal, field } => {
@@ -357,33 +387,29 @@ fn shift(symbol: &Symbol, made: &Made, number: u32) -> Symbol {
         }
         // Tokens of one scenario are few.
         Symbol::Token(token) => Symbol::Token(token + 100 * number),
-        Symbol::List(items) => Symbol::List(items.iter().map(|item| shift(item, made, number)).collect()),
-        Symbol::Struct(members) => {
-            Symbol::Struct(members.iter().map(|(n, member)| (n.clone(), shift(member, made, number))).collect())
-        }
-        Symbol::Text(text) => Symbol::Text(text.clone()),
+        other => other.clone(),
     }
 }
 
-/// A step after copies of what was made before it: what it makes itself comes so many later.
-fn pushed(step: &Step, made: &Made, copies: u32) -> Step {
-    fn push(symbol: &Symbol, made: &Made, copies: u32) -> Symbol {
+/// A step with other names and tokens; `other` is asked for each.
+fn renumbered(step: &Step, other: &impl Fn(&Symbol) -> Symbol) -> Step {
+    fn of(symbol: &Symbol, other: &impl Fn(&Symbol) -> Symbol) -> Symbol {
         match symbol {
-            Symbol::Of { kind, ordinal, field } => {
-                let before = made.get(kind).copied().unwrap_or(0);
-                let by = if *ordinal > before { copies * before } else { 0 };
-                Symbol::Of { kind: *kind, ordinal: ordinal + by, field: *field }
+            Symbol::List(items) => Symbol::List(items.iter().map(|item| of(item, other)).collect()),
+            Symbol::Struct(members) => {
+                Symbol::Struct(members.iter().map(|(name, member)| (name.clone(), of(member, other))).collect())
             }
-            Symbol::List(items) => Symbol::List(items.iter().map(|item| push(item, made, copies)).collect()),
-            other => other.clone(),
+            single => other(single),
         }
     }
+    let call = |call: &Call| Call {
+        operation: call.operation,
+        args: call.args.iter().map(|(name, symbol)| (name.clone(), of(symbol, other))).collect(),
+    };
     match step {
-        Step::Call(call) => {
-            let args = call.args.iter().map(|(name, symbol)| (name.clone(), push(symbol, made, copies))).collect();
-            Step::Call(Call { operation: call.operation, args })
-        }
-        other => other.clone(),
+        Step::Call(one) => Step::Call(call(one)),
+        Step::Together(calls) => Step::Together(calls.iter().map(call).collect()),
+        Step::Settle => Step::Settle,
     }
 }
 
