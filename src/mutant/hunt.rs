@@ -194,15 +194,11 @@ impl Grounds {
         let near = self.near_misses.iter().filter(move |(of, _)| *of == rule).map(|(_, steps)| steps.clone());
         let silent = self.silences.iter().filter(move |(of, _)| *of == rule).map(|(_, steps)| steps.clone());
         let (about, chosen): (Vec<Vec<Step>>, Vec<Vec<Step>>) = self.chosen(rule);
-        let varied = self.varied[rule.0 as usize].get_or_init(|| {
-            let ways: Vec<&[Step]> = accepted.iter().filter_map(planned_steps).collect();
-            let varied = |steps| {
-                let mut varied = after_others(&self.law, &self.atlas, rule, steps, &ways);
-                varied.extend(variations(&self.law, &self.atlas, rule, steps));
-                varied
-            };
-            steps.iter().flat_map(|steps| varied(steps)).collect()
-        });
+        let varied = self.varied[rule.0 as usize]
+            .get_or_init(|| steps.iter().flat_map(|own| variations(&self.law, &self.atlas, rule, own)).collect());
+        let ways: Vec<&[Step]> = accepted.iter().filter_map(planned_steps).collect();
+        let after_others: Vec<Vec<Step>> =
+            steps.iter().flat_map(|own| after_others(&self.law, &self.atlas, rule, own, &ways)).collect();
         let operations = self.operations_after(rule);
         let crossed: Vec<Vec<Step>> = match self.law[rule].operation {
             Some(own) if !self.law[own].reads => operations
@@ -221,9 +217,12 @@ impl Grounds {
         let after_varied = varied.iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &more, steps));
         let aimed = self.aimed(rule).into_iter().flat_map(move |strategies| (0..AIMED).map(random(strategies)));
         let general = (AIMED..).map(random(self.strategies.clone()));
-        let first = own.into_iter().chain(near.chain(about).map(planned)).chain(accepted);
+        let (shows_most, other_ways) = varied.split_at(varied.len().min(1));
+        let first = own.into_iter().chain(shows_most.iter().cloned().map(planned));
+        let first = first.chain(near.chain(about).map(planned)).chain(accepted);
         let then = in_turn([
-            Box::new(varied.iter().cloned().map(planned)) as Scenarios<'_>,
+            Box::new(other_ways.iter().cloned().map(planned)) as Scenarios<'_>,
+            Box::new(after_others.into_iter().map(planned)),
             Box::new(chosen.into_iter().chain(silent).map(planned)),
             // What has come of each shows when one waits for it.
             Box::new(of_operation.into_iter().map(settled)),
@@ -459,14 +458,12 @@ fn blame(law: &Law, broken: RuleIx, blamed: RuleIx) -> Blame {
     }
 }
 
-/// The rules that steps exercise where none is broken.
+/// The rules that steps exercise where none is broken, and looking around once what they began is over.
 fn passes(law: &Arc<Law>, atlas: &Atlas, steps: &[Step]) -> RuleSet {
-    let mut passes = RuleSet::default();
     let mut simulation = Simulation::new(law, Settings::default());
-    for taken in steps.iter().map_while(|step| simulation.take(atlas, step)) {
-        for rule in taken.iter() {
-            passes.insert(rule);
-        }
-    }
-    passes
+    let mut taken: Vec<RuleSet> =
+        steps.iter().chain([&Step::Settle]).map_while(|step| simulation.take(atlas, step)).collect();
+    let looks = atlas.looks_at_unconfirmed(law, simulation.oracle.worlds()).into_iter().map(Step::Call);
+    taken.extend(looks.map_while(|look| simulation.take(atlas, &look)));
+    taken.iter().flat_map(RuleSet::iter).collect()
 }

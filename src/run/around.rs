@@ -9,7 +9,7 @@ use std::{collections::VecDeque, sync::Arc};
 use tokio::task::JoinHandle;
 
 use super::{
-    Available, Workers,
+    Available, Context, Workers,
     session::Scenario,
     suite::{operations_of, shorten},
 };
@@ -43,10 +43,16 @@ pub fn start_planning(workers: &Workers, plans: &Plans, all: &Plans, available: 
         usable.map(|(rule, steps)| (*rule, steps.clone())).collect()
     };
     let (plans, all) = (usable(plans), usable(all));
-    tokio::task::spawn_blocking(move || find(&workers, &plans, &all))
+    // What there will be no requests for need not be looked for. The suite takes some first. What is left while it is played
+    // depends on the target's speed, and the same run is to find the same.
+    let suite: usize = plans.iter().map(|(_, steps)| steps.len()).sum();
+    let context = &workers.context;
+    let most = share(context, context.requests_left().saturating_sub(suite as u64));
+    tokio::task::spawn_blocking(move || find(&workers, &plans, &all, most))
 }
 
-fn find(workers: &Workers, plans: &[Around], all: &[Around]) -> Vec<Around> {
+/// As many as take so many requests.
+fn find(workers: &Workers, plans: &[Around], all: &[Around], most: u64) -> Vec<Around> {
     let (law, atlas) = (&workers.context.law, &*workers.atlas);
     let ways: Vec<(OperationIx, Vec<Step>)> =
         plans.iter().filter_map(|(rule, steps)| Some((law[*rule].operation?, steps.clone()))).collect();
@@ -55,8 +61,7 @@ fn find(workers: &Workers, plans: &[Around], all: &[Around]) -> Vec<Around> {
         choices(law, atlas, &ways, &states).into_iter().map(|choice| (law[choice.operation].accepts, choice.steps));
     let mut found: Vec<Around> = chosen.chain(near_misses(law, atlas, &ways)).collect();
     found.retain(|(rule, _)| workers.context.wants(*rule));
-    // What there will be no requests for need not be looked for.
-    let mut left = workers.context.requests_left();
+    let mut left = most;
     let mut takes = |steps: &[Step]| {
         left = left.saturating_sub(steps.len() as u64);
         left > 0 && !workers.context.is_over()
@@ -93,10 +98,7 @@ pub async fn run(workers: &Workers, planned: JoinHandle<Vec<Around>>) {
     let context = &workers.context;
     // Nobody cancels it, so that the only other end is a panic, which goes on here.
     let planned = planned.await.unwrap_or_else(|end| std::panic::resume_unwind(end.into_panic()));
-    let left = context.requests_left();
-    // Whoever asked for certain rules wants those: no random sequences will follow.
-    let share = if context.options.only.is_some() { left } else { left / SHARE };
-    let until = context.requests() + share;
+    let until = context.requests() + share(context, context.requests_left());
     let mut all: VecDeque<(usize, Around)> = planned.into_iter().enumerate().collect();
     // A target that takes its time would be waited for over and over, for what the suite has waited for already: so
     // a few are tried, and the others come once those have shown that nothing takes long.
@@ -133,6 +135,12 @@ pub async fn run(workers: &Workers, planned: JoinHandle<Vec<Around>>) {
             all = later;
         }
     }
+}
+
+/// How many of the requests that are left may be used.
+fn share(context: &Context, left: u64) -> u64 {
+    // Whoever asked for certain rules wants those: no random sequences will follow.
+    if context.options.only.is_some() { left } else { left / SHARE }
 }
 
 /// True if steps exercise one of these rules: where something broken is on the way, nobody knows what follows, and the next

@@ -4,7 +4,10 @@
 //! The shortest way to a rule meets it where there is little else: a server that changes the wrong one of two resources
 //! looks right where there is only one. Each variation is tried on the law first, and kept if it still exercises the rule.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     atlas::Atlas,
@@ -40,7 +43,7 @@ const MOST_MAKING: usize = 4;
 /// The longest scenario that is varied.
 const LONGEST: usize = 24;
 
-/// The variations of some steps that exercise a rule, the shortest first. That each still does is seen when it is asked for.
+/// The variations of some steps that exercise a rule, those first that show the most. That each still does is seen when it is asked for.
 pub fn variations<'a>(
     law: &'a Arc<Law>,
     atlas: &'a Atlas,
@@ -61,20 +64,16 @@ fn candidates(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Ve
     };
     let (Some(by_way), Some(by_all)) = (made(law, atlas, way), made(law, atlas, steps)) else { return Vec::new() };
     let mut found = Vec::new();
-    // The same once more: the last steps with the resources that are there.
-    for again in 1..=steps.len().min(MOST_AGAIN) {
-        found.push([steps, &steps[steps.len() - again..]].concat());
-    }
-    found.push([steps, rest].concat());
-    // One more of everything, made before and made afterwards.
     let copies = |of: &[Step], made: &Made, number: u32| -> Vec<Step> {
         of.iter().map(|step| shifted(step, made, number)).collect()
     };
-    let beside = copies(way, &by_way, 1);
     let moved = |copies: u32| -> Vec<Step> { rest.iter().map(|step| pushed(step, &by_way, copies - 1)).collect() };
+    // One more of everything, made before: what is done to the one is not done to the other. And once more at once, which
+    // costs one request.
+    let beside = copies(way, &by_way, 1);
+    let once_more = moved(2).into_iter().take(1);
+    found.push([way, &beside, &moved(2)].concat().into_iter().chain(once_more).collect());
     found.push([way, &beside, &moved(2)].concat());
-    found.push([way, &beside, &copies(&moved(2), &by_way, 1)].concat());
-    found.push([steps, &copies(steps, &by_all, 1)].concat());
     // Three of everything, and lists of three.
     let three: Vec<Step> = (0..COPIES).flat_map(|number| copies(way, &by_way, number)).collect();
     if let Some((joined, tail)) =
@@ -84,6 +83,14 @@ fn candidates(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Ve
     }
     // Three of what a list names, with one of the rest.
     found.extend(listed(law, atlas, way, rest));
+    // The same once more: the last steps with the resources that are there.
+    for again in 1..=steps.len().min(MOST_AGAIN) {
+        found.push([steps, &steps[steps.len() - again..]].concat());
+    }
+    found.push([steps, rest].concat());
+    // One more of everything, made before and made afterwards.
+    found.push([way, &beside, &copies(&moved(2), &by_way, 1)].concat());
+    found.push([steps, &copies(steps, &by_all, 1)].concat());
     found.push((0..COPIES).flat_map(|number| copies(steps, &by_all, number)).collect());
     // Step by step the same with a copy: what has come about with the one is under way with the other.
     found.push(steps.iter().flat_map(|step| [step.clone(), shifted(step, &by_all, 1)]).collect());
@@ -94,6 +101,8 @@ fn candidates(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Ve
     // To wait twice shows nothing that to wait once does not.
     let waits = |one: &Step, other: &Step| *one == Step::Settle && *other == Step::Settle;
     found.iter_mut().for_each(|steps| steps.dedup_by(|one, other| waits(one, other)));
+    let mut known = BTreeSet::new();
+    found.retain(|steps| known.insert(steps.clone()));
     found
 }
 
@@ -323,6 +332,7 @@ fn listed(law: &Arc<Law>, atlas: &Atlas, way: &[Step], rest: &[Step]) -> Vec<Vec
             }
         }
     }
+    found.sort_by_key(Vec::len);
     found
 }
 
