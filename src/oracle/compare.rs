@@ -50,8 +50,11 @@ pub struct Compare<'a> {
     reading: bool,
     /// The world with what the answer has taught.
     pub world: Arc<World>,
-    /// The rules that were checked and found kept.
+    /// The rules that were checked and found kept, on something that the answer shows, or shows no longer: a field
+    /// that never had a value and an empty list are right at most servers that break the rule.
     pub passes: Vec<RuleIx>,
+    /// How much agreed, whether it shows anything or not.
+    agreed: usize,
     /// How many names of resources the answer shows as it should.
     pub names: usize,
     /// The answer that this one repeats.
@@ -131,6 +134,7 @@ impl<'a> Compare<'a> {
             reading: scope.law[assessment.operation].reads,
             world: scope.world.clone(),
             passes: Vec::new(),
+            agreed: 0,
             names: 0,
             repeat: None,
             output: "",
@@ -188,7 +192,7 @@ impl<'a> Compare<'a> {
                     match (expected.first(), got) {
                         (Some(handle), Some(item)) => {
                             self.view(*handle, *kind, item, later, &output.name)?;
-                            self.passes.push(rule);
+                            self.agrees(rule, true);
                         }
                         (Some(_), None) if !output.optional => {
                             self.differ(rule, format!("{} is shown", output.name), "it is missing".into())?;
@@ -281,7 +285,7 @@ impl<'a> Compare<'a> {
         let named = by.iter().any(|ix| self.scope.input.get(&operation.params[*ix as usize].name).is_some());
         let most = if named { expected.len() } else { usize::MAX };
         if text.parse().is_ok_and(|count: usize| (least..=most).contains(&count)) {
-            self.passes.push(rule);
+            self.agrees(rule, least > 0);
             return Ok(());
         }
         let allowed = match most {
@@ -292,10 +296,16 @@ impl<'a> Compare<'a> {
         self.differ(rule, allowed, format!("it is {text}"))
     }
 
+    /// A rule was kept, on something that the answer shows or on nothing.
+    fn agrees(&mut self, rule: RuleIx, on_something: bool) {
+        self.agreed += 1;
+        self.passes.extend(on_something.then_some(rule));
+    }
+
     /// A difference, unless its rule is muted.
     fn differ(&self, rule: RuleIx, allowed: String, came: String) -> Result<(), Mismatch> {
         let rule = self.repeat.map_or(rule, |repeat| repeat.rule);
-        if self.muted.contains(rule) { Ok(()) } else { Err(Mismatch { rule, allowed, came, depth: self.passes.len() }) }
+        if self.muted.contains(rule) { Ok(()) } else { Err(Mismatch { rule, allowed, came, depth: self.agreed }) }
     }
 
     fn view(
@@ -438,12 +448,13 @@ impl<'a> Compare<'a> {
                 if let Some((handle, field)) = source.place {
                     self.bind(handle, field, text, scalar)?;
                 }
-                self.passes.push(scalar.rule);
+                self.agrees(scalar.rule, true);
                 self.confirm(&source);
                 Ok(())
             }
             (Value::Null, None) => {
-                self.passes.push(scalar.rule);
+                // It is shown no longer, or there was nothing to show.
+                self.agrees(scalar.rule, !self.along(&source).1.is_empty());
                 // What may be left out anyway proves nothing by being left out.
                 if !scalar.optional {
                     self.confirm(&source);
@@ -463,7 +474,7 @@ impl<'a> Compare<'a> {
                 let expected = value.to_wire().unwrap_or_default();
                 match text {
                     Some(text) if same(scalar.kind, &expected, text) => {
-                        self.passes.push(scalar.rule);
+                        self.agrees(scalar.rule, true);
                         self.confirm(&source);
                         Ok(())
                     }
@@ -526,7 +537,7 @@ impl<'a> Compare<'a> {
             let allowed = format!("{} shows {}", listing.name, self.describe(*handle));
             self.differ(rule, allowed, "it is not there".into())?;
         }
-        self.passes.push(listing.rule);
+        self.agrees(listing.rule, shown.contains(&true));
         if self.reading && listing.complete {
             self.confirm_gone(&listing);
         }
@@ -572,6 +583,7 @@ impl<'a> Compare<'a> {
                     reading: self.reading,
                     world: self.world.clone(),
                     passes: Vec::new(),
+                    agreed: 0,
                     names: 0,
                     repeat: self.repeat,
                     output: self.output,
