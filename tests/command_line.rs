@@ -521,6 +521,53 @@ fn a_refusal_is_tried_with_a_request_about_which_the_law_is_not_silent() {
     assert!(!wrong.is_empty() && wrong.iter().all(|call| call.contains("Insured")), "{wrong:?}");
 }
 
+/// A locker has a note that nothing ever sets.
+#[test]
+fn what_is_never_there_to_be_shown_is_not_called_right() {
+    let fields = [
+        ("resources.toml", "size      =", "note      = { kind = \"text\" }\nsize      ="),
+        ("resources.toml", "Size     =", "Note     = { type = \"string\", shows = \"note\" }\nSize     ="),
+    ];
+    let law = changed(&lockers(), &fields);
+    let report = run(&["--specs", &text(law.path()), "--max-requests", "300"]).ends(0).report();
+    let result =
+        |id: &str| report["rules"].as_array().unwrap().iter().find(|r| r["id"] == id).unwrap()["result"].clone();
+    assert_eq!((result("locker.Note"), result("locker.Size")), ("not-reached".into(), "pass".into()));
+}
+
+/// A server that takes anything for a way to close a locker, held against laws by which there are two.
+#[test]
+fn a_wrong_value_of_a_parameter_that_may_mean_nothing_then_need_not_be_refused() {
+    let close = "operations/close_locker.toml";
+    let gently = "[input.Gently]\ntype = \"boolean\"";
+    let anything = changed(
+        &lockers(),
+        &[
+            (close, gently, "[input.Gently]\ntype = \"string\""),
+            (
+                close,
+                "refuse = \"has(input.Gently) && input.Gently && locker.size > 5\"",
+                "refuse = \"locker.size > 9\"",
+            ),
+        ],
+    );
+    let server = serve(&["--specs", &text(anything.path())]);
+    let of_two =
+        format!("{gently}\n\n[[open]]\nid = \"close-small\"\nsays = \"Is it read?\"\nbecause = \"No text says so.\"\n");
+    let held = |open: &str| {
+        let law = changed(&lockers(), &[(close, gently, open)]);
+        let ran = run(&[&server.url, "--specs", &text(law.path()), "--only", "CloseLocker.Gently.type"]);
+        ran.report()["findings"].as_array().unwrap().len()
+    };
+    assert_eq!(held(gently), 1);
+    assert_eq!(held(&format!("{of_two}either = \"locker.size < 10\"\nexcuses = [\"Gently\"]")), 0);
+    assert_eq!(held(&format!("{of_two}either = \"locker.size > 10\"\nexcuses = [\"Gently\"]")), 1);
+    let unknown =
+        changed(&lockers(), &[(close, gently, &format!("{of_two}either = \"true\"\nexcuses = [\"Softly\"]"))]);
+    let said = ask(&["spec", "check", &text(unknown.path())]).ends(2);
+    assert!(said.err.contains("Softly") && said.err.contains("excuses"), "{}", said.err);
+}
+
 /// A locker that closes within ten minutes by the law, and after eight at this server: longer than anybody waits here.
 fn closing_slowly() -> (TempDir, Served) {
     let (at_once, later) = ("delete = \"locker\"", "each   = \"[locker]\"\ndelete = \"it\"\nafter  = ");

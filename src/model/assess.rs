@@ -13,7 +13,7 @@ use super::{
 use crate::{
     spec::{
         file::{Accepted, AfterFailure, Defect, TokenScope},
-        law::{Guard, Law, Operation, OperationIx, Param, ParamIx, Refusal, RuleIx, Token, Undeclared, VarIx},
+        law::{Guard, Law, Open, Operation, OperationIx, Param, ParamIx, Refusal, RuleIx, Token, Undeclared, VarIx},
     },
     wire::Request,
 };
@@ -168,9 +168,14 @@ pub fn assess_as_read(law: &Arc<Law>, world: &Arc<World>, request: &Request, rea
         }
     }
     for open in &operation.open {
-        if found.holds(&open.guard, operation, &mut known) != Some(false)
-            && !found.asks_only_of_bad(&open.guard, operation, defects)
-        {
+        if found.holds(&open.guard, operation, &mut known) == Some(false) {
+            continue;
+        }
+        let comes_up = match open.excuses.is_empty() {
+            true => !found.asks_only_of_bad(&open.guard, operation, defects),
+            false => found.excuse(open, operation, defects),
+        };
+        if comes_up {
             found.open.get_or_insert_with(|| open.id.clone());
             found.unforeseeable |= open.accepted == Accepted::Unknown && !operation.reads;
         }
@@ -208,6 +213,21 @@ impl Assessment {
                 None
             }
         }
+    }
+
+    /// Takes back the refusals of wrong values that need not be refused; false if there are none.
+    fn excuse(&mut self, open: &Open, operation: &Operation, defects: &[ArgumentDefect]) -> bool {
+        let is_excused = |defect: &&ArgumentDefect| defect.param.is_some_and(|ix| open.excuses.contains(&ix));
+        let excused: Vec<RuleIx> = defects
+            .iter()
+            .filter(is_excused)
+            .filter_map(|defect| operation.params[defect.param? as usize].refusal(defect.defect))
+            .map(|refusal| refusal.rule)
+            .collect();
+        let due = self.refusals.len();
+        self.refusals.retain(|refusal| !excused.contains(&refusal.rule));
+        self.of_arguments -= due - self.refusals.len();
+        !excused.is_empty()
     }
 
     /// True if a question is about a bad argument and nothing else: what such a value means nobody asks, for the request is

@@ -13,7 +13,10 @@ use crate::{
     spec::{
         expr::{ANYTHING, Expr},
         file::{Defect, FieldKind},
-        law::{Change, Effect, FieldIx, Guard, KindIx, Law, Operation, OperationIx, Refusal, RuleIx, Shown, ShownFrom},
+        law::{
+            Change, Effect, FieldIx, Guard, KindIx, Law, Operation, OperationIx, ParamIx, Refusal, RuleIx, Shown,
+            ShownFrom,
+        },
     },
 };
 
@@ -98,7 +101,10 @@ pub fn out_of_reach(law: &Law, available: &dyn Fn(OperationIx) -> bool) -> RuleS
     };
     for (ix, operation) in law.operations() {
         let asked = available(ix);
-        for param in &operation.params {
+        for (place, param) in operation.params.iter().enumerate() {
+            // Where it always means nothing, no wrong value of it is ever refused.
+            let excusing = operation.open.iter().filter(|open| open.excuses.contains(&(place as ParamIx)));
+            let asked = asked && excusing.into_iter().all(|open| possible.may_fail(operation, &open.guard.expr));
             for (defect, refusal) in &param.refusals {
                 // Only what has been there can be gone.
                 let had = *defect != Defect::Stale || param.names.iter().any(|r| possible.kinds.contains(&r.kind));
@@ -234,6 +240,10 @@ impl Possible<'_> {
 
     fn may_hold(&self, operation: &Operation, condition: &Expr) -> bool {
         self.eval(condition.program().expression(), &mut self.vars(operation)).truth().0
+    }
+
+    fn may_fail(&self, operation: &Operation, condition: &Expr) -> bool {
+        self.eval(condition.program().expression(), &mut self.vars(operation)).truth().1
     }
 
     /// True if a view of a resource might be asked to show this: not where it is nothing but anything.

@@ -855,6 +855,10 @@ pub struct OpenFile {
     /// What comes of such a request if it is accepted: the effects that the rules describe, or nobody knows.
     #[serde(default)]
     pub accepted: Accepted,
+    /// Parameters of which a wrong value need not be refused then: they may mean nothing to such a request. The question
+    /// comes up only where one of them has a wrong value.
+    #[serde(default)]
+    pub excuses: Vec<At<String>>,
     /// In force only under this reading: `name=choice`.
     #[serde(default)]
     pub under: Option<At<String>>,

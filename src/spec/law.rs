@@ -722,6 +722,8 @@ pub struct Open {
     pub guard: Guard,
     /// What comes of an acceptance.
     pub accepted: Accepted,
+    /// Parameters of which a wrong value need not be refused then.
+    pub excuses: Vec<ParamIx>,
 }
 
 /// A change.

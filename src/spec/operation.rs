@@ -425,6 +425,17 @@ impl<'t> Behaviour<'_, '_, 't> {
         self.names.note(&open.id, force.under.as_deref(), self.file().at(open.id.span()));
         let scope = self.scope();
         let Some(guard) = self.guard(&open.either, &scope, &Ty::Bool.into()) else { return };
+        let mut excuses = Vec::with_capacity(open.excuses.len());
+        for name in &open.excuses {
+            match self.operation.params.iter().position(|param| *param.name == **name) {
+                Some(ix) => excuses.push(ix as ParamIx),
+                None => {
+                    let problem = Problem::Shape(format!("the operation has no parameter `{}`", **name));
+                    let help = "`excuses` names parameters of the operation";
+                    return self.names.error_with(problem, self.file().at(name.span()), help);
+                }
+            }
+        }
         if force.now {
             self.operation.open.push(Open {
                 id: open.id.as_str().into(),
@@ -432,6 +443,7 @@ impl<'t> Behaviour<'_, '_, 't> {
                 because: open.because.clone(),
                 guard,
                 accepted: open.accepted,
+                excuses,
             });
         }
     }

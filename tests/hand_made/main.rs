@@ -46,7 +46,8 @@ const LACKING: [&str; 18] = [
 
 /// Rules of the operations that it has which nothing but the others can show, by reading the law: those that speak of an
 /// address on something else than an instance.
-const BEYOND: [&str; 22] = [
+const BEYOND: [&str; 23] = [
+    "AssociateEipAddress.Mode.enum",
     "UnassociateEipAddress.PrivateIpAddress.stale",
     "UnassociateEipAddress.status.InvalidIpStatus.HasBeenUsedByForwardEntry",
     "UnassociateEipAddress.status.InvalidIpStatus.HasBeenUsedBySnatTable",
@@ -71,7 +72,9 @@ const BEYOND: [&str; 22] = [
     "vswitch-delete-with-ha-vips",
 ];
 
-/// Rules that instances can show, and that the suite's scenarios do not show at this server yet.
+/// Rules that instances can show, and that the suite's scenarios do not always show at this server yet: the instance to which
+/// the address is to be bound next is asked for while the address leaves, and is still starting, so that the refusal may be
+/// due to that.
 const NOT_SHOWN: [&str; 2] = ["associate-while-unassociating", "associate-while-unassociating.code"];
 
 /// The kinds of resource that only those operations make.
