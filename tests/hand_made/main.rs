@@ -72,9 +72,8 @@ const BEYOND: [&str; 23] = [
     "vswitch-delete-with-ha-vips",
 ];
 
-/// Rules that instances can show, and that the suite's scenarios do not always show at this server yet: the instance to which
-/// the address is to be bound next is asked for while the address leaves, and is still starting, so that the refusal may be
-/// due to that.
+/// Rules that instances can show, and that the suite's scenarios do not always show at this server: the instance to which the
+/// address is to be bound next is still starting there, so that the refusal may be due to that.
 const NOT_SHOWN: [&str; 2] = ["associate-while-unassociating", "associate-while-unassociating.code"];
 
 /// The kinds of resource that only those operations make.
