@@ -576,18 +576,11 @@ impl<'a> Compare<'a> {
                 .collect();
             let fits = |place: &usize| {
                 let mut trial = Compare {
-                    law: self.law,
-                    scope: self.scope,
-                    assessment: self.assessment,
-                    muted: self.muted,
-                    reading: self.reading,
                     world: self.world.clone(),
-                    passes: Vec::new(),
-                    agreed: 0,
-                    names: 0,
                     repeat: self.repeat,
                     output: self.output,
                     alone: self.alone,
+                    ..Compare::new(self.scope, self.assessment, self.muted)
                 };
                 trial.view(listing.expected[*place].0, listing.kind, item, listing.later, "").is_ok()
             };

@@ -170,13 +170,14 @@ impl<'a> Hunt<'a> {
             steps = self.one_less(steps).await;
         }
         let wanted = if races(&steps) { TIMES_OF_A_RACE } else { TIMES };
-        // Whatever it took to make them few, nothing is told that was not seen again.
-        self.most = self.most.max(self.sent + self.dearest * u64::from(wanted));
-        // Nor is it doubted because a change took longer this time.
+        // Nothing is doubted because a change took longer this time.
         self.patience = self.workers.context.options.patience;
-        while self.tried.get(&steps).map_or(0, |tried| tried.times) < wanted {
-            if self.play(&steps).await.is_none() {
-                break;
+        self.see_again(&steps, wanted).await;
+        // What others made at the same time may have broken it after fewer steps than it takes alone.
+        if !races(&steps) && self.share(&steps) < 1.0 && steps != found.steps {
+            self.see_again(&found.steps, wanted).await;
+            if self.share(&found.steps) > self.share(&steps) {
+                steps.clone_from(&found.steps);
             }
         }
         let mut evidence = found;
@@ -193,6 +194,22 @@ impl<'a> Hunt<'a> {
         }
         evidence.again = Some(again);
         (evidence, self.spent)
+    }
+
+    /// Plays steps until they were played so often. Whatever it took to make them few, nothing is told that was not seen again.
+    async fn see_again(&mut self, steps: &[Step], wanted: u32) {
+        self.most = self.most.max(self.sent + self.dearest * u64::from(wanted));
+        let times = self.tried.get(steps).map_or(0, |tried| tried.times);
+        for _ in times..wanted {
+            if self.play(steps).await.is_none() {
+                break;
+            }
+        }
+    }
+
+    /// Of the times that steps were played, the part in which they broke the rule.
+    fn share(&self, steps: &[Step]) -> f64 {
+        self.tried.get(steps).map_or(0.0, |tried| f64::from(tried.broke) / f64::from(tried.times))
     }
 
     /// What is worth a try, the shortest first. What was found comes last.

@@ -14,8 +14,7 @@ use crate::{
         expr::{ANYTHING, Expr},
         file::{Defect, FieldKind},
         law::{
-            Change, Effect, FieldIx, Guard, KindIx, Law, Operation, OperationIx, ParamIx, Refusal, RuleIx, Shown,
-            ShownFrom,
+            Change, Effect, FieldIx, KindIx, Law, Operation, OperationIx, ParamIx, Refusal, RuleIx, Shown, ShownFrom,
         },
     },
 };
@@ -103,8 +102,8 @@ pub fn out_of_reach(law: &Law, available: &dyn Fn(OperationIx) -> bool) -> RuleS
         let asked = available(ix);
         for (place, param) in operation.params.iter().enumerate() {
             // Where it always means nothing, no wrong value of it is ever refused.
-            let excusing = operation.open.iter().filter(|open| open.excuses.contains(&(place as ParamIx)));
-            let asked = asked && excusing.into_iter().all(|open| possible.may_fail(operation, &open.guard.expr));
+            let mut excusing = operation.open.iter().filter(|open| open.excuses.contains(&(place as ParamIx)));
+            let asked = asked && excusing.all(|open| possible.may_fail(operation, &open.guard.expr));
             for (defect, refusal) in &param.refusals {
                 // Only what has been there can be gone.
                 let had = *defect != Defect::Stale || param.names.iter().any(|r| possible.kinds.contains(&r.kind));
@@ -123,7 +122,7 @@ pub fn out_of_reach(law: &Law, available: &dyn Fn(OperationIx) -> bool) -> RuleS
             note(Some(effect.rule), asked && possible.may_happen(operation, effect));
         }
         for (rule, guard) in &operation.keeps {
-            note(Some(*rule), asked && possible.value_of(operation, guard).is_something());
+            note(Some(*rule), asked && possible.value_of(operation, &guard.expr).is_something());
         }
         note(Some(operation.accepts), asked);
     }
@@ -239,11 +238,11 @@ impl Possible<'_> {
     }
 
     fn may_hold(&self, operation: &Operation, condition: &Expr) -> bool {
-        self.eval(condition.program().expression(), &mut self.vars(operation)).truth().0
+        self.value_of(operation, condition).truth().0
     }
 
     fn may_fail(&self, operation: &Operation, condition: &Expr) -> bool {
-        self.eval(condition.program().expression(), &mut self.vars(operation)).truth().1
+        self.value_of(operation, condition).truth().1
     }
 
     /// True if a view of a resource might be asked to show this: not where it is nothing but anything.
@@ -259,8 +258,8 @@ impl Possible<'_> {
             }
     }
 
-    fn value_of(&self, operation: &Operation, guard: &Guard) -> Might {
-        self.eval(guard.expr.program().expression(), &mut self.vars(operation))
+    fn value_of(&self, operation: &Operation, expr: &Expr) -> Might {
+        self.eval(expr.program().expression(), &mut self.vars(operation))
     }
 
     fn vars<'e>(&self, operation: &'e Operation) -> Vars<'e> {

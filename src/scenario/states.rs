@@ -23,15 +23,17 @@ pub(super) fn in_each_state<F: Send>(
         let (operation, steps) = &plans[number];
         let known =
             |way: &[Step]| plans[..number].iter().any(|(other, steps)| other == operation && steps.starts_with(way));
-        let new = (1..=steps.len()).find(|end| !known(&steps[..*end]));
-        let mut simulation = Simulation::new(law, Settings::default());
         let mut found = Vec::new();
-        for (place, step) in steps.iter().enumerate().filter(|_| new.is_some() && wanted(*operation)) {
-            if simulation.take(atlas, step).is_none() {
+        // Once one is new, all that follow are.
+        let first = (1..=steps.len()).find(|end| !known(&steps[..*end]));
+        let Some(first) = first.filter(|_| wanted(*operation)) else { return found };
+        let mut simulation = Simulation::new(law, Settings::default());
+        for end in 1..=steps.len() {
+            if simulation.take(atlas, &steps[end - 1]).is_none() {
                 break;
             }
-            if new.is_some_and(|new| place + 1 >= new) {
-                found.extend(look(*operation, &simulation, &steps[..=place]));
+            if end >= first {
+                found.extend(look(*operation, &simulation, &steps[..end]));
             }
         }
         found

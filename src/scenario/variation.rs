@@ -43,7 +43,8 @@ const MOST_MAKING: usize = 4;
 /// The longest scenario that is varied.
 const LONGEST: usize = 24;
 
-/// The variations of some steps that exercise a rule, those first that show the most. That each still does is seen when it is asked for.
+/// The variations of some steps that exercise a rule, those first that show the most. That each still does is seen when it is
+/// asked for.
 pub fn variations<'a>(
     law: &'a Arc<Law>,
     atlas: &'a Atlas,
@@ -71,9 +72,9 @@ fn candidates(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Ve
     // One more of everything, made before: what is done to the one is not done to the other. And once more at once, which
     // costs one request.
     let beside = copies(way, &by_way, 1);
-    let once_more = moved(2).into_iter().take(1);
-    found.push([way, &beside, &moved(2)].concat().into_iter().chain(once_more).collect());
-    found.push([way, &beside, &moved(2)].concat());
+    let (two, once_more) = (moved(2), moved(2).into_iter().take(1).collect::<Vec<_>>());
+    found.push([way, &beside, &two, &once_more].concat());
+    found.push([way, &beside, &two].concat());
     // Three of everything, and lists of three.
     let three: Vec<Step> = (0..COPIES).flat_map(|number| copies(way, &by_way, number)).collect();
     if let Some((joined, tail)) =
@@ -89,7 +90,7 @@ fn candidates(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Ve
     }
     found.push([steps, rest].concat());
     // One more of everything, made before and made afterwards.
-    found.push([way, &beside, &copies(&moved(2), &by_way, 1)].concat());
+    found.push([way, &beside, &copies(&two, &by_way, 1)].concat());
     found.push([steps, &copies(steps, &by_all, 1)].concat());
     found.push((0..COPIES).flat_map(|number| copies(steps, &by_all, number)).collect());
     // Step by step the same with a copy: what has come about with the one is under way with the other.
@@ -295,14 +296,14 @@ fn names(call: &Call) -> Vec<&Symbol> {
 /// they need as often as they need it. What comes after the request still comes after it.
 fn listed(law: &Arc<Law>, atlas: &Atlas, way: &[Step], rest: &[Step]) -> Vec<Vec<Step>> {
     let Some((Step::Call(call), tail)) = rest.split_first() else { return Vec::new() };
-    let lists = call.args.iter().enumerate().filter_map(|(place, (_, symbol))| match symbol {
+    let list = |(place, (_, symbol)): (usize, &(Arc<str>, Symbol))| match symbol {
         Symbol::List(items) => match items.first()? {
             Symbol::Of { kind, ordinal, field } => Some((place, *kind, *ordinal, *field)),
             _ => None,
         },
         _ => None,
-    });
-    let lists: Vec<_> = lists.collect();
+    };
+    let lists: Vec<_> = call.args.iter().enumerate().filter_map(list).collect();
     if lists.is_empty() {
         return Vec::new();
     }

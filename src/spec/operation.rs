@@ -427,8 +427,8 @@ impl<'t> Behaviour<'_, '_, 't> {
         let Some(guard) = self.guard(&open.either, &scope, &Ty::Bool.into()) else { return };
         let mut excuses = Vec::with_capacity(open.excuses.len());
         for name in &open.excuses {
-            match self.operation.params.iter().position(|param| *param.name == **name) {
-                Some(ix) => excuses.push(ix as ParamIx),
+            match self.operation.param(name) {
+                Some(ix) => excuses.push(ix),
                 None => {
                     let problem = Problem::Shape(format!("the operation has no parameter `{}`", **name));
                     let help = "`excuses` names parameters of the operation";
