@@ -281,6 +281,13 @@ impl Oracle {
         if let Some(refusal) = assessment.refusals.iter().find(|r| muted.contains(r.rule)) {
             assessment.open.get_or_insert_with(|| law[refusal.rule].id.clone());
         }
+        // Nor does it if it is about an argument; but what comes of a request with a wrong one, nobody knows.
+        let of_arguments = assessment.refusals.iter().take(assessment.of_arguments);
+        let due = of_arguments.filter(|refusal| !muted.contains(refusal.rule)).count();
+        if due < assessment.of_arguments {
+            assessment.of_arguments = due;
+            assessment.unforeseeable |= !law[assessment.operation].reads;
+        }
         if let Some(again) = &mut assessment.again
             && let Some(rule) = again.rule.filter(|r| again.only && muted.contains(*r))
         {
