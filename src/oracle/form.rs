@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Oracle,
-    judge::{Judgement, Verdict, Violation, describe},
+    judge::{Judgement, Violation, describe},
 };
 use crate::{
     spec::{file::WireFault, law::OperationIx},
@@ -47,8 +47,7 @@ impl Oracle {
 
     /// The rules about the form of answers.
     pub(super) fn form(&self, operation: OperationIx, answer: &Answer) -> Judgement {
-        let mut judgement =
-            Judgement { passes: Vec::new(), faults: Vec::new(), open: false, verdict: Verdict::Explained };
+        let mut judgement = Judgement::EXPLAINED;
         let success = match &answer.body {
             Body::Success(_) => true,
             Body::Error { .. } => false,

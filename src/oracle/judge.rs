@@ -53,6 +53,9 @@ pub enum Verdict {
 pub struct Judgement {
     /// Rules that this answer kept where it could have broken them.
     pub passes: Vec<RuleIx>,
+    /// Refusals among these that only some of the possible states account for: in another one of them it was something
+    /// else that was in the way.
+    pub unsure: Vec<RuleIx>,
     /// Broken rules that leave the meaning of the answer clear: its form, or its error code.
     pub faults: Vec<Violation>,
     /// True if the law is silent about this request: either answer would have been right.
@@ -62,8 +65,17 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// It is explained, and shows nothing.
+    pub(super) const EXPLAINED: Judgement = Judgement {
+        passes: Vec::new(),
+        unsure: Vec::new(),
+        faults: Vec::new(),
+        open: false,
+        verdict: Verdict::Explained,
+    };
+
     pub(super) fn indeterminate(why: impl Into<String>) -> Judgement {
-        Judgement { passes: Vec::new(), faults: Vec::new(), open: false, verdict: Verdict::Indeterminate(why.into()) }
+        Judgement { verdict: Verdict::Indeterminate(why.into()), ..Judgement::EXPLAINED }
     }
 }
 
@@ -169,8 +181,14 @@ impl Oracle {
                         *rule != self.law[request.operation].accepts
                             && !matches!(self.law[*rule].demand, Demand::Refuse | Demand::Permit | Demand::DryRun)
                     };
-                    found.passes.retain(about_acceptance);
+                    let (kept, doubtful): (_, Vec<RuleIx>) = found.passes.into_iter().partition(about_acceptance);
+                    found.passes = kept;
+                    living.iter_mut().for_each(|world| doubt(world, &doubtful));
                 }
+                let all_say = |rule: &RuleIx| explained.iter().all(|(_, passes)| passes.contains(rule));
+                let refusals =
+                    found.passes.iter().filter(|rule| matches!(self.law[**rule].demand, Demand::Refuse | Demand::Code));
+                judgement.unsure = refusals.filter(|rule| !all_say(rule)).copied().collect();
                 judgement.passes.extend(found.passes);
                 judgement.faults.extend(found.faults);
                 judgement.open = found.open;
@@ -687,6 +705,23 @@ fn is_undetermined(prospects: &[Prospect]) -> bool {
     let most = prospects.iter().map(|p| p.to_come).max().unwrap_or(0);
     let early = || prospects.iter().filter(|p| p.to_come == most);
     prospects.len() > 1 && early().any(|p| p.may_accept) && early().any(|p| p.may_refuse)
+}
+
+/// Something may have been refused for another reason than these rules, so that nothing is shown any more by what has
+/// stayed as it was. What is still about to change is another matter: if that is seen not to have changed yet, the rules
+/// were the reason, and whoever had done what was asked for would have been found out.
+fn doubt(world: &mut Arc<World>, rules: &[RuleIx]) {
+    let is_about_to_change = |handle| world.timers.iter().any(|t| t.steps.iter().any(|step| step.on == handle));
+    let is_doubtful = |claim: &Claim| claim.kept && rules.contains(&claim.rule);
+    let with_such = world.iter().filter(|(handle, resource)| {
+        resource.claims.iter().any(is_doubtful) && !is_about_to_change(*handle)
+    });
+    let handles: Vec<Handle> = with_such.map(|(handle, _)| handle).collect();
+    for handle in handles {
+        Arc::make_mut(world).update(handle, |resource| {
+            resource.claims.iter_mut().filter(|claim| is_doubtful(claim)).for_each(|claim| claim.kept = false);
+        });
+    }
 }
 
 /// Worlds that explain an answer, and the rules that it confirms in them.

@@ -4,7 +4,7 @@
 use super::{
     draft,
     plan::{Found, MOST_LIVE, Search, Tried, Unsaid, is_due, steps_from, still_wanted},
-    simulation::Simulation,
+    simulation::{Simulation, Taken},
     step::Step,
 };
 use crate::{
@@ -61,10 +61,10 @@ pub(super) fn build_up(search: &Search<'_>, found: &mut Found) {
             let part = steps.len() / 2 + dice.below(steps.len() / 2 + 1);
             for step in &steps[..part] {
                 let mut after = simulation.clone();
-                if let Some((_, open)) = after.try_step(search.atlas, step) {
+                if let Some(taken) = after.try_step(search.atlas, step) {
                     simulation = after;
                     way.push(step.clone());
-                    unsaid |= open;
+                    unsaid |= taken.open;
                 }
             }
         }
@@ -72,7 +72,7 @@ pub(super) fn build_up(search: &Search<'_>, found: &mut Found) {
         while way.len() < length {
             let Some(step) = next_builder(search, &simulation, &builders, &asked, &named, &mut dice) else { break };
             let mut after = simulation.clone();
-            let Some((passes, open)) = after.try_step(search.atlas, &step) else { continue };
+            let Some(Taken { passes, open, .. }) = after.try_step(search.atlas, &step) else { continue };
             // What the law is silent about is used only where nothing else leads on.
             if (open && dice.below(2) > 0) || passes.iter().any(|r| search.avoid.contains(r)) {
                 continue;

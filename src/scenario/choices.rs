@@ -126,7 +126,7 @@ fn of_operation(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, ways: &Wa
             let step = Step::Call(call);
             let mut after = simulation.clone();
             let accepted =
-                after.try_step(atlas, &step).is_some_and(|(passes, open)| !open && passes.contains(spec.accepts));
+                after.try_step(atlas, &step).is_some_and(|taken| !taken.open && taken.passes.contains(spec.accepts));
             if !accepted || !known.insert((value, there)) {
                 continue;
             }

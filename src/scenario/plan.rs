@@ -27,7 +27,7 @@ use super::{
     build_up::build_up,
     draft,
     novelty::{Look, Seen},
-    simulation::Simulation,
+    simulation::{Simulation, Taken},
     step::{Call, Step},
     strip::strip,
 };
@@ -83,7 +83,8 @@ pub(super) struct Way {
     /// The law is silent about one of them: on another server they may not exercise the rule.
     pub unsaid: bool,
     /// It ends in a refusal of a request about which the law is silent. Nobody can blame a target for refusing that in a way
-    /// that is no client error, so that a breach might not be seen.
+    /// that is no client error, so that a breach might not be seen. Or something else may be in the way of the request, as far
+    /// as anybody knows: on a server that takes its time it is, and the refusal shows nothing.
     pub lenient: bool,
 }
 
@@ -153,18 +154,13 @@ pub(super) fn still_wanted(search: &Search<'_>, found: &Found, unsaid: Unsaid) -
     search.wanted.iter().filter(|r| !found[r.0 as usize].as_ref().is_some_and(will_do)).collect()
 }
 
-/// Notes the rules that the last of some steps exercised, and whether the law is silent about that one.
-fn note_found(
-    search: &Search<'_>,
-    found: &mut Found,
-    (passes, open): (&RuleSet, bool),
-    (way, unsaid): (&[Step], bool),
-    steps: &[Step],
-) {
-    let forbidden = passes.iter().find(|r| search.avoid.contains(*r));
-    for rule in passes.iter().filter(|r| search.wanted.contains(*r)) {
+/// Notes the rules that the last of some steps exercised.
+fn note_found(search: &Search<'_>, found: &mut Found, taken: &Taken, (way, unsaid): (&[Step], bool), steps: &[Step]) {
+    let forbidden = taken.passes.iter().find(|r| search.avoid.contains(*r));
+    for rule in taken.passes.iter().filter(|r| search.wanted.contains(*r)) {
         // That the law is silent about the last request takes nothing else from what its answer shows.
-        let lenient = open && matches!(search.law[rule].demand, Demand::Refuse | Demand::Code);
+        let lenient = taken.open && matches!(search.law[rule].demand, Demand::Refuse | Demand::Code)
+            || taken.unsure.contains(rule);
         let place = &mut found[rule.0 as usize];
         let better = place.as_ref().is_none_or(|found| (unsaid, lenient) < (found.unsaid, found.lenient));
         if better && forbidden.is_none_or(|f| f == rule) {
@@ -179,10 +175,8 @@ pub(super) struct Tried {
     pub step: Step,
     /// The state after it.
     pub simulation: Simulation,
-    /// The rules that it exercised.
-    pub passes: RuleSet,
-    /// The law is silent about it.
-    pub open: bool,
+    /// What came of it.
+    pub taken: Taken,
     /// Looks around afterwards, with the rules that they exercised.
     looks: Vec<(Step, RuleSet)>,
 }
@@ -199,20 +193,21 @@ impl Tried {
     ) -> Vec<Tried> {
         let one = |step: Step| {
             let mut simulation = from.clone();
-            let (passes, open) = simulation.try_step(search.atlas, &step)?;
+            let taken = simulation.try_step(search.atlas, &step)?;
             let looks = if looking(&step) { look_around(search, simulation.clone()) } else { Vec::new() };
-            Some(Tried { step, simulation, passes, open, looks })
+            Some(Tried { step, simulation, taken, looks })
         };
         steps.into_par_iter().filter_map(one).collect()
     }
 
     /// Notes the rules that it exercised after some other steps, and whether the law is silent about one of those.
     pub fn note(&self, search: &Search<'_>, found: &mut Found, (way, unsaid): (&[Step], bool)) {
-        note_found(search, found, (&self.passes, self.open), (way, unsaid), std::slice::from_ref(&self.step));
+        note_found(search, found, &self.taken, (way, unsaid), std::slice::from_ref(&self.step));
         let mut steps = vec![self.step.clone()];
         for (look, passes) in &self.looks {
             steps.push(look.clone());
-            note_found(search, found, (passes, false), (way, unsaid || self.open), &steps);
+            let taken = Taken { passes: passes.clone(), ..Taken::default() };
+            note_found(search, found, &taken, (way, unsaid || self.taken.open), &steps);
         }
     }
 }
@@ -289,7 +284,7 @@ fn explore(
         let mut reached = Vec::new();
         for tried in Tried::all(search, &state.simulation, steps, looking) {
             tried.note(search, found, (&state.steps, state.open));
-            let Tried { step, simulation, passes, open, .. } = tried;
+            let Tried { step, simulation, taken: Taken { passes, open, .. }, .. } = tried;
             let open = open || state.open;
             let changed = !Arc::ptr_eq(before, simulation.forward.world()) || matches!(step, Step::Settle);
             let dead_end = passes.iter().any(|r| search.avoid.contains(r)) || draft::is_undeclared(search.law, &step);

@@ -37,6 +37,17 @@ pub struct Simulation {
     pub now: Moment,
 }
 
+/// What came of a step.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// The rules that it exercised.
+    pub passes: RuleSet,
+    /// Those that it exercised in some of the possible states only.
+    pub unsure: RuleSet,
+    /// The law is silent about it.
+    pub open: bool,
+}
+
 impl Simulation {
     /// Nothing exists yet.
     pub fn new(law: &Arc<Law>, settings: Settings) -> Simulation {
@@ -90,29 +101,32 @@ impl Simulation {
 
     /// Takes a step. The rules that it exercised; none if it cannot be taken.
     pub fn take(&mut self, atlas: &Atlas, step: &Step) -> Option<RuleSet> {
-        self.try_step(atlas, step).map(|(passes, _)| passes)
+        self.try_step(atlas, step).map(|taken| taken.passes)
     }
 
-    /// Takes a step. The rules that it exercised, and whether the law is silent about it; none if it cannot be taken.
-    pub fn try_step(&mut self, atlas: &Atlas, step: &Step) -> Option<(RuleSet, bool)> {
+    /// Takes a step. What came of it; none if it cannot be taken.
+    pub fn try_step(&mut self, atlas: &Atlas, step: &Step) -> Option<Taken> {
         match step {
-            Step::Settle => self.settle(atlas).map(|passes| (passes, false)),
+            Step::Settle => self.settle(atlas).map(|passes| Taken { passes, ..Taken::default() }),
             // In memory nothing overlaps; the order in which they stand is one of those that may come about.
             Step::Together(calls) => {
-                let mut found = (RuleSet::default(), false);
+                let mut all = Taken::default();
                 for call in calls {
-                    let (passes, open) = self.try_step(atlas, &Step::Call(call.clone()))?;
-                    for rule in passes.iter() {
-                        found.0.insert(rule);
-                    }
-                    found.1 |= open;
+                    let taken = self.try_step(atlas, &Step::Call(call.clone()))?;
+                    all.passes = all.passes.iter().chain(taken.passes.iter()).collect();
+                    all.unsure = all.unsure.iter().chain(taken.unsure.iter()).collect();
+                    all.open |= taken.open;
                 }
-                Some(found)
+                Some(all)
             }
             Step::Call(call) => {
                 let (_, judgement) = self.call(call)?;
                 let explained = matches!(judgement.verdict, Verdict::Explained);
-                explained.then(|| (judgement.passes.into_iter().collect(), judgement.open))
+                explained.then(|| Taken {
+                    passes: judgement.passes.into_iter().collect(),
+                    unsure: judgement.unsure.into_iter().collect(),
+                    open: judgement.open,
+                })
             }
         }
     }

@@ -11,7 +11,8 @@ use super::{
 use crate::{oracle::Settings, spec::law::RuleIx};
 
 /// Drops every step without which the rule is still exercised by the last one, and every argument on the way that a
-/// request need not carry. What is left never relies on more requests about which the law is silent than before.
+/// request need not carry. What is left never relies on more requests about which the law is silent than before, and is no
+/// less sure to exercise the rule.
 pub fn strip(search: &Search<'_>, rule: RuleIx, steps: Vec<Step>) -> Vec<Step> {
     let nothing = Way::nothing(search, rule);
     let Some(mut way) = nothing.with(0, steps.clone()) else { return steps };
@@ -27,6 +28,17 @@ pub fn strip(search: &Search<'_>, rule: RuleIx, steps: Vec<Step>) -> Vec<Step> {
         let Some(waiting) = waits.into_iter().find_map(with_wait) else { break };
         way = waiting;
     }
+    // Something else that may be in the way is often only too young: what is made last can be made earlier, and waited for.
+    if way.unsure {
+        let places = (1..way.steps.len() - 1).flat_map(|from| (0..from).rev().map(move |to| (from, to)));
+        let earlier = places.into_iter().find_map(|(from, to)| {
+            let mut steps = way.steps.clone();
+            let step = steps.remove(from);
+            steps.splice(to..to, [step, Step::Settle]);
+            way.with(to, steps).filter(|earlier| earlier.is_as_good_as(&way) && !earlier.unsure)
+        });
+        way = earlier.unwrap_or(way);
+    }
     loop {
         let before = way.steps.len();
         let mut place = before.saturating_sub(1);
@@ -35,7 +47,7 @@ pub fn strip(search: &Search<'_>, rule: RuleIx, steps: Vec<Step>) -> Vec<Step> {
             if place + 1 < way.steps.len()
                 && let Some(fewer) =
                     without(place, &way.steps, &way.created()).and_then(|fewer| way.with(place, fewer.0))
-                && fewer.unsaid() <= way.unsaid()
+                && fewer.is_as_good_as(&way)
             {
                 way = fewer;
             }
@@ -47,7 +59,7 @@ pub fn strip(search: &Search<'_>, rule: RuleIx, steps: Vec<Step>) -> Vec<Step> {
     }
     for place in 0..way.steps.len() {
         if let Some(plainer) = plainer(search, &way.steps, place).and_then(|steps| way.with(place, steps))
-            && plainer.unsaid() <= way.unsaid()
+            && plainer.is_as_good_as(&way)
         {
             way = plainer;
         }
@@ -62,12 +74,15 @@ struct Way<'s> {
     steps: Vec<Step>,
     /// What was there before each step, and on how many requests about which the law is silent that relies.
     states: Vec<(Simulation, usize)>,
+    /// The last one exercises the rule in some of the possible states only.
+    unsure: bool,
 }
 
 impl<'s> Way<'s> {
     /// No step, where nothing exists.
     fn nothing(search: &'s Search<'s>, rule: RuleIx) -> Way<'s> {
-        Way { search, rule, steps: Vec::new(), states: vec![(Simulation::new(search.law, Settings::default()), 0)] }
+        let states = vec![(Simulation::new(search.law, Settings::default()), 0)];
+        Way { search, rule, steps: Vec::new(), states, unsure: false }
     }
 
     /// Other steps, of which the first `same` are those of this way. None if the last one does not exercise the rule, or
@@ -78,22 +93,28 @@ impl<'s> Way<'s> {
         let (last, way) = steps.get(same..)?.split_last()?;
         let mut more = Vec::with_capacity(way.len());
         for step in way {
-            let (passes, open) = simulation.try_step(search.atlas, step)?;
-            if passes.iter().any(|r| search.avoid.contains(r)) {
+            let taken = simulation.try_step(search.atlas, step)?;
+            if taken.passes.iter().any(|r| search.avoid.contains(r)) {
                 return None;
             }
-            unsaid += usize::from(open);
+            unsaid += usize::from(taken.open);
             more.push((simulation.clone(), unsaid));
         }
-        simulation.take(search.atlas, last)?.contains(self.rule).then(|| {
+        let taken = simulation.try_step(search.atlas, last)?;
+        taken.passes.contains(self.rule).then(|| {
             let states = self.states[..=same].iter().cloned().chain(more).collect();
-            Way { search, rule: self.rule, steps, states }
+            Way { search, rule: self.rule, steps, states, unsure: taken.unsure.contains(self.rule) }
         })
     }
 
     /// On how many requests about which the law is silent the steps rely until the last one.
     fn unsaid(&self) -> usize {
         self.states.last().map_or(0, |(_, unsaid)| *unsaid)
+    }
+
+    /// True if it relies on no more than another way.
+    fn is_as_good_as(&self, other: &Way<'_>) -> bool {
+        self.unsaid() <= other.unsaid() && self.unsure <= other.unsure
     }
 
     /// What each step but the last one creates.

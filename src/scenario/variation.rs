@@ -130,7 +130,7 @@ pub fn follow_ups(law: &Arc<Law>, atlas: &Atlas, operations: &[OperationIx], ste
         for call in calls.into_iter().take(most).chain(mixed) {
             let step = Step::Call(call);
             let says =
-                simulation.clone().try_step(atlas, &step).is_some_and(|(passes, open)| !open && !passes.is_empty());
+                simulation.clone().try_step(atlas, &step).is_some_and(|taken| !taken.open && !taken.passes.is_empty());
             if says {
                 found.push([steps, &[step]].concat());
             }
@@ -183,11 +183,11 @@ pub fn crossed(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, steps: &[S
     let alike = calls.into_iter().filter(|call| names(call).iter().any(|name| named.contains(name))).map(Step::Call);
     let goes = alike.filter_map(|step| {
         let mut after = simulation.clone();
-        let (passes, open) = after.try_step(atlas, &step)?;
-        let accepted = !open && passes.contains(law[operation].accepts);
+        let taken = after.try_step(atlas, &step)?;
+        let accepted = !taken.open && taken.passes.contains(law[operation].accepts);
         // Whatever is right then: it need not be what it was without the request before.
         let says =
-            accepted && after.try_step(atlas, &rest[0]).is_some_and(|(passes, open)| !open && !passes.is_empty());
+            accepted && after.try_step(atlas, &rest[0]).is_some_and(|taken| !taken.open && !taken.passes.is_empty());
         says.then(|| [way, &[step], &rest[..1]].concat())
     });
     goes.take(MOST_AFTER).collect()
@@ -205,8 +205,8 @@ fn after_accepted(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> V
     let alike = calls.into_iter().filter(|other| other != call && names(other).iter().any(|name| named.contains(name)));
     let accepted = alike.map(Step::Call).filter_map(|step| {
         let mut after = simulation.clone();
-        let (passes, open) = after.try_step(atlas, &step)?;
-        let accepted = !open && passes.contains(law[call.operation].accepts);
+        let taken = after.try_step(atlas, &step)?;
+        let accepted = !taken.open && taken.passes.contains(law[call.operation].accepts);
         let settles = after.is_changing().then_some(Step::Settle);
         accepted.then(|| [way, &[step], settles.as_slice(), std::slice::from_ref(last)].concat())
     });
@@ -260,7 +260,7 @@ fn undone(law: &Arc<Law>, atlas: &Atlas, simulation: &Simulation, way: &[Step]) 
         for call in draft::good_calls(law, world, *operation, MOST_FOLLOWING).unwrap_or_default() {
             let step = Step::Call(call);
             let mut after = simulation.clone();
-            let accepted = after.try_step(atlas, &step).is_some_and(|(_, open)| !open);
+            let accepted = after.try_step(atlas, &step).is_some_and(|taken| !taken.open);
             let steps = [vec![step], after.is_changing().then_some(Step::Settle).into_iter().collect()].concat();
             if accepted && !found.contains(&steps) {
                 found.push(steps);

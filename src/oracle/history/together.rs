@@ -46,7 +46,7 @@ impl Oracle {
         if worlds.is_empty() {
             let found = shrink::shrink(&history, &calls, Budget::default().shrinking);
             let verdict = Verdict::Violation(found.violation);
-            return Judgement { passes: Vec::new(), faults: Vec::new(), open: false, verdict };
+            return Judgement { verdict, ..Judgement::EXPLAINED };
         }
         self.most_worlds = self.most_worlds.max(worlds.len());
         self.worlds = worlds;
@@ -56,7 +56,7 @@ impl Oracle {
             passes: passes.unwrap_or_default(),
             faults: faults.unwrap_or_default(),
             open,
-            verdict: Verdict::Explained,
+            ..Judgement::EXPLAINED
         }
     }
 }
