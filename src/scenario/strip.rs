@@ -6,7 +6,7 @@ use super::{
     draft,
     plan::Search,
     simulation::Simulation,
-    step::{Step, Symbol},
+    step::{Call, Step, Symbol},
 };
 use crate::{oracle::Settings, spec::law::RuleIx};
 
@@ -28,14 +28,18 @@ pub fn strip(search: &Search<'_>, rule: RuleIx, steps: Vec<Step>) -> Vec<Step> {
         let Some(waiting) = waits.into_iter().find_map(with_wait) else { break };
         way = waiting;
     }
-    // Something else that may be in the way is often only too young: what is made last can be made earlier, and waited for.
-    if way.unsure {
+    // What is still on its way may be in the way: what is made last can often be made earlier, and waited for.
+    if way.unsure || way.in_a_hurry() > 1 {
         let places = (1..way.steps.len() - 1).flat_map(|from| (0..from).rev().map(move |to| (from, to)));
         let earlier = places.into_iter().find_map(|(from, to)| {
             let mut steps = way.steps.clone();
             let step = steps.remove(from);
-            steps.splice(to..to, [step, Step::Settle]);
-            way.with(to, steps).filter(|earlier| earlier.is_as_good_as(&way) && !earlier.unsure)
+            let settles = (steps[to] != Step::Settle).then_some(Step::Settle);
+            steps.splice(to..to, [step].into_iter().chain(settles));
+            let calmer = |earlier: &Way<'_>| {
+                earlier.unsure < way.unsure || !way.unsure && earlier.in_a_hurry() < way.in_a_hurry()
+            };
+            way.with(to, steps).filter(|earlier| earlier.is_as_good_as(&way) && calmer(earlier))
         });
         way = earlier.unwrap_or(way);
     }
@@ -114,7 +118,15 @@ impl<'s> Way<'s> {
 
     /// True if it relies on no more than another way.
     fn is_as_good_as(&self, other: &Way<'_>) -> bool {
-        self.unsaid() <= other.unsaid() && self.unsure <= other.unsure
+        let hurry = |way: &Way<'_>| way.in_a_hurry().max(1);
+        self.unsaid() <= other.unsaid() && self.unsure <= other.unsure && hurry(self) <= hurry(other)
+    }
+
+    /// How many requests before the last one begin what may take its time, and are not waited for.
+    fn in_a_hurry(&self) -> usize {
+        let begins = |call: &Call| self.search.law[call.operation].effects.iter().any(|effect| effect.after.is_some());
+        let since = self.steps.iter().rev().skip(1).take_while(|step| **step != Step::Settle);
+        since.filter(|step| step.calls().iter().any(begins)).count()
     }
 
     /// What each step but the last one creates.
