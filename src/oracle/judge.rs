@@ -713,9 +713,9 @@ fn is_undetermined(prospects: &[Prospect]) -> bool {
 fn doubt(world: &mut Arc<World>, rules: &[RuleIx]) {
     let is_about_to_change = |handle| world.timers.iter().any(|t| t.steps.iter().any(|step| step.on == handle));
     let is_doubtful = |claim: &Claim| claim.kept && rules.contains(&claim.rule);
-    let with_such = world.iter().filter(|(handle, resource)| {
-        resource.claims.iter().any(is_doubtful) && !is_about_to_change(*handle)
-    });
+    let with_such = world
+        .iter()
+        .filter(|(handle, resource)| resource.claims.iter().any(is_doubtful) && !is_about_to_change(*handle));
     let handles: Vec<Handle> = with_such.map(|(handle, _)| handle).collect();
     for handle in handles {
         Arc::make_mut(world).update(handle, |resource| {
