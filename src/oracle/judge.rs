@@ -60,6 +60,8 @@ pub struct Judgement {
     pub faults: Vec<Violation>,
     /// True if the law is silent about this request: either answer would have been right.
     pub open: bool,
+    /// True if the request was accepted, and nothing else would have been right.
+    pub accepted: bool,
     /// The verdict on its meaning.
     pub verdict: Verdict,
 }
@@ -71,6 +73,7 @@ impl Judgement {
         unsure: Vec::new(),
         faults: Vec::new(),
         open: false,
+        accepted: false,
         verdict: Verdict::Explained,
     };
 
@@ -176,7 +179,8 @@ impl Oracle {
                 (found.passes, self.withheld) = agreed(&self.law, &explained, &self.withheld);
                 // Where one world would have had it accepted and another refused, neither answer keeps a rule that it
                 // could have broken; but the code of a refusal could have been wrong in all of them that are left.
-                if is_undetermined(&prospects) {
+                let is_undetermined = is_undetermined(&prospects);
+                if is_undetermined {
                     let about_acceptance = |rule: &RuleIx| {
                         *rule != self.law[request.operation].accepts
                             && !matches!(self.law[*rule].demand, Demand::Refuse | Demand::Permit | Demand::DryRun)
@@ -192,6 +196,7 @@ impl Oracle {
                 judgement.passes.extend(found.passes);
                 judgement.faults.extend(found.faults);
                 judgement.open = found.open;
+                judgement.accepted = matches!(answer.body, Body::Success(_)) && !found.open && !is_undetermined;
                 fold(&self.law, &mut living, interval.to);
                 self.worlds = living;
             }

@@ -97,18 +97,32 @@ fn others(
     Some(args)
 }
 
-/// The request that lists everything that a reading operation shows, if that can be asked for without a name.
-fn listing(law: &Law, world: &World, operation: OperationIx, by: ParamIx) -> Option<Call> {
+/// The requests that list everything that a reading operation shows, without its name: one, or one for each resource that the
+/// listed ones may belong to, where that has to be named.
+fn listings(law: &Law, world: &World, operation: OperationIx, by: ParamIx) -> Vec<Call> {
     let spec = &law[operation];
-    let mut args = Vec::new();
+    let mut calls = vec![Call { operation, args: Vec::new() }];
     for (ix, param) in spec.params.iter().enumerate() {
         if ix as ParamIx == by && !param.required() || !draft::belongs(spec, ix as ParamIx) {
             continue;
         }
-        let value = draft::good_values(law, world, spec, param).into_iter().next().filter(|_| param.names.is_empty());
-        args.push((param.name.clone(), value?));
+        let values = draft::good_values(law, world, spec, param);
+        let values = match (param.names.is_empty(), param.matches.is_empty()) {
+            (true, _) => &values[..values.len().min(1)],
+            (false, false) => &values[..],
+            (false, true) => &[],
+        };
+        let with = |call: &Call| {
+            let call = call.clone();
+            values.iter().map(move |value| {
+                let mut call = call.clone();
+                call.args.push((param.name.clone(), value.clone()));
+                call
+            })
+        };
+        calls = calls.iter().flat_map(with).collect();
     }
-    Some(Call { operation, args })
+    calls
 }
 
 impl Atlas {
@@ -247,8 +261,11 @@ impl Atlas {
         let mut calls: Vec<Call> = Vec::new();
         for (kind, _) in &world.counted {
             let Some(Reader::Direct(operation, by)) = self.readers[kind.0 as usize] else { continue };
-            let call = listing(law, world, operation, by);
-            calls.extend(call.filter(|call| !calls.contains(call)).into_iter().collect::<Vec<_>>());
+            for call in listings(law, world, operation, by) {
+                if !calls.contains(&call) {
+                    calls.push(call);
+                }
+            }
         }
         calls
     }

@@ -125,8 +125,7 @@ fn of_operation(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, ways: &Wa
         for (value, call) in variants(law, &simulation, operation, plain) {
             let step = Step::Call(call);
             let mut after = simulation.clone();
-            let accepted =
-                after.try_step(atlas, &step).is_some_and(|taken| !taken.open && taken.passes.contains(spec.accepts));
+            let accepted = after.try_step(atlas, &step).is_some_and(|taken| taken.accepted);
             if !accepted || !known.insert((value, there)) {
                 continue;
             }

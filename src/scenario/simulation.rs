@@ -46,6 +46,8 @@ pub struct Taken {
     pub unsure: RuleSet,
     /// The law is silent about it.
     pub open: bool,
+    /// It was accepted, and had to be.
+    pub accepted: bool,
 }
 
 impl Simulation {
@@ -116,6 +118,7 @@ impl Simulation {
                     all.passes = all.passes.iter().chain(taken.passes.iter()).collect();
                     all.unsure = all.unsure.iter().chain(taken.unsure.iter()).collect();
                     all.open |= taken.open;
+                    all.accepted |= taken.accepted;
                 }
                 Some(all)
             }
@@ -126,6 +129,7 @@ impl Simulation {
                     passes: judgement.passes.into_iter().collect(),
                     unsure: judgement.unsure.into_iter().collect(),
                     open: judgement.open,
+                    accepted: judgement.accepted,
                 })
             }
         }

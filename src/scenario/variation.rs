@@ -183,8 +183,7 @@ pub fn crossed(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, steps: &[S
     let alike = calls.into_iter().filter(|call| names(call).iter().any(|name| named.contains(name))).map(Step::Call);
     let goes = alike.filter_map(|step| {
         let mut after = simulation.clone();
-        let taken = after.try_step(atlas, &step)?;
-        let accepted = !taken.open && taken.passes.contains(law[operation].accepts);
+        let accepted = after.try_step(atlas, &step)?.accepted;
         // Whatever is right then: it need not be what it was without the request before.
         let says =
             accepted && after.try_step(atlas, &rest[0]).is_some_and(|taken| !taken.open && !taken.passes.is_empty());
@@ -205,8 +204,7 @@ fn after_accepted(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> V
     let alike = calls.into_iter().filter(|other| other != call && names(other).iter().any(|name| named.contains(name)));
     let accepted = alike.map(Step::Call).filter_map(|step| {
         let mut after = simulation.clone();
-        let taken = after.try_step(atlas, &step)?;
-        let accepted = !taken.open && taken.passes.contains(law[call.operation].accepts);
+        let accepted = after.try_step(atlas, &step)?.accepted;
         let settles = after.is_changing().then_some(Step::Settle);
         accepted.then(|| [way, &[step], settles.as_slice(), std::slice::from_ref(last)].concat())
     });

@@ -276,7 +276,8 @@ fn each_mistake_is_found_by_a_rule_that_names_it_and_by_no_other() {
 fn not_found(cases: &[Case]) -> Vec<String> {
     let (queue, wrong) = (Mutex::new(cases.iter()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        // They mostly wait.
+        for _ in 0..5 {
             scope.spawn(|| {
                 while let Some((mistake, only, rules)) = { queue.lock().unwrap().next() } {
                     let report = hold(Some(*mistake), only, if only.is_empty() { 3000 } else { 1000 });
