@@ -97,7 +97,7 @@ impl Timer {
     }
 
     /// True if it is the same change, to come in the same window.
-    fn same_as(&self, other: &Timer) -> bool {
+    pub fn same_as(&self, other: &Timer) -> bool {
         self.earliest == other.earliest && self.latest == other.latest && self.makes_the_same_as(other)
     }
 
@@ -544,15 +544,20 @@ impl World {
     pub fn same_as(&self, other: &World) -> bool {
         // What tells two worlds of one scenario apart soonest comes first.
         self.timers.len() == other.timers.len()
-            && self.resources.len() == other.resources.len()
             && self.lost.len() == other.lost.len()
             && self.lost.iter().zip(&other.lost).all(|(a, b)| Arc::ptr_eq(a, b))
             && self.has_foundlings == other.has_foundlings
             && self.timers.iter().zip(&other.timers).all(|(a, b)| a.same_as(b))
+            && self.has_same_resources(other)
+            && self.tokens == other.tokens
+    }
+
+    /// True if the two have the same resources, whatever is still to happen to them.
+    pub fn has_same_resources(&self, other: &World) -> bool {
+        self.resources.len() == other.resources.len()
             && self.resources.iter().zip(&other.resources).all(|((h, a), (i, b))| {
                 h == i && (Arc::ptr_eq(a, b) || (a.kind == b.kind && a.live == b.live && a.fields == b.fields))
             })
-            && self.tokens == other.tokens
     }
 
     /// How many resources of a kind have ever been created.

@@ -29,7 +29,7 @@ use crate::{
         simulation::Simulation,
         step::Step,
         strategy::Strategies,
-        variation::{after_others, crossed, follow_ups, variations},
+        variation::{after_others, crossed, follow_ups, variations, wrong_instead},
     },
     spec::law::{Guard, Law, Operation, OperationIx, ParamIx, Rule, RuleIx},
     target::{
@@ -199,6 +199,8 @@ impl Grounds {
         let ways: Vec<&[Step]> = accepted.iter().filter_map(planned_steps).collect();
         let after_others: Vec<Vec<Step>> =
             steps.iter().flat_map(|own| after_others(&self.law, &self.atlas, rule, own, &ways)).collect();
+        let wrong: Vec<Vec<Step>> =
+            steps.iter().flat_map(|own| wrong_instead(&self.law, &self.atlas, rule, own, &ways)).collect();
         let operations = self.operations_after(rule);
         let crossed: Vec<Vec<Step>> = match self.law[rule].operation {
             Some(own) if !self.law[own].reads => operations
@@ -211,7 +213,8 @@ impl Grounds {
         };
         // At once, before anybody waits for what comes of it, and afterwards.
         let cut = |steps: &[Step]| self.up_to(rule, steps);
-        let own_ways: Vec<Vec<Step>> = steps.iter().map(|steps| cut(steps)).chain(steps.iter().cloned()).collect();
+        let own_ways: Vec<Vec<Step>> =
+            steps.iter().map(|steps| cut(steps)).chain(wrong.iter().cloned()).chain(steps.iter().cloned()).collect();
         let more = operations.clone();
         let after = own_ways.into_iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, &steps));
         let after_varied = varied.iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &more, steps));
@@ -219,7 +222,7 @@ impl Grounds {
         let general = (AIMED..).map(random(self.strategies.clone()));
         let (shows_most, other_ways) = varied.split_at(varied.len().min(1));
         let first = own.into_iter().chain(shows_most.iter().cloned().map(planned));
-        let first = first.chain(near.chain(about).map(planned)).chain(accepted);
+        let first = first.chain(near.chain(about).map(planned)).chain(accepted).chain(wrong.into_iter().map(planned));
         let then = in_turn([
             Box::new(other_ways.iter().cloned().map(planned)) as Scenarios<'_>,
             Box::new(after_others.into_iter().map(planned)),

@@ -10,7 +10,7 @@ use crate::{
         forward::{Decision, conclude, decide as decide_rightly, undocumented},
         input::InputValue,
         time::{Interval, Moment, Tolerance},
-        world::World,
+        world::{Timer, World},
     },
     spec::{
         file::Defect,
@@ -231,9 +231,17 @@ pub(super) fn refused(
     }
 }
 
-/// True if something would be different if the request were done.
+/// True if something would be different if the request were done: at once, or later. A change that will find nothing to change
+/// makes no difference.
 fn changes_something(law: &Arc<Law>, assessment: &Assessment) -> bool {
     let at = Interval { from: Moment(0), to: Moment(0) };
-    effect::apply(law, assessment, at, Tolerance::default())
-        .is_ok_and(|outcome| !outcome.scope.world.same_as(&assessment.scope.world))
+    let Ok(outcome) = effect::apply(law, assessment, at, Tolerance::default()) else { return false };
+    let (before, mut after) = (&assessment.scope.world, outcome.scope.world);
+    if !after.has_same_resources(before) {
+        return true;
+    }
+    let is_new = |timer: &&Timer| !before.timers.iter().any(|earlier| earlier.same_as(timer));
+    let begun: Vec<Timer> = after.timers.iter().filter(is_new).cloned().collect();
+    begun.iter().for_each(|timer| effect::fire(law, &mut after, timer));
+    !after.has_same_resources(before)
 }

@@ -29,6 +29,8 @@ use crate::{
 
 /// Values of one parameter that are tried.
 const MOST_VALUES: usize = 8;
+/// Requests that are tried to make another resource.
+const MOST_MAKING: usize = 20;
 /// So many of what an operation lists make a difference.
 const MOST_LISTED: usize = 2;
 
@@ -66,7 +68,7 @@ pub fn choices(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)]
         let Some(plain) = plain.ok().and_then(|calls| calls.into_iter().next()).map(Step::Call) else { continue };
         for kind in listed(law, *operation) {
             let more = populated.iter().filter(|((of, _), _)| *of == kind);
-            ways.extend(more.map(|(_, way)| (way.len(), [*way, std::slice::from_ref(&plain)].concat())));
+            ways.extend(more.map(|(_, way)| (way.len(), [&way[..], std::slice::from_ref(&plain)].concat())));
         }
     }
     let ways: Vec<_> = ways.into_iter().collect();
@@ -86,11 +88,10 @@ fn how_many(world: &World, kinds: impl Iterator<Item = KindIx>) -> usize {
     kinds.map(|kind| world.live(kind).take(MOST_LISTED).count()).max().unwrap_or_default()
 }
 
-/// The shortest ways to a state with so many resources of a kind.
-fn populated<'s>(law: &Arc<Law>, atlas: &Atlas, states: &[&'s [Step]]) -> BTreeMap<(KindIx, usize), &'s [Step]> {
+/// The shortest ways to a state with so many resources of a kind. Where nobody has made a second one, it is made.
+fn populated(law: &Arc<Law>, atlas: &Atlas, states: &[&[Step]]) -> BTreeMap<(KindIx, usize), Vec<Step>> {
     let kinds: BTreeSet<KindIx> = law.operations().flat_map(|(ix, _)| listed(law, ix)).collect();
-    let of_plan = |steps: &&'s [Step]| {
-        let steps: &'s [Step] = steps;
+    let of_plan = |steps: &&[Step]| {
         let mut simulation = Simulation::new(law, Settings::default());
         let mut found = Vec::new();
         for (place, step) in steps.iter().enumerate() {
@@ -100,14 +101,36 @@ fn populated<'s>(law: &Arc<Law>, atlas: &Atlas, states: &[&'s [Step]]) -> BTreeM
             for kind in &kinds {
                 let there = how_many(simulation.forward.world(), std::iter::once(*kind));
                 if there > 0 {
-                    found.push(((*kind, there), &steps[..=place]));
+                    found.push(((*kind, there), steps[..=place].to_vec()));
                 }
             }
         }
         found
     };
     let found: Vec<_> = states.par_iter().map(of_plan).collect();
-    shortest(found.into_iter().flatten(), |way| way.len())
+    let mut ways = shortest(found.into_iter().flatten(), |way| way.len());
+    for kind in kinds {
+        let single = ways.get(&(kind, 1)).filter(|_| !ways.contains_key(&(kind, MOST_LISTED)));
+        if let Some(double) = single.and_then(|way| one_more(law, atlas, kind, way)) {
+            ways.insert((kind, MOST_LISTED), double);
+        }
+    }
+    ways
+}
+
+/// A way to one more resource of a kind than the last request of another way has made: the same request once more.
+fn one_more(law: &Arc<Law>, atlas: &Atlas, kind: KindIx, way: &[Step]) -> Option<Vec<Step>> {
+    let mut simulation = Simulation::new(law, Settings::default());
+    way.iter().try_for_each(|step| simulation.take(atlas, step).map(drop))?;
+    let Step::Call(made) = way.last()? else { return None };
+    let again = std::iter::once(made.clone());
+    let others = draft::good_calls(law, simulation.forward.world(), made.operation, MOST_MAKING).unwrap_or_default();
+    let double = again.chain(others).map(Step::Call).find(|step| {
+        let mut after = simulation.clone();
+        let accepted = after.try_step(atlas, step).is_some_and(|taken| taken.accepted);
+        accepted && how_many(after.forward.world(), std::iter::once(kind)) == MOST_LISTED
+    })?;
+    Some([way, &[double]].concat())
 }
 
 fn of_operation(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, ways: &Ways) -> Vec<Choice> {

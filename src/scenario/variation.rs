@@ -18,7 +18,7 @@ use super::{
 use crate::{
     model::world::World,
     oracle::Settings,
-    spec::law::{Change, KindIx, Law, OperationIx, ParamIx, RuleIx},
+    spec::law::{Change, KindIx, Law, OperationIx, Param, ParamIx, RuleIx},
 };
 
 /// How many of each kind there are.
@@ -34,6 +34,8 @@ const MOST_FOLLOWING: usize = 2;
 const MOST_SHOWN: usize = 4;
 /// Requests that are tried before the last one.
 const MOST_TRIED: usize = 60;
+/// Requests with a wrong argument that are tried in place of others.
+const MOST_INSTEAD: usize = 2;
 /// Those of them that are kept.
 const MOST_AFTER: usize = 3;
 /// Other values of one parameter.
@@ -243,6 +245,44 @@ pub fn after_others(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step],
     found
 }
 
+/// The wrong argument of a scenario in requests that would be accepted but for it: there it shows if one is refused and done all
+/// the same. `ways` are scenarios in which the operation is accepted.
+pub fn wrong_instead(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step], ways: &[&[Step]]) -> Vec<Vec<Step>> {
+    let Some(operation) = law[rule].operation else { return Vec::new() };
+    let spec = &law[operation];
+    let is_about = |param: &&Param| param.refusals.iter().any(|(_, refusal)| refusal.rule == rule);
+    let Some(param) = spec.params.iter().find(is_about) else { return Vec::new() };
+    let Some((place, own)) = last_call(steps, operation) else { return Vec::new() };
+    let wrong = own.args.iter().find(|(name, _)| *name == param.name).map(|(_, value)| value);
+    // What names something does so only where that is.
+    if wrong.is_some_and(|value| !symbols_of(value).is_empty()) {
+        return Vec::new();
+    }
+    let instead = |way: &&[Step]| {
+        let (at, good) = last_call(way, operation)?;
+        if way[..at] == steps[..place] {
+            return None;
+        }
+        let mut call = good.clone();
+        call.args.retain(|(name, _)| *name != param.name);
+        if let Some(value) = wrong {
+            draft::set_arg(&mut call, &param.name, value.clone());
+            draft::tell_kinds(spec, &mut call);
+        }
+        let steps = [&way[..at], &[Step::Call(call)]].concat();
+        exercises(law, atlas, rule, &steps).then_some(steps)
+    };
+    ways.iter().filter_map(instead).take(MOST_INSTEAD).collect()
+}
+
+/// The last request for an operation, and its place.
+fn last_call(steps: &[Step], operation: OperationIx) -> Option<(usize, &Call)> {
+    steps.iter().enumerate().rev().find_map(|(place, step)| match step {
+        Step::Call(call) if call.operation == operation => Some((place, call)),
+        _ => None,
+    })
+}
+
 /// Ways to undo what the last request of a scenario has done: a request of each operation that undoes something that is
 /// there.
 fn undone(law: &Arc<Law>, atlas: &Atlas, simulation: &Simulation, way: &[Step]) -> Vec<Vec<Step>> {
@@ -277,17 +317,17 @@ fn kind_of(symbol: &Symbol) -> Option<KindIx> {
 
 /// What a request names.
 fn names(call: &Call) -> Vec<&Symbol> {
-    fn of<'s>(symbol: &'s Symbol, names: &mut Vec<&'s Symbol>) {
-        match symbol {
-            Symbol::Of { .. } => names.push(symbol),
-            Symbol::List(items) => items.iter().for_each(|item| of(item, names)),
-            Symbol::Struct(members) => members.iter().for_each(|(_, member)| of(member, names)),
-            _ => {}
-        }
+    call.args.iter().flat_map(|(_, symbol)| symbols_of(symbol)).collect()
+}
+
+/// The names in an argument.
+fn symbols_of(symbol: &Symbol) -> Vec<&Symbol> {
+    match symbol {
+        Symbol::Of { .. } => vec![symbol],
+        Symbol::List(items) => items.iter().flat_map(symbols_of).collect(),
+        Symbol::Struct(members) => members.iter().flat_map(|(_, member)| symbols_of(member)).collect(),
+        Symbol::Text(_) | Symbol::Token(_) => Vec::new(),
     }
-    let mut names = Vec::new();
-    call.args.iter().for_each(|(_, symbol)| of(symbol, &mut names));
-    names
 }
 
 /// Requests with a list of three: what its first element names is made three times, by the steps that made it, and what
