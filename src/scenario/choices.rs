@@ -63,12 +63,13 @@ pub fn choices(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)]
     }
     let populated = populated(law, atlas, states);
     for (operation, ways) in &mut ways {
-        let nothing = Simulation::new(law, Settings::default());
-        let plain = draft::good_calls(law, nothing.forward.world(), *operation, 1);
-        let Some(plain) = plain.ok().and_then(|calls| calls.into_iter().next()).map(Step::Call) else { continue };
         for kind in listed(law, *operation) {
-            let more = populated.iter().filter(|((of, _), _)| *of == kind);
-            ways.extend(more.map(|(_, way)| (way.len(), [&way[..], std::slice::from_ref(&plain)].concat())));
+            for (_, way) in populated.iter().filter(|((of, _), _)| *of == kind) {
+                let mut simulation = Simulation::new(law, Settings::default());
+                way.iter().for_each(|step| drop(simulation.take(atlas, step)));
+                let plain = draft::good_calls(law, simulation.forward.world(), *operation, 1).unwrap_or_default();
+                ways.extend(plain.into_iter().map(|call| (way.len(), [&way[..], &[Step::Call(call)]].concat())));
+            }
         }
     }
     let ways: Vec<_> = ways.into_iter().collect();
@@ -127,15 +128,15 @@ fn one_more(law: &Arc<Law>, atlas: &Atlas, kind: KindIx, way: &[Step]) -> Option
     let others = draft::good_calls(law, simulation.forward.world(), made.operation, MOST_MAKING).unwrap_or_default();
     let double = again.chain(others).map(Step::Call).find(|step| {
         let mut after = simulation.clone();
-        let accepted = after.try_step(atlas, step).is_some_and(|taken| taken.accepted);
-        accepted && how_many(after.forward.world(), std::iter::once(kind)) == MOST_LISTED
+        after.take(atlas, step).is_some() && how_many(after.forward.world(), std::iter::once(kind)) == MOST_LISTED
     })?;
     Some([way, &[double]].concat())
 }
 
 fn of_operation(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, ways: &Ways) -> Vec<Choice> {
     let spec = &law[operation];
-    let mut known: BTreeSet<(Value, usize)> = BTreeSet::new();
+    // Without a value stands for the request as it is.
+    let mut known: BTreeSet<(Option<Value>, usize)> = BTreeSet::new();
     let mut found: Vec<Choice> = Vec::new();
     for (_, steps) in ways {
         let Some((Step::Call(plain), way)) = steps.split_last() else { continue };
@@ -144,8 +145,10 @@ fn of_operation(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, ways: &Wa
             continue;
         }
         let there = how_many(simulation.forward.world(), listed(law, operation));
-        let mut together: Vec<(ParamIx, Step)> = Vec::new();
-        for (value, call) in variants(law, &simulation, operation, plain) {
+        let mut together: Vec<(Option<Value>, Step)> = Vec::new();
+        let as_it_is = (spec.reads && there > 0).then(|| (None, plain.clone()));
+        let varied = variants(law, &simulation, operation, plain);
+        for (value, call) in as_it_is.into_iter().chain(varied.into_iter().map(|(value, call)| (Some(value), call))) {
             let step = Step::Call(call);
             let mut after = simulation.clone();
             let accepted = after.try_step(atlas, &step).is_some_and(|taken| taken.accepted);
@@ -153,13 +156,15 @@ fn of_operation(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, ways: &Wa
                 continue;
             }
             if spec.reads {
-                together.push((value.0, step));
+                together.push((value, step));
             } else {
-                found.push(Choice { operation, params: vec![value.0], steps: [way, &[step]].concat() });
+                let params = value.iter().map(|(param, _)| *param).collect();
+                found.push(Choice { operation, params, steps: [way, &[step]].concat() });
             }
         }
         if !together.is_empty() {
-            let (params, asked): (Vec<ParamIx>, Vec<Step>) = together.into_iter().unzip();
+            let (values, asked): (Vec<Option<Value>>, Vec<Step>) = together.into_iter().unzip();
+            let params = values.into_iter().flatten().map(|(param, _)| param).collect();
             found.push(Choice { operation, params, steps: [way, &asked].concat() });
         }
     }
