@@ -65,6 +65,7 @@ use std::{
 };
 
 use globset::GlobSet;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use self::{
@@ -303,6 +304,8 @@ pub struct Context {
     found: AtomicBool,
     /// When there was a request in flight.
     pub flight: Flight,
+    /// How many scenarios may hold a large answer at a time.
+    pub large: Semaphore,
     tally: Mutex<Tally>,
     /// Tells this run's tokens from those of any other run.
     pub nonce: String,
@@ -319,6 +322,7 @@ impl Context {
     fn new(law: Arc<Law>, options: RunOptions, observer: Arc<dyn Observer>, stop: Stop) -> Context {
         Context {
             tally: Mutex::new(Tally::new(&law)),
+            large: Semaphore::new(MOST_LARGE),
             request_ids: Mutex::default(),
             windows: Windows::new(&law),
             nonce: nonce(&options),
@@ -668,6 +672,8 @@ fn endpoint_options(law: &Law, options: &RunOptions, url: &Url) -> Result<Target
     Ok(TargetOptions { signer, timeout: options.timeout, endpoints: more })
 }
 
+/// Scenarios that may hold a large answer at a time.
+const MOST_LARGE: usize = 2;
 /// Of the longest time, the part that is kept for making findings short, if there are any: one of so many.
 const KEPT_FOR_SHRINKING: u32 = 4;
 

@@ -51,6 +51,7 @@ impl Session<'_> {
         }
         self.make_room(&requests)?;
         let exchanges = self.send_at_once(&requests).await;
+        self.wait_if_large(exchanges.iter().map(|(exchange, ..)| exchange)).await;
         let first = self.sent.len();
         let mut lost = None;
         for (place, ((request, call), (exchange, interval, number))) in
@@ -66,7 +67,7 @@ impl Session<'_> {
                 let place = Place { step, cleanup: false, tokens: &self.tokens, client: Some(client) };
                 trace.write(law, &self.played.name, place, Some(call), &record);
             }
-            self.played.exchanges.push((step, record));
+            self.keep_record(step, record);
             let answer = match exchange.outcome.and_then(|response| self.context.read(request, &response)) {
                 Ok(answer) => {
                     self.context.note_outcome(number, request, Ok(&answer));

@@ -29,8 +29,6 @@ use crate::{
 
 /// Values of one parameter that are tried.
 const MOST_VALUES: usize = 8;
-/// Requests that are tried to make another resource.
-const MOST_MAKING: usize = 20;
 /// So many of what an operation lists make a difference.
 const MOST_LISTED: usize = 2;
 
@@ -119,18 +117,21 @@ fn populated(law: &Arc<Law>, atlas: &Atlas, states: &[&[Step]]) -> BTreeMap<(Kin
     ways
 }
 
-/// A way to one more resource of a kind than the last request of another way has made: the same request once more.
+/// A way to one more resource of a kind than the last request of another way has made: the same request once more, or
+/// with one value changed.
 fn one_more(law: &Arc<Law>, atlas: &Atlas, kind: KindIx, way: &[Step]) -> Option<Vec<Step>> {
     let mut simulation = Simulation::new(law, Settings::default());
     way.iter().try_for_each(|step| simulation.take(atlas, step).map(drop))?;
     let Step::Call(made) = way.last()? else { return None };
+    let settles: Vec<Step> = simulation.is_changing().then_some(Step::Settle).into_iter().collect();
+    settles.iter().try_for_each(|step| simulation.take(atlas, step).map(drop))?;
     let again = std::iter::once(made.clone());
-    let others = draft::good_calls(law, simulation.forward.world(), made.operation, MOST_MAKING).unwrap_or_default();
+    let others = variants(law, &simulation, made.operation, made).into_iter().map(|(_, call)| call);
     let double = again.chain(others).map(Step::Call).find(|step| {
         let mut after = simulation.clone();
         after.take(atlas, step).is_some() && how_many(after.forward.world(), std::iter::once(kind)) == MOST_LISTED
     })?;
-    Some([way, &[double]].concat())
+    Some([way, &settles[..], &[double]].concat())
 }
 
 fn of_operation(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, ways: &Ways) -> Vec<Choice> {

@@ -20,9 +20,8 @@ use crate::common::{eipcheck, listen, lockers, text};
 
 /// Longer than any run here may last: whoever has to be killed hangs.
 const HANGS: Duration = Duration::from_secs(120);
-/// The most memory that a run may take, in KiB: eight scenarios at a time, each with an answer of 4 MiB in a dozen copies (as
-/// it came, decoded, written down, expected, printed), whenever the allocator gives back what has gone.
-const MOST_MEMORY: u64 = 8 * 4 * 12 * 1024;
+/// The most memory that a run may take, in KiB.
+const MOST_MEMORY: u64 = 256 * 1024;
 
 /// A request.
 pub struct Asked {
