@@ -88,9 +88,10 @@ fn how_many(world: &World, kinds: impl Iterator<Item = KindIx>) -> usize {
 }
 
 /// The shortest ways to a state with so many resources of a kind. Where nobody has made a second one, it is made.
-fn populated(law: &Arc<Law>, atlas: &Atlas, states: &[&[Step]]) -> BTreeMap<(KindIx, usize), Vec<Step>> {
+fn populated<'s>(law: &Arc<Law>, atlas: &Atlas, states: &[&'s [Step]]) -> BTreeMap<(KindIx, usize), Vec<Step>> {
     let kinds: BTreeSet<KindIx> = law.operations().flat_map(|(ix, _)| listed(law, ix)).collect();
-    let of_plan = |steps: &&[Step]| {
+    let of_plan = |steps: &&'s [Step]| {
+        let steps: &'s [Step] = steps;
         let mut simulation = Simulation::new(law, Settings::default());
         let mut found = Vec::new();
         for (place, step) in steps.iter().enumerate() {
@@ -100,14 +101,15 @@ fn populated(law: &Arc<Law>, atlas: &Atlas, states: &[&[Step]]) -> BTreeMap<(Kin
             for kind in &kinds {
                 let there = how_many(simulation.forward.world(), std::iter::once(*kind));
                 if there > 0 {
-                    found.push(((*kind, there), steps[..=place].to_vec()));
+                    found.push(((*kind, there), &steps[..=place]));
                 }
             }
         }
         found
     };
     let found: Vec<_> = states.par_iter().map(of_plan).collect();
-    let mut ways = shortest(found.into_iter().flatten(), |way| way.len());
+    let found = shortest(found.into_iter().flatten(), |way| way.len());
+    let mut ways: BTreeMap<_, Vec<Step>> = found.into_iter().map(|(there, way)| (there, way.to_vec())).collect();
     for kind in kinds {
         let single = ways.get(&(kind, 1)).filter(|_| !ways.contains_key(&(kind, MOST_LISTED)));
         if let Some(double) = single.and_then(|way| one_more(law, atlas, kind, way)) {
