@@ -36,8 +36,9 @@ pub fn strip(search: &Search<'_>, rule: RuleIx, steps: Vec<Step>) -> Vec<Step> {
             let step = steps.remove(from);
             let settles = (steps[to] != Step::Settle).then_some(Step::Settle);
             steps.splice(to..to, [step].into_iter().chain(settles));
-            let calmer = |earlier: &Way<'_>| {
-                earlier.unsure < way.unsure || !way.unsure && earlier.in_a_hurry() < way.in_a_hurry()
+            let calmer = |earlier: &Way<'_>| match way.unsure {
+                true => !earlier.unsure,
+                false => earlier.in_a_hurry() < way.in_a_hurry(),
             };
             way.with(to, steps).filter(|earlier| earlier.is_as_good_as(&way) && calmer(earlier))
         });

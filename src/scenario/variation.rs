@@ -34,8 +34,8 @@ const MOST_FOLLOWING: usize = 2;
 const MOST_SHOWN: usize = 4;
 /// Requests that are tried before the last one.
 const MOST_TRIED: usize = 60;
-/// Requests with a wrong argument that are tried in place of others.
-const MOST_INSTEAD: usize = 2;
+/// Ways that end with a wrong argument in place of a good one.
+const MOST_INSTEAD: usize = 1;
 /// Those of them that are kept.
 const MOST_AFTER: usize = 3;
 /// Other values of one parameter.
