@@ -65,7 +65,7 @@ use std::{
 };
 
 use globset::GlobSet;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use self::{
@@ -95,7 +95,7 @@ use crate::{
         load::billable_hosts,
     },
     target::{
-        HttpTarget, NoAnswer, TargetError, TargetOptions,
+        Exchange, HttpTarget, NoAnswer, TargetError, TargetOptions,
         clock::{Clock, ClockError, Pace},
         permits::{HostError, Permits, is_loopback},
     },
@@ -304,8 +304,8 @@ pub struct Context {
     found: AtomicBool,
     /// When there was a request in flight.
     pub flight: Flight,
-    /// How many scenarios may hold a large answer at a time.
-    pub large: Semaphore,
+    /// How many scenarios may read a large answer at a time.
+    large: Semaphore,
     tally: Mutex<Tally>,
     /// Tells this run's tokens from those of any other run.
     pub nonce: String,
@@ -402,6 +402,17 @@ impl Context {
     /// Requests sent so far, clean-up included.
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Waits until few others read large answers, if one of these is large. Whoever waits holds none, and whoever holds one waits
+    /// for nobody.
+    pub async fn wait_if_large(&self, mut exchanges: impl Iterator<Item = &Exchange>) -> Option<SemaphorePermit<'_>> {
+        let is_large = |exchange: &Exchange| exchange.outcome.as_ref().is_ok_and(|answer| answer.body.len() > LARGE);
+        match exchanges.any(is_large) {
+            // Nobody closes the semaphore; if somebody did, there would only be no limit.
+            true => self.large.acquire().await.ok(),
+            false => None,
+        }
     }
 
     /// Counts a request that was sent, whatever for.
@@ -672,7 +683,9 @@ fn endpoint_options(law: &Law, options: &RunOptions, url: &Url) -> Result<Target
     Ok(TargetOptions { signer, timeout: options.timeout, endpoints: more })
 }
 
-/// Scenarios that may hold a large answer at a time.
+/// An answer of more bytes than this is large: it takes several times as much memory while it is written down and read.
+const LARGE: usize = 256 << 10;
+/// Scenarios that may read a large answer at a time.
 const MOST_LARGE: usize = 2;
 /// Of the longest time, the part that is kept for making findings short, if there are any: one of so many.
 const KEPT_FOR_SHRINKING: u32 = 4;

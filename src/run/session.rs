@@ -6,8 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::SemaphorePermit;
-
 use super::{
     Context, Endpoint,
     again::{Freshness, Tries, is_throttled, retry_after},
@@ -49,12 +47,6 @@ use crate::{
 const MANY_CHANGES: usize = 6;
 /// A look before something may happen is sent no sooner than this before it, however slow the target is.
 const SLOWEST: Duration = Duration::from_secs(60);
-/// An answer of more bytes than this is large: in all its forms it takes a dozen times as much memory while it is judged.
-const LARGE: usize = 256 << 10;
-/// What a scenario keeps of its answers for a finding, in bytes; the trace has all of them.
-const MOST_KEPT: usize = 4 << 20;
-/// What is kept of an answer for which there is no room any more, in bytes.
-const KEPT_OF_EACH: usize = 4 << 10;
 
 /// How many resources a random sequence may be sure of.
 const RANDOM_SHARE: usize = 5;
@@ -276,10 +268,6 @@ pub struct Session<'a> {
     pub(super) touched: Vec<Handle>,
     /// What it holds of the resources that the run may hold.
     pub(super) share: Share<'a>,
-    /// The right to hold a large answer, until the next request.
-    large: Option<SemaphorePermit<'a>>,
-    /// What may still be kept of answers, in bytes.
-    may_keep: usize,
 }
 
 impl<'a> Session<'a> {
@@ -319,8 +307,6 @@ impl<'a> Session<'a> {
             clock: endpoint.clock.afresh(),
             slowest: Duration::ZERO,
             told_to_wait: None,
-            large: None,
-            may_keep: MOST_KEPT,
             freshness: Freshness::new(context.options.consistency),
             turn: None,
             in_vain: RuleSet::default(),
@@ -669,7 +655,7 @@ impl<'a> Session<'a> {
         let marked = marked(law, request, &self.context.nonce);
         let exchange = self.context.flight.during(self.endpoint.target.send(law, &marked)).await;
         let interval = Interval { from, to: self.clock.after() };
-        self.wait_if_large(std::iter::once(&exchange)).await;
+        let _few_at_a_time = self.context.wait_if_large(std::iter::once(&exchange)).await;
         self.slowest = self.slowest.max(interval.to.since(from)).min(SLOWEST);
         let record = record(&exchange, interval);
         if let Some(trace) = &self.context.trace {
@@ -678,7 +664,7 @@ impl<'a> Session<'a> {
             trace.write(law, &self.played.name, place, Some(call), &record);
         }
         if !self.cleaning {
-            self.keep_record(self.played.steps.len(), record);
+            self.played.exchanges.push((self.played.steps.len(), record));
         }
         let outcome = match exchange.outcome {
             Ok(response) => {
@@ -692,30 +678,6 @@ impl<'a> Session<'a> {
         self.context.note_outcome(number, request, came);
         self.keep(request, call, interval, outcome.as_ref().ok().map(|(_, answer)| answer));
         outcome
-    }
-
-    /// Waits until few others hold large answers, if one of these is large. Whoever waits holds none, so that nobody waits for
-    /// ever.
-    pub(super) async fn wait_if_large(&mut self, mut exchanges: impl Iterator<Item = &target::Exchange>) {
-        self.large = None;
-        if exchanges.any(|exchange| exchange.outcome.as_ref().is_ok_and(|response| response.body.len() > LARGE)) {
-            // Nobody closes the semaphore; if somebody did, there would only be no limit.
-            self.large = self.context.large.acquire().await.ok();
-        }
-    }
-
-    /// Keeps what was sent and received for a finding: of an answer only the beginning, if there is no room for more.
-    pub(super) fn keep_record(&mut self, step: usize, mut record: Exchange) {
-        if let Some(answer) = &mut record.answer {
-            let length = answer.body.len();
-            if length > self.may_keep {
-                answer.body.truncate(answer.body.floor_char_boundary(KEPT_OF_EACH));
-                answer.body.shrink_to_fit();
-                answer.body.push_str(&format!("… ({length} bytes in all)"));
-            }
-            self.may_keep = self.may_keep.saturating_sub(length);
-        }
-        self.played.exchanges.push((step, record));
     }
 
     /// True if no further request should be sent but those that clean up.

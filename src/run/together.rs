@@ -51,7 +51,7 @@ impl Session<'_> {
         }
         self.make_room(&requests)?;
         let exchanges = self.send_at_once(&requests).await;
-        self.wait_if_large(exchanges.iter().map(|(exchange, ..)| exchange)).await;
+        let _few_at_a_time = self.context.wait_if_large(exchanges.iter().map(|(exchange, ..)| exchange)).await;
         let first = self.sent.len();
         let mut lost = None;
         for (place, ((request, call), (exchange, interval, number))) in
@@ -67,7 +67,7 @@ impl Session<'_> {
                 let place = Place { step, cleanup: false, tokens: &self.tokens, client: Some(client) };
                 trace.write(law, &self.played.name, place, Some(call), &record);
             }
-            self.keep_record(step, record);
+            self.played.exchanges.push((step, record));
             let answer = match exchange.outcome.and_then(|response| self.context.read(request, &response)) {
                 Ok(answer) => {
                     self.context.note_outcome(number, request, Ok(&answer));
