@@ -181,12 +181,13 @@ impl Oracle {
                 // could have broken; but the code of a refusal could have been wrong in all of them that are left.
                 let is_undetermined = is_undetermined(&prospects);
                 if is_undetermined {
-                    let about_acceptance = |rule: &RuleIx| {
-                        *rule != self.law[request.operation].accepts
-                            && !matches!(self.law[*rule].demand, Demand::Refuse | Demand::Permit | Demand::DryRun)
+                    let is_about_acceptance = |rule: &RuleIx| {
+                        *rule == self.law[request.operation].accepts
+                            || matches!(self.law[*rule].demand, Demand::Refuse | Demand::Permit | Demand::DryRun)
                     };
-                    let (kept, doubtful): (_, Vec<RuleIx>) = found.passes.into_iter().partition(about_acceptance);
-                    found.passes = kept;
+                    found.passes.retain(|rule| !is_about_acceptance(rule));
+                    let doubtful = explained.iter().flat_map(|(_, passes)| passes).copied().filter(is_about_acceptance);
+                    let doubtful: Vec<RuleIx> = doubtful.collect();
                     living.iter_mut().for_each(|world| doubt(world, &doubtful));
                 }
                 let all_say = |rule: &RuleIx| explained.iter().all(|(_, passes)| passes.contains(rule));
