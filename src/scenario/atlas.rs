@@ -112,15 +112,12 @@ fn listings(law: &Law, world: &World, operation: OperationIx, by: ParamIx) -> Ve
             (false, false) => &values[..],
             (false, true) => &[],
         };
-        let with = |call: &Call| {
-            let call = call.clone();
-            values.iter().map(move |value| {
-                let mut call = call.clone();
-                call.args.push((param.name.clone(), value.clone()));
-                call
-            })
+        let with = |(call, value): (&Call, &Symbol)| {
+            let mut call = call.clone();
+            draft::set_arg(&mut call, &param.name, value.clone());
+            call
         };
-        calls = calls.iter().flat_map(with).collect();
+        calls = calls.iter().flat_map(|call| values.iter().map(move |value| (call, value))).map(with).collect();
     }
     calls
 }

@@ -63,8 +63,7 @@ pub fn choices(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)]
     for (operation, ways) in &mut ways {
         for kind in listed(law, *operation) {
             for (_, way) in populated.iter().filter(|((of, _), _)| *of == kind) {
-                let mut simulation = Simulation::new(law, Settings::default());
-                way.iter().for_each(|step| drop(simulation.take(atlas, step)));
+                let Some(simulation) = Simulation::after(law, atlas, way) else { continue };
                 let plain = draft::good_calls(law, simulation.forward.world(), *operation, 1).unwrap_or_default();
                 ways.extend(plain.into_iter().map(|call| (way.len(), [&way[..], &[Step::Call(call)]].concat())));
             }
@@ -122,11 +121,10 @@ fn populated<'s>(law: &Arc<Law>, atlas: &Atlas, states: &[&'s [Step]]) -> BTreeM
 /// A way to one more resource of a kind than the last request of another way has made: the same request once more, or
 /// with one value changed.
 fn one_more(law: &Arc<Law>, atlas: &Atlas, kind: KindIx, way: &[Step]) -> Option<Vec<Step>> {
-    let mut simulation = Simulation::new(law, Settings::default());
-    way.iter().try_for_each(|step| simulation.take(atlas, step).map(drop))?;
+    let mut simulation = Simulation::after(law, atlas, way)?;
     let Step::Call(made) = way.last()? else { return None };
     let settles: Vec<Step> = simulation.is_changing().then_some(Step::Settle).into_iter().collect();
-    settles.iter().try_for_each(|step| simulation.take(atlas, step).map(drop))?;
+    simulation.take_all(atlas, &settles)?;
     let again = std::iter::once(made.clone());
     let others = variants(law, &simulation, made.operation, made).into_iter().map(|(_, call)| call);
     let double = again.chain(others).map(Step::Call).find(|step| {
@@ -143,10 +141,7 @@ fn of_operation(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, ways: &Wa
     let mut found: Vec<Choice> = Vec::new();
     for (_, steps) in ways {
         let Some((Step::Call(plain), way)) = steps.split_last() else { continue };
-        let mut simulation = Simulation::new(law, Settings::default());
-        if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
-            continue;
-        }
+        let Some(simulation) = Simulation::after(law, atlas, way) else { continue };
         let there = how_many(simulation.forward.world(), listed(law, operation));
         let mut together: Vec<(Option<Value>, Step)> = Vec::new();
         let as_it_is = (spec.reads && there > 0).then(|| (None, plain.clone()));

@@ -9,10 +9,7 @@ use super::{
 };
 use crate::{
     model::time::{Interval, Moment},
-    oracle::{
-        Settings,
-        judge::{Verdict, Violation},
-    },
+    oracle::judge::{Verdict, Violation},
     spec::law::{Law, RuleIx},
     wire::{Answer, Body, Request, Tree},
 };
@@ -37,11 +34,8 @@ pub struct Example {
 
 /// Works out an example from steps of which the last exercises the rule. None if no single answer shows it.
 pub fn example(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Option<Example> {
-    let mut simulation = Simulation::new(law, Settings::default());
     let (last, way) = steps.split_last()?;
-    for step in way {
-        simulation.take(atlas, step)?;
-    }
+    let mut simulation = Simulation::after(law, atlas, way)?;
     let calls = match last {
         Step::Call(call) => vec![call.clone()],
         Step::Together(_) => return None,

@@ -56,6 +56,13 @@ impl Simulation {
         Simulation { forward: Forward::new(law.clone(), 1), oracle: Oracle::new(law.clone(), settings), now: Moment(0) }
     }
 
+    /// What is there after some steps; none if one of them cannot be taken.
+    pub fn after(law: &Arc<Law>, atlas: &Atlas, steps: &[Step]) -> Option<Simulation> {
+        let mut simulation = Simulation::new(law, Settings::default());
+        simulation.take_all(atlas, steps)?;
+        Some(simulation)
+    }
+
     /// The request as it would be sent. None if an argument has not been seen.
     pub fn resolve(&self, call: &Call) -> Option<Request> {
         call.resolve(self.oracle.law(), self.oracle.worlds(), TOKENS)
@@ -104,6 +111,11 @@ impl Simulation {
     /// Takes a step. The rules that it exercised; none if it cannot be taken.
     pub fn take(&mut self, atlas: &Atlas, step: &Step) -> Option<RuleSet> {
         self.try_step(atlas, step).map(|taken| taken.passes)
+    }
+
+    /// Takes some steps; none if one of them cannot be taken.
+    pub fn take_all(&mut self, atlas: &Atlas, steps: &[Step]) -> Option<()> {
+        steps.iter().try_for_each(|step| self.take(atlas, step).map(drop))
     }
 
     /// Takes a step. What came of it; none if it cannot be taken.

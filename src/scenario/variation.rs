@@ -34,10 +34,10 @@ const MOST_FOLLOWING: usize = 2;
 const MOST_SHOWN: usize = 4;
 /// Requests that are tried before the last one.
 const MOST_TRIED: usize = 60;
-/// Ways that end with a wrong argument in place of a good one.
-const MOST_INSTEAD: usize = 1;
 /// Those of them that are kept.
 const MOST_AFTER: usize = 3;
+/// Ways that end with a wrong argument in place of a good one.
+const MOST_INSTEAD: usize = 1;
 /// Other values of one parameter.
 const MOST_OTHERS: usize = 2;
 /// The most steps that make what a list names.
@@ -112,10 +112,7 @@ fn candidates(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]) -> Ve
 /// The steps, and afterwards a plain request of each of these operations: what a change has made possible or impossible
 /// shows where nothing shows the change itself.
 pub fn follow_ups(law: &Arc<Law>, atlas: &Atlas, operations: &[OperationIx], steps: &[Step]) -> Vec<Vec<Step>> {
-    let mut simulation = Simulation::new(law, Settings::default());
-    if !steps.iter().all(|step| simulation.take(atlas, step).is_some()) {
-        return Vec::new();
-    }
+    let Some(simulation) = Simulation::after(law, atlas, steps) else { return Vec::new() };
     let mut found = Vec::new();
     let last = steps.iter().rev().find_map(|step| step.calls().last());
     let named = last.map(names).unwrap_or_default();
@@ -176,10 +173,7 @@ pub fn crossed(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, steps: &[S
     let Some(place) = steps.iter().rposition(|step| matches!(step, Step::Call(_))) else { return Vec::new() };
     let (way, rest) = steps.split_at(place);
     let Some(Step::Call(last)) = rest.first() else { return Vec::new() };
-    let mut simulation = Simulation::new(law, Settings::default());
-    if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
-        return Vec::new();
-    }
+    let Some(simulation) = Simulation::after(law, atlas, way) else { return Vec::new() };
     let named = names(last);
     let calls = draft::good_calls(law, simulation.forward.world(), operation, MOST_TRIED).unwrap_or_default();
     let alike = calls.into_iter().filter(|call| names(call).iter().any(|name| named.contains(name))).map(Step::Call);
@@ -197,10 +191,7 @@ pub fn crossed(law: &Arc<Law>, atlas: &Atlas, operation: OperationIx, steps: &[S
 /// The request after one of the same operation that is accepted, and names something that it names.
 fn after_accepted(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> Vec<Vec<Step>> {
     let Step::Call(call) = last else { return Vec::new() };
-    let mut simulation = Simulation::new(law, Settings::default());
-    if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
-        return Vec::new();
-    }
+    let Some(simulation) = Simulation::after(law, atlas, way) else { return Vec::new() };
     let named = names(call);
     let calls = draft::good_calls(law, simulation.forward.world(), call.operation, MOST_TRIED).unwrap_or_default();
     let alike = calls.into_iter().filter(|other| other != call && names(other).iter().any(|name| named.contains(name)));
@@ -219,14 +210,11 @@ fn after_accepted(law: &Arc<Law>, atlas: &Atlas, way: &[Step], last: &Step) -> V
 pub fn after_others(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step], ways: &[&[Step]]) -> Vec<Vec<Step>> {
     let mut found = Vec::new();
     for way in ways.iter().filter(|way| way.len() <= LONGEST) {
-        let mut simulation = Simulation::new(law, Settings::default());
-        if !way.iter().all(|step| simulation.take(atlas, step).is_some()) {
-            continue;
-        }
+        let Some(simulation) = Simulation::after(law, atlas, way) else { continue };
         let undone = undone(law, atlas, &simulation, way);
         for between in std::iter::once(Vec::new()).chain(undone) {
             let mut simulation = simulation.clone();
-            if !between.iter().all(|step| simulation.take(atlas, step).is_some()) {
+            if simulation.take_all(atlas, &between).is_none() {
                 continue;
             }
             let goes = |from: &usize| {
