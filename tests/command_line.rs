@@ -1,6 +1,8 @@
 //! The command line as its user sees it: exit codes, what is printed, what is written.
 
 mod common;
+#[path = "time/proxy.rs"]
+mod proxy;
 
 use std::{
     collections::BTreeMap,
@@ -14,6 +16,7 @@ use std::{
 };
 
 use common::{Ran, Served, ask, changed, ec2, eipcheck, lockers, post, rule_text, run, say, serve, text};
+use proxy::{Fate, Proxy};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -486,6 +489,25 @@ fn only_operations_that_the_rules_need_are_called_missing() {
     assert!(its_own.said.out.contains("1 rule needs it and is unsupported"), "{}", its_own.said.out);
     assert!(its_own.said.out.contains("all for probing"), "{}", its_own.said.out);
     assert!(its_own.said.out.trim_end().ends_with("nothing could be checked"), "{}", its_own.said.out);
+}
+
+/// Some servers know every operation of the API by name, and answer those that they do not have with an error of the protocol's
+/// own: it looks like a wrong refusal, and its status says what it is.
+#[test]
+fn an_operation_that_is_answered_with_501_is_one_that_the_server_does_not_have() {
+    let server = serve(&["--cloud", "ec2", "--seed", "1"]);
+    let proxy = Proxy::new(&server.url, |passing, ask| {
+        if !passing.asks_for("UnassignPrivateNatGatewayAddress") {
+            return Fate::Answer(ask());
+        }
+        let body = "<Response><Errors><Error><Code>InternalFailure</Code><Message>Not here.</Message></Error></Errors>\
+            <RequestID>r</RequestID></Response>";
+        Fate::Answer(proxy::answer("501 Not Implemented", "Content-Type: text/xml\r\n", body))
+    });
+    let only = ["--only", "UnassignPrivateNatGatewayAddress.*", "--only", "nat-unassign-*", "--max-requests", "300"];
+    let ran = run(&[&[&*proxy.url, "--cloud", "ec2", "--clock", "driven", "--fail-on", "assumed"], &only[..]].concat());
+    assert_eq!(ran.findings(), [""; 0], "{}", ran.said.out);
+    assert!(ran.said.out.contains("Not implemented by the target: UnassignPrivate"), "{}", ran.said.out);
 }
 
 /// Whether a row of the answers of an operation is right shows in no other operation's answers.

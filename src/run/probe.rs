@@ -187,7 +187,8 @@ fn is_implemented(law: &Law, name: &str, yardstick: &Yardstick, raw: &RawAnswer,
     {
         return Some(false);
     }
-    if matches!(raw.status, 404 | 405 | 501) && matches!(answer.body, Body::Unreadable { .. }) {
+    // 501 says so whatever comes with it (RFC 9110, 15.6.2); the others only where the protocol's own words are missing.
+    if raw.status == 501 || matches!(raw.status, 404 | 405) && matches!(answer.body, Body::Unreadable { .. }) {
         return Some(false);
     }
     if Shape::of(name, raw) == yardstick.shape {
