@@ -18,8 +18,7 @@ fn alibaba() -> PathBuf {
 fn against(law: &Path, cloud: &str, changes: &[(&str, &str, &str)], only: &[&str]) -> Ran {
     let folder = changed(law, changes);
     let server = serve(&["--specs", &text(folder.path()), "--cloud", cloud]);
-    let mut args =
-        vec![server.url.as_str(), "--cloud", cloud, "--clock", "driven", "--seed", "1", "--max-requests", "2000"];
+    let mut args = vec![server.url.as_str(), "--cloud", cloud, "--clock", "driven", "--seed", "1", "--max-time", "30s"];
     args.extend(only.iter().flat_map(|rule| ["--only", *rule]));
     run(&args)
 }

@@ -166,8 +166,7 @@ fn answers_that_lag_behind_are_no_violation_where_they_may() {
             Fate::Answer(now)
         })
     };
-    let ran =
-        run_driven(&lagging().url, BY_THE_END, &["--consistency", "eventual:5s", "--max-requests", "400"]).ends(0);
+    let ran = run_driven(&lagging().url, BY_THE_END, &["--consistency", "eventual:5s"]).ends(0);
     assert_eq!(result_of(&ran, BY_THE_END), "pass");
     let out = text(ran.folder.path());
     ask(&["recheck", &out, "--cloud", "ec2", "--consistency", "eventual:5s"]).ends(0);
@@ -188,7 +187,7 @@ fn throttling_is_waited_for_everywhere_and_never_a_violation() {
         }
         Fate::Answer(ask())
     });
-    let ran = run_driven(&proxy.url, BY_THE_END, &["--max-requests", "200"]).ends(0);
+    let ran = run_driven(&proxy.url, BY_THE_END, &[]).ends(0);
     assert_eq!(result_of(&ran, BY_THE_END), "pass");
     assert_eq!(ran.report()["leftovers"], serde_json::json!([]));
     assert!(count.load(Ordering::SeqCst) > 20);
@@ -214,7 +213,7 @@ fn a_request_that_is_not_answered_may_have_been_done_or_not() {
     let server = serve(&["--cloud", "ec2", "--seed", "1"]);
     for done in [true, false] {
         let proxy = silent(&server, "DisassociateNatGatewayAddress", done);
-        let ran = run_driven(&proxy.url, "nat-disassociate-*", &["--max-requests", "600"]);
+        let ran = run_driven(&proxy.url, "nat-disassociate-*", &[]);
         assert!(ran.findings().is_empty(), "{done}: {:?}", ran.findings());
         assert_eq!(ran.report()["leftovers"], serde_json::json!([]), "{done}");
         assert!(ran.report()["indeterminate"].as_object().unwrap().keys().any(|why| why.contains("Disassociate")));
