@@ -58,7 +58,9 @@ class Replay:
                 text = answer.read().decode()
                 requests += 1
                 same += answer.status == exchange["answer"]["status"]
-                now.update(zip(ID.findall(exchange["answer"]["body"]), ID.findall(text)))
+                # What made it says which id it has; a list may be in another order.
+                for then, id in zip(ID.findall(exchange["answer"]["body"]), ID.findall(text)):
+                    now.setdefault(then, id)
         with self.lock:
             self.requests += requests
             self.same += same

@@ -1,13 +1,34 @@
-//! How long at least one request was in flight: what tells whether the target was the limit of a run. Imports nothing.
+//! How many requests are in flight, and how long at least one was: what tells whether the target was the limit of a run.
+//! Imports nothing.
 
 use std::{
+    pin::pin,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
+
+/// Requests that are sent to a target on this machine before one is answered: one to be worked on, and one to be there when that
+/// is done. More would only wait in the target, which many a target gets slower by (the threads of a Python program take turns),
+/// and which makes the time longer in which an answer may have come about.
+const AT_ONCE: usize = 2;
+/// After this time without an answer the next request is sent all the same: the target works on several, or hangs.
+const LONG: Duration = Duration::from_millis(20);
+
 /// The requests in flight, and how long there was at least one.
-#[derive(Debug, Default)]
-pub struct Flight(Mutex<State>);
+#[derive(Debug)]
+pub struct Flight {
+    state: Mutex<State>,
+    /// How many may be sent, if that is limited.
+    free: Option<Semaphore>,
+}
+
+/// The right to send a request now.
+pub struct Cleared<'a>(&'a Flight, Option<SemaphorePermit<'a>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -23,7 +44,21 @@ struct State {
 struct Airborne<'a>(&'a Flight);
 
 impl Flight {
-    /// Counts a request as in flight until its answer is in.
+    /// Nothing is in flight yet.
+    pub fn new(on_loopback: bool) -> Flight {
+        Flight { state: Mutex::default(), free: on_loopback.then(|| Semaphore::new(AT_ONCE)) }
+    }
+
+    /// Waits for its turn to send a request.
+    pub async fn clear(&self) -> Cleared<'_> {
+        match &self.free {
+            // Nobody closes the semaphore; if somebody did, there would only be no limit.
+            Some(free) => Cleared(self, free.acquire().await.ok()),
+            None => Cleared(self, None),
+        }
+    }
+
+    /// Counts a request as in flight until its answer is in, whoever's turn it is.
     pub async fn during<T>(&self, request: impl Future<Output = T>) -> T {
         let _airborne = self.begin();
         request.await
@@ -43,7 +78,22 @@ impl Flight {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cleared<'_> {
+    /// Counts a request as in flight until its answer is in.
+    pub async fn during<T>(self, request: impl Future<Output = T>) -> T {
+        let Cleared(flight, turn) = self;
+        let mut request = pin!(flight.during(request));
+        match timeout(LONG, &mut request).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                drop(turn);
+                request.await
+            }
+        }
     }
 }
 
@@ -75,7 +125,7 @@ mod tests {
 
     #[test]
     fn time_counts_once_however_many_requests_are_in_flight() {
-        let (flight, begun) = (Flight::default(), Instant::now());
+        let (flight, begun) = (Flight::new(true), Instant::now());
         assert_eq!(flight.lasted(), Duration::ZERO);
         let (mut one, mut other) = (pin!(flight.during(pending::<()>())), pin!(flight.during(pending::<()>())));
         assert!(!goes_on(one.as_mut()) && !goes_on(other.as_mut()));
@@ -85,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_request_that_is_answered_or_given_up_is_not_in_flight_any_more() {
-        let flight = Flight::default();
+        let flight = Flight::new(true);
         assert!(goes_on(pin!(flight.during(std::future::ready(())))));
         {
             let mut given_up = Box::pin(flight.during(pending::<()>()));
@@ -95,5 +145,23 @@ mod tests {
         assert_eq!(flight.state().now, 0);
         assert_eq!(flight.state().since, None);
         assert_eq!(flight.lasted(), flight.lasted());
+    }
+
+    #[tokio::test]
+    async fn a_third_request_waits_for_one_of_two_but_not_for_ever() {
+        let flight = Flight::new(true);
+        let one = flight.clear().await.during(pending::<()>());
+        let other = flight.clear().await;
+        {
+            let mut third = pin!(flight.clear());
+            assert!(!goes_on(third.as_mut()));
+            drop(other);
+            assert!(goes_on(third.as_mut()));
+        }
+        let _third = flight.clear().await;
+        tokio::select! {
+            () = one => unreachable!("it is never answered"),
+            _fourth = flight.clear() => {}
+        }
     }
 }

@@ -320,6 +320,7 @@ pub struct Context {
 impl Context {
     /// Nothing has been sent yet, and nothing is written to a file.
     fn new(law: Arc<Law>, options: RunOptions, observer: Arc<dyn Observer>, stop: Stop) -> Context {
+        let on_loopback = options.url.as_ref().is_none_or(is_loopback);
         Context {
             tally: Mutex::new(Tally::new(&law)),
             large: Semaphore::new(MOST_LARGE),
@@ -338,7 +339,7 @@ impl Context {
             spent: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             found: AtomicBool::new(false),
-            flight: Flight::default(),
+            flight: Flight::new(on_loopback),
             groups: AtomicU64::new(0),
         }
     }

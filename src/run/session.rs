@@ -650,10 +650,11 @@ impl<'a> Session<'a> {
         }
         self.context.count_sent();
         self.played.sent += 1;
+        let marked = marked(law, request, &self.context.nonce);
+        let cleared = self.context.flight.clear().await;
         let from = self.clock.before();
         let number = self.context.note_sending(request);
-        let marked = marked(law, request, &self.context.nonce);
-        let exchange = self.context.flight.during(self.endpoint.target.send(law, &marked)).await;
+        let exchange = cleared.during(self.endpoint.target.send(law, &marked)).await;
         let interval = Interval { from, to: self.clock.after() };
         let _few_at_a_time = self.context.wait_if_large(std::iter::once(&exchange)).await;
         self.slowest = self.slowest.max(interval.to.since(from)).min(SLOWEST);
