@@ -182,17 +182,42 @@ pub(super) fn at_rest(law: &Law, kind: KindIx, field: FieldIx) -> Option<String>
     }
 }
 
+/// True if an effect is on nothing but what the request itself makes.
+pub(super) fn is_of_the_new(operation: &Operation, effect: &Effect) -> bool {
+    let created = |name: &str| {
+        let is_it = |other: &Effect| matches!(other.change, Change::Create { var, .. } if *operation.vars[var as usize].name == *name);
+        operation.effects.iter().any(is_it)
+    };
+    match (&effect.change, &effect.each) {
+        (Change::Create { .. }, _) => true,
+        (Change::Set { on, .. } | Change::Delete(on), None) => created(on.source()),
+        (Change::Set { on, .. } | Change::Delete(on), Some(each)) => {
+            on.source() == "it" && only_one(each.source()).is_some_and(created)
+        }
+    }
+}
+
+/// True if a request that shows something of this variable makes it: nothing of it was there before.
+pub(super) fn is_made(operation: &Operation, var: VarIx) -> bool {
+    operation.effects.iter().any(|effect| matches!(effect.change, Change::Create { var: made, .. } if made == var))
+}
+
 /// True if nothing that a path goes through changes once it is there.
 pub(super) fn is_fixed(law: &Law, kind: KindIx, path: &Path) -> bool {
     let mut at = kind;
     path.0.iter().all(|field| {
         let spec = &law[at].fields[*field as usize];
         let inverse = matches!(spec.kind, FieldKind::Inverse | FieldKind::InverseOne);
-        let changes = |effect: &Effect| match &effect.change {
-            Change::Set { set, .. } => set.iter().any(|(k, f, _)| (*k, f) == (at, field)),
+        // What a request makes, it also changes before anybody sees it.
+        let changes = |operation: &Operation, effect: &Effect| match &effect.change {
+            Change::Set { set, .. } => {
+                set.iter().any(|(k, f, _)| (*k, f) == (at, field))
+                    && !(effect.after.is_none() && is_of_the_new(operation, effect))
+            }
             _ => false,
         };
-        let fixed = !inverse && !effects(law).any(changes);
+        let of = |operation: &Operation| operation.effects.iter().any(|effect| changes(operation, effect));
+        let fixed = !inverse && !law.operations.iter().any(of);
         at = spec.to.unwrap_or(at);
         fixed
     })
@@ -202,6 +227,9 @@ pub(super) fn is_fixed(law: &Law, kind: KindIx, path: &Path) -> bool {
 pub(super) fn is_alike(law: &Law, kind: KindIx, path: &Path) -> bool {
     let [field] = path.0.as_slice() else { return false };
     let spec = &law[kind].fields[*field as usize];
+    if matches!(spec.kind, FieldKind::Inverse | FieldKind::InverseOne) {
+        return false;
+    }
     if let Some(mint) = &spec.mint {
         return mint.0.iter().all(|part| matches!(part, MintPart::Text(_)));
     }
@@ -215,7 +243,7 @@ pub(super) fn is_alike(law: &Law, kind: KindIx, path: &Path) -> bool {
         }
     }
     values.dedup();
-    values.len() == 1
+    values.len() <= 1
 }
 
 /// The only value that an expression has in good requests, if it is a parameter that all of them carry with that value.
@@ -224,10 +252,6 @@ fn only_example(operation: &Operation, expr: &Expr) -> Option<String> {
     let param = &operation.params[operation.param(name)? as usize];
     let [only] = param.examples.as_slice() else { return None };
     (param.required() && param.default.is_none()).then(|| only.clone())
-}
-
-fn effects(law: &Law) -> impl Iterator<Item = &Effect> {
-    law.operations.iter().flat_map(|operation| &operation.effects)
 }
 
 /// Why a change that need not have happened yet cannot be missed.

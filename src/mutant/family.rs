@@ -273,7 +273,7 @@ impl<'l> Family<'l> {
                 effects.iter().all(|effect| equivalence::is_unlisted(law, effect)).then_some(equivalence::UNLISTED);
             self.add_part(rule, "doubled", None, change(Changes::Doubled), unlisted);
         }
-        if effects.iter().any(|effect| !is_of_the_new(spec, effect)) {
+        if effects.iter().any(|effect| !equivalence::is_of_the_new(spec, effect)) {
             self.add(rule, "to-another", change(Changes::Other));
             self.add(rule, "to-all", change(Changes::All));
         }
@@ -375,21 +375,6 @@ fn may_be_several(operation: &Operation, effect: &Effect) -> bool {
         || on.is_some_and(reads_list)
 }
 
-/// True if an effect changes only what the request itself has created: nothing else can be changed in its place.
-fn is_of_the_new(operation: &Operation, effect: &Effect) -> bool {
-    let created = |name: &str| {
-        let is_it = |other: &Effect| matches!(other.change, Change::Create { var, .. } if *operation.vars[var as usize].name == *name);
-        operation.effects.iter().any(is_it)
-    };
-    match (&effect.change, &effect.each) {
-        (Change::Create { .. }, _) => true,
-        (Change::Set { on, .. } | Change::Delete(on), None) => created(on.source()),
-        (Change::Set { on, .. } | Change::Delete(on), Some(each)) => {
-            on.source() == "it" && equivalence::only_one(each.source()).is_some_and(created)
-        }
-    }
-}
-
 /// Where a refusal that a rule demands comes from.
 fn origin(law: &Law, rule: RuleIx) -> Option<(OperationIx, Origin)> {
     law.operations().find_map(|(ix, operation)| {
@@ -434,9 +419,10 @@ fn parts(law: &Law, rule: RuleIx) -> Vec<(Place, String, Part)> {
                 named: !output.values.is_empty(),
                 from_field: matches!(output.from, OutputFrom::Paths(_)),
                 fixed: match &output.from {
-                    OutputFrom::Paths(paths) => paths
-                        .iter()
-                        .all(|(var, path)| equivalence::is_fixed(law, operation.vars[*var as usize].kind, path)),
+                    OutputFrom::Paths(paths) => paths.iter().all(|(var, path)| {
+                        equivalence::is_made(operation, *var)
+                            || equivalence::is_fixed(law, operation.vars[*var as usize].kind, path)
+                    }),
                     _ => false,
                 },
                 at_rest: false,

@@ -29,9 +29,9 @@ use crate::{
         simulation::Simulation,
         step::Step,
         strategy::Strategies,
-        variation::{after_others, crossed, follow_ups, variations, wrong_instead},
+        variation::{after_others, another_instead, crossed, follow_ups, variations, wrong_instead},
     },
-    spec::law::{Guard, Law, Operation, OperationIx, ParamIx, Rule, RuleIx},
+    spec::law::{Demand, Guard, Law, Operation, OperationIx, ParamIx, Rule, RuleIx},
     target::{
         clock::{Clock, Pace},
         permits::Permits,
@@ -199,8 +199,12 @@ impl Grounds {
         let ways: Vec<&[Step]> = accepted.iter().filter_map(planned_steps).collect();
         let after_others: Vec<Vec<Step>> =
             steps.iter().flat_map(|own| after_others(&self.law, &self.atlas, rule, own, &ways)).collect();
-        let wrong: Vec<Vec<Step>> =
+        let mut wrong: Vec<Vec<Step>> =
             steps.iter().flat_map(|own| wrong_instead(&self.law, &self.atlas, rule, own, &ways)).collect();
+        if matches!(self.law[rule].demand, Demand::Refuse) {
+            wrong.extend(another_instead(&self.law, &self.atlas, rule, &ways));
+        }
+        let reading = self.reading(rule);
         let operations = self.operations_after(rule);
         let crossed: Vec<Vec<Step>> = match self.law[rule].operation {
             Some(own) if !self.law[own].reads => operations
@@ -225,6 +229,7 @@ impl Grounds {
         let first = first.chain(near.chain(about).map(planned)).chain(accepted).chain(wrong.into_iter().map(planned));
         let then = in_turn([
             Box::new(other_ways.iter().cloned().map(planned)) as Scenarios<'_>,
+            Box::new(reading.into_iter()),
             Box::new(after_others.into_iter().map(planned)),
             Box::new(chosen.into_iter().chain(silent).map(planned)),
             // What has come of each shows when one waits for it.
@@ -284,15 +289,32 @@ impl Grounds {
         steps[..end].to_vec()
     }
 
+    /// The scenarios of other rules that decide by what a rule changes, those of its own operation first.
+    fn reading(&self, rule: RuleIx) -> Vec<Scenario> {
+        if !matches!(self.law[rule].demand, Demand::Effect) {
+            return Vec::new();
+        }
+        let own = self.law[rule].operation;
+        let names = dotted(&self.law, rule);
+        let reads = |planned: &&Planned| {
+            let Scenario::Planned { rule: of, .. } = &planned.scenario else { return false };
+            planned
+                .operation
+                .is_some_and(|operation| guards(&self.law[operation], *of).any(|guard| mentions(guard, &names)))
+        };
+        let mut found: Vec<&Planned> = self.suite.iter().filter(reads).collect();
+        found.sort_by_key(|planned| (planned.operation != own, planned.length));
+        found.into_iter().map(|planned| planned.scenario.clone()).collect()
+    }
+
     /// The operations that may show what has become of the changes of a rule: those whose refusals, permissions and open
     /// questions read a field that it sets, and those that matter to its own operation.
     fn operations_after(&self, rule: RuleIx) -> Vec<OperationIx> {
         let Some(own) = self.law[rule].operation else { return Vec::new() };
-        let names: Vec<String> = names_of_changes(&self.law, rule).iter().map(|name| format!(".{name}")).collect();
-        let reads = |guard: &Guard| names.iter().any(|name| guard.expr.mentions(name));
+        let names = dotted(&self.law, rule);
         let decides = |operation: &Operation| {
-            operation.refusals.iter().any(|refuse| reads(&refuse.guard))
-                || operation.permits.iter().any(|(_, guard)| reads(guard))
+            let refusals = operation.refusals.iter().map(|refuse| &refuse.guard);
+            refusals.chain(operation.permits.iter().map(|(_, guard)| guard)).any(|guard| mentions(guard, &names))
         };
         let mut found: Vec<OperationIx> =
             self.law.operations().filter(|(_, operation)| decides(operation)).map(|(ix, _)| ix).collect();
@@ -400,6 +422,22 @@ impl Grounds {
         }
         Ok(result)
     }
+}
+
+/// What an expression says that reads a field which a rule changes.
+fn dotted(law: &Law, rule: RuleIx) -> Vec<String> {
+    names_of_changes(law, rule).iter().map(|name| format!(".{name}")).collect()
+}
+
+fn mentions(guard: &Guard, names: &[String]) -> bool {
+    names.iter().any(|name| guard.expr.mentions(name))
+}
+
+/// The conditions by which a rule refuses or permits.
+fn guards(operation: &Operation, rule: RuleIx) -> impl Iterator<Item = &Guard> {
+    let refusals =
+        operation.refusals.iter().filter(move |refuse| refuse.refusal.rule == rule).map(|refuse| &refuse.guard);
+    refusals.chain(operation.permits.iter().filter(move |(of, _)| *of == rule).map(|(_, guard)| guard))
 }
 
 fn planned_steps(scenario: &Scenario) -> Option<&[Step]> {

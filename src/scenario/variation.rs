@@ -16,7 +16,7 @@ use super::{
     step::{Call, Step, Symbol},
 };
 use crate::{
-    model::world::World,
+    model::{value::Handle, world::World},
     oracle::Settings,
     spec::law::{Change, KindIx, Law, OperationIx, Param, ParamIx, RuleIx},
 };
@@ -261,6 +261,53 @@ pub fn wrong_instead(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]
         exercises(law, atlas, rule, &steps).then_some(steps)
     };
     ways.iter().filter_map(instead).take(MOST_INSTEAD).collect()
+}
+
+/// Requests that would be accepted if they did not name another resource than they should: one that was made as that one was,
+/// and is there or gone again. There it shows if one is refused and done all the same. `ways` are scenarios in which the operation
+/// is accepted.
+pub fn another_instead(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, ways: &[&[Step]]) -> Vec<Vec<Step>> {
+    let Some(operation) = law[rule].operation else { return Vec::new() };
+    let instead = |way: &&[Step]| {
+        let (at, good) = last_call(way, operation)?;
+        let way = &way[..at];
+        let simulation = Simulation::after(law, atlas, way)?;
+        let of_arg = |(name, symbol): &(Arc<str>, Symbol)| {
+            let (made, other) = made_again(law, atlas, &simulation, way, symbol)?;
+            let mut call = good.clone();
+            draft::set_arg(&mut call, name, other);
+            let undone = Simulation::after(law, atlas, &[way, &made].concat())
+                .map(|after| undone(law, atlas, &after, &made[..1]))
+                .unwrap_or_default();
+            let mut ends = std::iter::once(Vec::new()).chain(undone);
+            ends.find_map(|end| {
+                let steps = [way, &made, &end, &[Step::Call(call.clone())]].concat();
+                exercises(law, atlas, rule, &steps).then_some(steps)
+            })
+        };
+        Some(good.args.iter().filter_map(of_arg).collect())
+    };
+    ways.iter().filter_map(instead).find(|found: &Vec<_>| !found.is_empty()).unwrap_or_default()
+}
+
+/// One more of what a symbol stands for: the steps that make it, of which the first was taken before, and the symbol for it.
+fn made_again(
+    law: &Arc<Law>,
+    atlas: &Atlas,
+    simulation: &Simulation,
+    way: &[Step],
+    symbol: &Symbol,
+) -> Option<(Vec<Step>, Symbol)> {
+    let Symbol::Of { kind, field, .. } = symbol else { return None };
+    way.iter().rev().filter(|step| matches!(step, Step::Call(call) if !law[call.operation].reads)).find_map(|step| {
+        let mut after = simulation.clone();
+        after.try_step(atlas, step).filter(|taken| taken.accepted)?;
+        let settles = after.is_changing().then_some(Step::Settle);
+        let world = after.forward.world();
+        let is_its = |handle: &Handle| world.get(*handle).is_some_and(|resource| resource.kind == *kind);
+        let other = world.since(simulation.forward.world()).find(is_its)?;
+        Some((std::iter::once(step.clone()).chain(settles).collect(), Symbol::of(world, other, *field)?))
+    })
 }
 
 /// The last request for an operation, and its place.
