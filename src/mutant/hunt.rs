@@ -199,11 +199,12 @@ impl Grounds {
         let ways: Vec<&[Step]> = accepted.iter().filter_map(planned_steps).collect();
         let after_others: Vec<Vec<Step>> =
             steps.iter().flat_map(|own| after_others(&self.law, &self.atlas, rule, own, &ways)).collect();
-        let mut wrong: Vec<Vec<Step>> =
+        let wrong: Vec<Vec<Step>> =
             steps.iter().flat_map(|own| wrong_instead(&self.law, &self.atlas, rule, own, &ways)).collect();
-        if matches!(self.law[rule].demand, Demand::Refuse) {
-            wrong.extend(another_instead(&self.law, &self.atlas, rule, &ways));
-        }
+        let others_instead = match self.law[rule].demand {
+            Demand::Refuse => another_instead(&self.law, &self.atlas, rule, &ways),
+            _ => Vec::new(),
+        };
         let reading = self.reading(rule);
         let operations = self.operations_after(rule);
         let crossed: Vec<Vec<Step>> = match self.law[rule].operation {
@@ -230,6 +231,7 @@ impl Grounds {
         let then = in_turn([
             Box::new(other_ways.iter().cloned().map(planned)) as Scenarios<'_>,
             Box::new(reading.into_iter()),
+            Box::new(others_instead.into_iter().map(planned)),
             Box::new(after_others.into_iter().map(planned)),
             Box::new(chosen.into_iter().chain(silent).map(planned)),
             // What has come of each shows when one waits for it.
