@@ -510,6 +510,23 @@ fn an_operation_that_is_answered_with_501_is_one_that_the_server_does_not_have()
     assert!(ran.said.out.contains("Not implemented by the target: UnassignPrivate"), "{}", ran.said.out);
 }
 
+/// A subnet that was made in spite of a refusal is named nowhere; but its VPC cannot be deleted any more.
+#[test]
+fn a_refusal_after_which_something_cannot_be_removed_has_not_shown_that_its_rule_is_kept() {
+    let rule = "CreateSubnet.CidrBlock.form";
+    let result = |broken: &[&str]| {
+        let server = serve(&[&["--cloud", "ec2", "--seed", "1"], broken].concat());
+        let ran = run(&[&*server.url, "--cloud", "ec2", "--clock", "driven", "--seed", "1", "--only", rule]);
+        let rules = ran.report()["rules"].as_array().unwrap().clone();
+        let of_it = rules.iter().find(|of| of["id"] == rule).unwrap();
+        (of_it["result"].as_str().unwrap().to_owned(), ran.said.out.clone())
+    };
+    assert_eq!(result(&[]).0, "pass");
+    let (acts, out) = result(&["--break", "CreateSubnet.CidrBlock.form:acts"]);
+    assert_eq!(acts, "indeterminate");
+    assert!(out.contains("perhaps something was made in spite of a refusal (CreateSubnet.CidrBlock.form)"), "{out}");
+}
+
 /// Whether a row of the answers of an operation is right shows in no other operation's answers.
 #[test]
 fn what_is_said_of_the_answers_of_an_operation_that_is_missing_is_out_of_reach() {

@@ -13,7 +13,7 @@ use std::{
 use super::{
     again::{Tries, is_unknown},
     mark::is_marked,
-    session::{Created, Lost, Session},
+    session::{Created, Lost, Played, Session},
 };
 use crate::{
     model::{
@@ -32,8 +32,8 @@ use crate::{
     spec::{
         file::{Defect, FieldKind, ScalarType},
         law::{
-            Change, FieldIx, KindIx, Law, Operation, OperationIx, Output, OutputFrom, ParamIx, Reference, Shown,
-            ShownFrom,
+            Change, Demand, FieldIx, KindIx, Law, Operation, OperationIx, Output, OutputFrom, ParamIx, Reference,
+            RuleIx, Shown, ShownFrom,
         },
     },
     wire::{Answer, Body, Request, Tree},
@@ -64,6 +64,7 @@ pub async fn clean_up(session: &mut Session<'_>) {
     let mut left: Vec<(Created, String)> =
         known(&law, session, &belief).into_iter().map(|c| (c, String::new())).collect();
     left.sort_by_key(|(created, _)| ranks[created.kind.0 as usize]);
+    let mut all_can_go = perhaps.is_empty();
     for round in 0..ROUNDS {
         let before = left.len();
         let mut still = Vec::new();
@@ -71,7 +72,10 @@ pub async fn clean_up(session: &mut Session<'_>) {
             match remove(session, &mut belief, &created, round > 0).await {
                 Attempt::Gone => session.context.note_gone(&created),
                 Attempt::Refused(why) => still.push((created, why)),
-                Attempt::Impossible(why_not) => still.push((created, if why.is_empty() { why_not } else { why })),
+                Attempt::Impossible(why_not) => {
+                    all_can_go = false;
+                    still.push((created, if why.is_empty() { why_not } else { why }));
+                }
             }
         }
         left = still;
@@ -82,12 +86,37 @@ pub async fn clean_up(session: &mut Session<'_>) {
             session.pass_much(Duration::from_millis(100 << round)).await;
         }
     }
+    if all_can_go {
+        let refused = left.iter().map(|(created, why)| (created.kind, &**why));
+        doubt_refusals(&law, &mut session.played, refused);
+    }
     session.played.leftovers = left
         .into_iter()
         .map(|(created, why)| Leftover { kind: law[created.kind].name.to_string(), id: created.id.to_string(), why })
         .chain(perhaps)
         .collect();
     session.share.leave(session.played.leftovers.len());
+}
+
+/// Where something that was made cannot be removed, although nothing is known that needs it, a request that was refused may have
+/// made something all the same. That is no finding, since something else may be the reason; but neither has the refusal shown
+/// that the rule is kept. `left` are the kinds of what is left, and why.
+fn doubt_refusals<'a>(law: &Law, played: &mut Played, left: impl Iterator<Item = (KindIx, &'a str)>) {
+    let Some((kind, why)) = left.last() else { return };
+    if !played.violations.is_empty() || played.indeterminate.is_some() || !played.unanswered.is_empty() {
+        return;
+    }
+    let would_make = |rule: &RuleIx| {
+        let refuses = matches!(law[*rule].demand, Demand::Refuse | Demand::DryRun);
+        refuses && law[*rule].operation.is_some_and(|ix| created_kinds(&law[ix]).next().is_some())
+    };
+    let Some(doubtful) = played.passes.iter().copied().find(would_make) else { return };
+    played.passes.retain(|rule| !would_make(rule));
+    let id = &law[doubtful].id;
+    played.indeterminate = Some(format!(
+        "perhaps something was made in spite of a refusal ({id}): {} cannot be removed, {why}",
+        law[kind].title
+    ));
 }
 
 /// Looks for what requests have created that were never answered, and remembers it as created. What cannot be told from
