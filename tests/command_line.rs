@@ -524,7 +524,7 @@ fn a_refusal_after_which_something_cannot_be_removed_has_not_shown_that_its_rule
     assert_eq!(result(&[]).0, "pass");
     let (acts, out) = result(&["--break", "CreateSubnet.CidrBlock.form:acts"]);
     assert_eq!(acts, "indeterminate");
-    assert!(out.contains("perhaps something was made in spite of a refusal (CreateSubnet.CidrBlock.form)"), "{out}");
+    assert!(out.contains("CreateSubnet.CidrBlock.form: perhaps something was made in spite of the refusal"), "{out}");
 }
 
 /// Whether a row of the answers of an operation is right shows in no other operation's answers.

@@ -6,6 +6,7 @@
 //! changes any more.
 
 use std::{
+    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -86,9 +87,9 @@ pub async fn clean_up(session: &mut Session<'_>) {
             session.pass_much(Duration::from_millis(100 << round)).await;
         }
     }
-    if all_can_go {
-        let refused = left.iter().map(|(created, why)| (created.kind, &**why));
-        doubt_refusals(&law, &mut session.played, refused);
+    // What is removed last is what everything else needs.
+    if let Some((last, _)) = left.last().filter(|_| all_can_go) {
+        doubt_refusals(&law, &mut session.played, last.kind);
     }
     session.played.leftovers = left
         .into_iter()
@@ -100,9 +101,8 @@ pub async fn clean_up(session: &mut Session<'_>) {
 
 /// Where something that was made cannot be removed, although nothing is known that needs it, a request that was refused may have
 /// made something all the same. That is no finding, since something else may be the reason; but neither has the refusal shown
-/// that the rule is kept. `left` are the kinds of what is left, and why.
-fn doubt_refusals<'a>(law: &Law, played: &mut Played, left: impl Iterator<Item = (KindIx, &'a str)>) {
-    let Some((kind, why)) = left.last() else { return };
+/// that its rule is kept. `kind` is what cannot be removed.
+fn doubt_refusals(law: &Law, played: &mut Played, kind: KindIx) {
     if !played.violations.is_empty() || played.indeterminate.is_some() || !played.unanswered.is_empty() {
         return;
     }
@@ -110,13 +110,14 @@ fn doubt_refusals<'a>(law: &Law, played: &mut Played, left: impl Iterator<Item =
         let refuses = matches!(law[*rule].demand, Demand::Refuse | Demand::DryRun);
         refuses && law[*rule].operation.is_some_and(|ix| created_kinds(&law[ix]).next().is_some())
     };
-    let Some(doubtful) = played.passes.iter().copied().find(would_make) else { return };
-    played.passes.retain(|rule| !would_make(rule));
-    let id = &law[doubtful].id;
-    played.indeterminate = Some(format!(
-        "perhaps something was made in spite of a refusal ({id}): {} cannot be removed, {why}",
-        law[kind].title
-    ));
+    let doubted: BTreeSet<RuleIx> = played.passes.extract_if(.., |rule| would_make(rule)).collect();
+    let why = |rule: RuleIx| {
+        let (id, what) = (&law[rule].id, &law[kind].title);
+        format!(
+            "{id}: perhaps something was made in spite of the refusal, since not all could be removed afterwards: {what}"
+        )
+    };
+    played.doubted = doubted.into_iter().map(|rule| (rule, why(rule))).collect();
 }
 
 /// Looks for what requests have created that were never answered, and remembers it as created. What cannot be told from

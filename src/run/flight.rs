@@ -58,7 +58,7 @@ impl Flight {
         }
     }
 
-    /// Counts a request as in flight until its answer is in, whoever's turn it is.
+    /// Counts a request as in flight until its answer is in, whosever turn it is.
     pub async fn during<T>(&self, request: impl Future<Output = T>) -> T {
         let _airborne = self.begin();
         request.await

@@ -144,6 +144,8 @@ pub struct Played {
     pub goal: Option<RuleIx>,
     /// The rules that answers kept, as often as they did.
     pub passes: Vec<RuleIx>,
+    /// Rules that were exercised, and that may be broken all the same, with the reason.
+    pub doubted: Vec<(RuleIx, String)>,
     /// The violations, each with the number of steps that led to it.
     pub violations: Vec<(Violation, usize)>,
     /// Why it ended before its end, if it did so without a violation.

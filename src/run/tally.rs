@@ -196,8 +196,13 @@ impl Tally {
             && !played.violations.iter().any(|(violation, _)| ends(violation))
             && played.indeterminate.is_none()
             && !played.passes.contains(&goal)
+            && !played.doubted.iter().any(|(rule, _)| *rule == goal)
         {
             self.unshown.insert(goal);
+        }
+        for (rule, why) in played.doubted {
+            *self.indeterminate.entry(why.clone()).or_default() += 1;
+            self.unclear.insert(rule, why);
         }
         for why in played.unrepeated {
             *self.indeterminate.entry(why).or_default() += 1;
