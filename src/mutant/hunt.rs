@@ -168,8 +168,8 @@ impl Grounds {
 
     /// What is played for a rule. First its own scenario, what nearly breaks it, and the shortest ways in which its
     /// operation is accepted: most faults show there. Then, in turn, so that none leaves no room for the others: variations
-    /// of its own scenario, the same followed by other operations, some scenarios that pass by the rule, those of the same
-    /// operation, and random sequences of what matters to that. At last the rest of the suite, and random sequences without
+    /// of its own scenario, scenarios of rules that decide by what it changes, the same followed by other operations, some
+    /// scenarios that pass by the rule, those of the same operation, and random sequences of what matters to that. At last the rest of the suite, and random sequences without
     /// end.
     fn scenarios(&self, rule: RuleIx) -> impl Iterator<Item = Scenario> + '_ {
         let mut by_rank: BTreeMap<Rank, Vec<Scenario>> = BTreeMap::new();

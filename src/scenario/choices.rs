@@ -127,10 +127,7 @@ fn one_more(law: &Arc<Law>, atlas: &Atlas, kind: KindIx, way: &[Step]) -> Option
     simulation.take_all(atlas, &settles)?;
     let again = std::iter::once(made.clone());
     let others = variants(law, &simulation, made.operation, made).into_iter().map(|(_, call)| call);
-    let double = again.chain(others).map(Step::Call).find(|step| {
-        let mut after = simulation.clone();
-        after.take(atlas, step).is_some() && how_many(after.forward.world(), std::iter::once(kind)) == MOST_LISTED
-    })?;
+    let (double, ..) = simulation.one_more(atlas, kind, again.chain(others).map(Step::Call))?;
     Some([way, &settles[..], &[double]].concat())
 }
 

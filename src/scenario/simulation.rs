@@ -12,12 +12,13 @@ use crate::{
     model::{
         forward::Forward,
         time::{Interval, Moment},
+        value::Handle,
     },
     oracle::{
         Oracle, RuleSet, Settings,
         judge::{Judgement, Verdict},
     },
-    spec::law::Law,
+    spec::law::{KindIx, Law},
     wire::{Answer, Request},
 };
 
@@ -116,6 +117,23 @@ impl Simulation {
     /// Takes some steps; none if one of them cannot be taken.
     pub fn take_all(&mut self, atlas: &Atlas, steps: &[Step]) -> Option<()> {
         steps.iter().try_for_each(|step| self.take(atlas, step).map(drop))
+    }
+
+    /// The first of some steps that makes one more of a kind, what is there after it, and the new one.
+    pub fn one_more(
+        &self,
+        atlas: &Atlas,
+        kind: KindIx,
+        steps: impl IntoIterator<Item = Step>,
+    ) -> Option<(Step, Simulation, Handle)> {
+        steps.into_iter().find_map(|step| {
+            let mut after = self.clone();
+            after.take(atlas, &step)?;
+            let world = after.forward.world();
+            let is_its = |handle: &Handle| world.get(*handle).is_some_and(|resource| resource.kind == kind);
+            let new = world.since(self.forward.world()).find(is_its)?;
+            Some((step, after, new))
+        })
     }
 
     /// Takes a step. What came of it; none if it cannot be taken.

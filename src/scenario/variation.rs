@@ -16,7 +16,7 @@ use super::{
     step::{Call, Step, Symbol},
 };
 use crate::{
-    model::{value::Handle, world::World},
+    model::world::World,
     oracle::Settings,
     spec::law::{Change, KindIx, Law, OperationIx, Param, ParamIx, RuleIx},
 };
@@ -265,7 +265,7 @@ pub fn wrong_instead(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, steps: &[Step]
 
 /// Requests that would be accepted if they did not name another resource than they should: one that was made as that one was,
 /// and is there or gone again. There it shows if one is refused and done all the same. `ways` are scenarios in which the operation
-/// is accepted.
+/// is accepted; the first that leads to one counts.
 pub fn another_instead(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, ways: &[&[Step]]) -> Vec<Vec<Step>> {
     let Some(operation) = law[rule].operation else { return Vec::new() };
     let instead = |way: &&[Step]| {
@@ -273,12 +273,10 @@ pub fn another_instead(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, ways: &[&[St
         let way = &way[..at];
         let simulation = Simulation::after(law, atlas, way)?;
         let of_arg = |(name, symbol): &(Arc<str>, Symbol)| {
-            let (made, other) = made_again(law, atlas, &simulation, way, symbol)?;
+            let (made, after, other) = made_again(atlas, &simulation, way, symbol)?;
             let mut call = good.clone();
             draft::set_arg(&mut call, name, other);
-            let undone = Simulation::after(law, atlas, &[way, &made].concat())
-                .map(|after| undone(law, atlas, &after, &made[..1]))
-                .unwrap_or_default();
+            let undone = undone(law, atlas, &after, &made[..1]);
             let mut ends = std::iter::once(Vec::new()).chain(undone);
             ends.find_map(|end| {
                 let steps = [way, &made, &end, &[Step::Call(call.clone())]].concat();
@@ -290,24 +288,21 @@ pub fn another_instead(law: &Arc<Law>, atlas: &Atlas, rule: RuleIx, ways: &[&[St
     ways.iter().filter_map(instead).find(|found: &Vec<_>| !found.is_empty()).unwrap_or_default()
 }
 
-/// One more of what a symbol stands for: the steps that make it, of which the first was taken before, and the symbol for it.
+/// One more of what a symbol stands for: the steps that make it, of which the first was taken before, what is there after them,
+/// and the symbol for it.
 fn made_again(
-    law: &Arc<Law>,
     atlas: &Atlas,
     simulation: &Simulation,
     way: &[Step],
     symbol: &Symbol,
-) -> Option<(Vec<Step>, Symbol)> {
+) -> Option<(Vec<Step>, Simulation, Symbol)> {
     let Symbol::Of { kind, field, .. } = symbol else { return None };
-    way.iter().rev().filter(|step| matches!(step, Step::Call(call) if !law[call.operation].reads)).find_map(|step| {
-        let mut after = simulation.clone();
-        after.try_step(atlas, step).filter(|taken| taken.accepted)?;
-        let settles = after.is_changing().then_some(Step::Settle);
-        let world = after.forward.world();
-        let is_its = |handle: &Handle| world.get(*handle).is_some_and(|resource| resource.kind == *kind);
-        let other = world.since(simulation.forward.world()).find(is_its)?;
-        Some((std::iter::once(step.clone()).chain(settles).collect(), Symbol::of(world, other, *field)?))
-    })
+    let requests = way.iter().rev().filter(|step| matches!(step, Step::Call(_))).cloned();
+    let (step, mut after, new) = simulation.one_more(atlas, *kind, requests)?;
+    let other = Symbol::of(after.forward.world(), new, *field)?;
+    let steps: Vec<Step> = std::iter::once(step).chain(after.is_changing().then_some(Step::Settle)).collect();
+    after.take_all(atlas, &steps[1..])?;
+    Some((steps, after, other))
 }
 
 /// The last request for an operation, and its place.
