@@ -275,7 +275,9 @@ fn a_layout_that_is_not_known_is_pointed_at() {
         ("hold_door.txt", "      - **State**", "      - **Stand**", "the syntax has no `Stand` here"),
         ("hold_door.txt", "/HoldDoor>", "/ShutDoor>", "the link leads to ShutDoor"),
         ("hold_door.txt", "  :rtype: dict", "  **Surprise**\n\n  :rtype: dict", "should stand here"),
+        ("hold_door.txt", "                'Age': 123", "                'Na.me': 123", "`Na.me` is no name"),
         ("RingBell.txt", "\nRequired\n", "\nNeeded\n", "the column `Required` should stand here"),
+        ("RingBell.txt", "\n\nThe bell.\n", "\n\nstring\n\nNo\n", "nothing is said of `BellId`"),
         ("RingBell.txt", "400 BellBusy", "BellBusy 400", "begins with a status and a code"),
         ("RingBell.txt", "\n\nboolean\n\nNo\n", "\n\nbooleans\n\nNo\n", "this belongs to no row"),
         ("RingBell.txt", "Error codes\n", "Errors\n", "the page ends before `Error codes`"),
@@ -294,6 +296,27 @@ fn a_layout_that_is_not_known_is_pointed_at() {
         let wrong = operation(&text.replacen(from, to, 1)).expect_err(to);
         assert!(wrong.contains(why), "{name}, {to:?}: {wrong}");
     }
+}
+
+/// A page with this many structures in each other.
+fn nested(depth: usize) -> String {
+    let syntax = format!("{}'Age': 123{}", "'In': {".repeat(depth), "}".repeat(depth));
+    let said = (0..depth).map(|i| format!("{:indent$}- **In** *(dict) --*\n\n", "", indent = 6 + 2 * i));
+    let innermost = format!("{:indent$}- **Age** *(integer) --* How old they are.", "", indent = 6 + 2 * depth);
+    let page = our("hold_door.txt").replacen("'Age': 123", &syntax, 1).replacen("        How old they are.\n", "", 1);
+    page.replacen("      - **Age** *(integer) --* ", &format!("{}{innermost}", said.collect::<String>()), 1)
+}
+
+#[test]
+fn what_is_derived_from_structures_in_structures_is_toml_or_the_page_is_refused() {
+    let depths: Vec<usize> = (1..100).take_while(|depth| operation(&nested(*depth)).is_ok()).collect();
+    assert!(depths.len() > 10, "{:?}", operation(&nested(depths.len() + 1)));
+    for depth in &depths {
+        let page = nested(*depth);
+        let skeleton = derive::skeleton(&Document::parse("it", page.as_bytes()).unwrap(), &operation(&page).unwrap());
+        toml::from_str::<toml::Table>(&skeleton).unwrap_or_else(|e| panic!("{depth}: {e}"));
+    }
+    assert!(operation(&nested(depths.len() + 1)).unwrap_err().contains("it is too deep"));
 }
 
 #[test]

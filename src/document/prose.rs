@@ -143,15 +143,16 @@ pub(super) fn read(member: &mut Member, paragraphs: &[(bool, String)]) {
         member.longest = found.and_then(|found| found[1].parse().ok());
     }
     if member.default.is_none() && !matches!(member.kind, Kind::List(_)) {
-        let fits = |value: &str| match scalar {
-            Kind::Integer => value.parse::<i64>().is_ok(),
-            Kind::Boolean => matches!(value, "true" | "false"),
-            Kind::String => member.values.iter().any(|v| v == value),
-            _ => false,
+        let fitting = |value: &str| match scalar {
+            // As a number is written: `007` is 7.
+            Kind::Integer => value.parse::<i64>().ok().map(|number| number.to_string()),
+            Kind::Boolean => matches!(value, "true" | "false").then(|| value.to_owned()),
+            Kind::String => member.values.iter().find(|v| *v == value).cloned(),
+            _ => None,
         };
         let candidates = texts().flat_map(|text| DEFAULTS.iter().filter_map(|way| way.captures(text)));
         let mut candidates = candidates.map(|found| found[1].trim_end_matches(['.', '-']).to_owned());
-        member.default = candidates.find(|value| fits(value));
+        member.default = candidates.find_map(|value| fitting(&value));
     }
 }
 
@@ -223,6 +224,7 @@ mod tests {
         assert_eq!(of(Kind::Integer, "The default value is 350 seconds."), Some("350".into()));
         assert_eq!(of(Kind::Integer, "Default value: 10."), Some("10".into()));
         assert_eq!(of(Kind::Integer, "Defaults to 7."), Some("7".into()));
+        assert_eq!(of(Kind::Integer, "Defaults to 007."), Some("7".into()));
         assert_eq!(of(Kind::Boolean, "The default is false."), Some("false".into()));
         assert_eq!(of(Kind::Boolean, "Default: true"), Some("true".into()));
         assert_eq!(of(Kind::Integer, "Default: the service selects one."), None);

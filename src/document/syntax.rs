@@ -8,7 +8,7 @@
 //!
 //! `'string'` is any text, and other texts are the values that there are. Imports its neighbours.
 
-use super::{At, DEEPEST, Kind, MOST_MEMBERS, Member, error::DocumentError, error::Text};
+use super::{At, DEEPEST, Kind, MOST_MEMBERS, Member, error::DocumentError, error::Text, is_name};
 
 /// A block of lines, each with its number.
 pub(super) struct Block<'t> {
@@ -144,7 +144,8 @@ impl<'t> Parser<'t> {
 
     /// A type, and the values that it may have.
     fn node(&mut self, depth: usize) -> Result<(Kind, Vec<String>), DocumentError> {
-        if depth > 4 * DEEPEST {
+        // A list of structures is two deep.
+        if depth > 2 * DEEPEST {
             return Err(self.wrong("it is too deep"));
         }
         if self.take("[") {
@@ -189,6 +190,10 @@ impl<'t> Parser<'t> {
             if name.starts_with("...") {
                 self.expect("}")?;
                 return Ok(Kind::Struct(Vec::new()));
+            }
+            // With a dot in it, it could not be told from a member of a member.
+            if !is_name(&name) {
+                return Err(self.wrong(format!("`{name}` is no name")));
             }
             self.expect(":")?;
             if members.iter().any(|m| m.name == name) {
