@@ -85,8 +85,8 @@ fn of(cloud: &str, most: usize) {
 
 /// A history of so many requests, and how many accounts were left out. The clients share an account in twos to fives, and
 /// go on to a new one after a while. Left out are accounts of which it cannot be told whether they are right; those that
-/// name something by a value that another account's may have as well (an address, say), or list what they do not name,
-/// which joins all accounts to one group; and those that name what another one has made, for each is made by a server of its own.
+/// name something by a value that another account's may have as well (an address, say), list what they do not name, or
+/// use a token that others may use, which joins all accounts to one group; and those that name what another one has made, for each is made by a server of its own.
 fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) -> (Vec<Event>, usize) {
     let mut events: Vec<Event> = Vec::with_capacity(requests);
     let mut seed = 0;
@@ -116,6 +116,7 @@ fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) 
             }
             all.made.extend(names.made);
             all.asked.extend(names.asked);
+            all.named.extend(names.named);
             round.extend(account.into_iter().map(|event| Event { client: event.client + client, ..event }));
             client += together;
         }
@@ -130,7 +131,8 @@ fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) 
     (events, left_out)
 }
 
-/// True if a request names something by a value that is not its id, or shows what it does not name.
+/// True if a request names something by a value that is not its id, shows what it does not name, or has a token that is
+/// not made for it.
 fn joins_all(law: &Law, event: &Event) -> bool {
     let is_sent = |param: &Param| event.request.args.iter().any(|(name, _)| *name == param.name);
     let operation = &law[event.request.operation];
@@ -139,7 +141,10 @@ fn joins_all(law: &Law, event: &Event) -> bool {
         OutputFrom::Selected { by, .. } => !by.iter().any(|ix| is_sent(&operation.params[*ix as usize])),
         _ => false,
     });
-    lists || sent.flat_map(|param| &param.names).any(|reference| law.is_guessable(reference))
+    let token = operation.token.as_ref().map(|token| &operation.params[token.param as usize].name);
+    let mut tokens = event.request.args.iter().filter(|(name, _)| Some(name) == token);
+    let shared = tokens.any(|(_, tree)| !matches!(tree, Tree::Text(text) if text.starts_with(crowd::TOKENS)));
+    lists || shared || sent.flat_map(|param| &param.names).any(|reference| law.is_guessable(reference))
 }
 
 /// The same with tokens that no other account uses.
@@ -167,23 +172,36 @@ struct Names {
     made: HashSet<Arc<str>>,
     /// Those that requests have named.
     asked: HashSet<Arc<str>>,
+    /// Whatever stood where requests name something, and in an answer too.
+    named: HashSet<Arc<str>>,
 }
 
 impl Names {
     fn of(law: &Law, account: &[Event]) -> Names {
         let mut names = Names::default();
+        let mut shown = HashSet::new();
         for event in account {
+            let operation = &law[event.request.operation];
+            let naming = event.request.args.iter().filter(|(name, _)| {
+                operation.params.iter().any(|param| param.name == *name && !param.names.is_empty())
+            });
+            naming.for_each(|(_, tree)| texts(tree, &mut names.named));
             event.request.args.iter().for_each(|(_, tree)| collect(law, tree, &mut names.asked));
             if let Some(Body::Success(tree)) = event.answer.as_ref().map(|answer| &answer.body) {
                 collect(law, tree, &mut names.made);
+                texts(tree, &mut shown);
             }
         }
+        names.named.retain(|text| shown.contains(text));
         names
     }
 
     fn clash_with(&self, others: &Names) -> bool {
         let both = |own: &HashSet<Arc<str>>, other: &HashSet<Arc<str>>| own.iter().any(|name| other.contains(name));
-        both(&self.made, &others.made) || both(&self.made, &others.asked) || both(&self.asked, &others.made)
+        both(&self.made, &others.made)
+            || both(&self.made, &others.asked)
+            || both(&self.asked, &others.made)
+            || both(&self.named, &others.named)
     }
 }
 
@@ -196,5 +214,13 @@ fn collect(law: &Law, tree: &Tree, found: &mut HashSet<Arc<str>>) {
         Tree::Text(_) => {}
         Tree::List(items) => items.iter().for_each(|item| collect(law, item, found)),
         Tree::Struct(members) => members.iter().for_each(|(_, member)| collect(law, member, found)),
+    }
+}
+
+fn texts(tree: &Tree, found: &mut HashSet<Arc<str>>) {
+    match tree {
+        Tree::Text(text) => _ = found.insert(text.clone()),
+        Tree::List(items) => items.iter().for_each(|item| texts(item, found)),
+        Tree::Struct(members) => members.iter().for_each(|(_, member)| texts(member, found)),
     }
 }

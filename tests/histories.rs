@@ -30,7 +30,7 @@ use eipcheck::{
         law::{Demand, OperationIx},
         load,
     },
-    wire::{Answer, Body},
+    wire::{Answer, Body, Request, Tree},
 };
 
 struct Cloud {
@@ -276,6 +276,26 @@ fn what_a_request_cannot_tell_of_makes_no_difference() {
         }
     }
     assert!(right > 50 && wrong > 50, "{right} right, {wrong} wrong");
+}
+
+#[test]
+fn a_name_that_nothing_has_joins_no_requests() {
+    let cloud = &CLOUDS[0];
+    let event = |place: u64, operation: &str, args: &[(&str, &str)], body: Option<Body>| {
+        let args = args.iter().map(|(name, value)| ((*name).into(), Tree::Text((*value).into()))).collect();
+        let request = Request::new(&cloud.law, cloud.operation(operation), args);
+        let status = if matches!(body, Some(Body::Success(_))) { 200 } else { 400 };
+        let interval = Interval { from: Moment(place * 2 * MILLISECOND), to: Moment((place * 2 + 1) * MILLISECOND) };
+        let answer = |body| Answer { status, request_id: None, body, faults: Vec::new() };
+        Event { client: 0, request, interval, answer: body.map(answer) }
+    };
+    let unknown = ("AllocationId", "eipalloc-0123456789abcdef0");
+    let refused = || Some(Body::Error { code: "InvalidAllocationID.NotFound".into(), message: "".into() });
+    let asked = |place| event(place, "ReleaseAddress", &[unknown], refused());
+    let groups = |events: &[Event]| cloud.judge(events).1.groups;
+    assert_eq!(groups(&[asked(0), asked(1)]), 2);
+    // Whose answer was lost may have made what has this name.
+    assert_eq!(groups(&[event(0, "AllocateAddress", &[], None), asked(1), asked(2)]), 2);
 }
 
 /// The requests that are named have no order, and without any one of them they have one, or the answer that cannot be

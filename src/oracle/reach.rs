@@ -9,10 +9,11 @@
 //! references lead to which the law's expressions for its operation follow, in the direction in which they follow them,
 //! on what it creates, and on what is remembered of its token. Expressions of a law begin at what the request names;
 //! nothing in them ranges over all that there is. An answer is held against all that besides, and against what it names
-//! itself. Of those resources it depends on the fields that the operation looks at, and on whether they are there. So a
-//! change can be put off if it
+//! itself. Of those resources it depends on the fields that the operation looks at, and on whether they are there; of what
+//! an earlier request with its token was about, on whether it stands as that one left it. So a change can be put off if it
 //!
 //! - neither deletes one of those resources nor sets a field that the operation looks at or sets,
+//! - is no change of what an earlier request with the token was about,
 //! - is not kept from happening by what the operation changes, and
 //! - comes to the same before and after each change that is not put off.
 //!
@@ -82,36 +83,39 @@ pub fn reach(law: &Law, world: &World, asked: Asked<'_>, interval: Interval) -> 
             open.extend(world.named(text));
         }
     }
-    let mut footprint = Some(&operation.footprint).filter(|footprint| !footprint.is_unclear);
+    let footprint = Some(&operation.footprint).filter(|footprint| !footprint.is_unclear);
+    let mut standing = FxHashSet::default();
     if let Some(token) = &operation.token {
         let texts = read.input.texts(&operation.params[token.param as usize].name);
         let is_sent = |used: &&Use| texts.iter().any(|text| **text == used.sent.token);
         for used in world.tokens.iter().filter(is_sent) {
             open.extend(used.about());
-            // Whether something stands as the first request has left it is more than its fields say.
-            footprint = None;
+            standing.extend(used.about());
         }
     }
     if let Some(Body::Success(tree)) = answer.map(|answer| &answer.body) {
         named_in(world, tree, &mut open);
     }
-    Some(changes(law, world, open, footprint, interval))
+    Some(changes(law, world, open, Looked { footprint, standing: &standing }, interval))
 }
 
 /// The changes that have to do with those that must have happened by this moment.
 pub fn due(law: &Law, world: &World, interval: Interval) -> Changes {
-    changes(law, world, Vec::new(), None, interval)
+    changes(law, world, Vec::new(), Looked { footprint: None, standing: &FxHashSet::default() }, interval)
 }
 
-/// The changes that matter to somebody who asks about these resources and leaves such a footprint (any, if there is none),
-/// or to those that must have happened: another one that may have come before may have kept one from happening.
-fn changes(
-    law: &Law,
-    world: &World,
-    mut open: Vec<Handle>,
-    footprint: Option<&Footprint>,
-    interval: Interval,
-) -> Changes {
+/// How somebody looks at the resources that are asked about.
+#[derive(Clone, Copy)]
+struct Looked<'a> {
+    /// What of them is looked at and changed; none for all.
+    footprint: Option<&'a Footprint>,
+    /// Those of which it matters whether they stand as an earlier request has left them: any change of theirs does.
+    standing: &'a FxHashSet<Handle>,
+}
+
+/// The changes that matter to somebody who asks about these resources and looks at them like this, or to those that must
+/// have happened: another one that may have come before may have kept one from happening.
+fn changes(law: &Law, world: &World, mut open: Vec<Handle>, looked: Looked<'_>, interval: Interval) -> Changes {
     let mut reached: FxHashSet<Handle> = FxHashSet::default();
     let mut found = Changes::default();
     let mut put_off: Vec<&Timer> = Vec::new();
@@ -130,12 +134,12 @@ fn changes(
     loop {
         while let Some(handle) = open.pop() {
             if reached.insert(handle) {
-                next_to(world, handle, footprint, &mut open);
+                next_to(world, handle, looked.footprint, &mut open);
             }
         }
         let before = taken.len();
         put_off.retain(|timer| {
-            let matters = tells(law, world, timer, &reached, footprint)
+            let matters = tells(law, world, timer, &reached, looked)
                 || taken.iter().any(|other| !commute(law, world, timer, other));
             if matters {
                 taken.push(timer);
@@ -195,9 +199,12 @@ fn next_to(world: &World, handle: Handle, footprint: Option<&Footprint>, open: &
 }
 
 /// True if somebody who asks about these resources may be answered otherwise after this change, or keep it from happening.
-fn tells(law: &Law, world: &World, timer: &Timer, reached: &FxHashSet<Handle>, footprint: Option<&Footprint>) -> bool {
-    let Some(footprint) = footprint else { return ends(timer).iter().any(|end| reached.contains(end)) };
+fn tells(law: &Law, world: &World, timer: &Timer, reached: &FxHashSet<Handle>, looked: Looked<'_>) -> bool {
+    let Some(footprint) = looked.footprint else { return ends(timer).iter().any(|end| reached.contains(end)) };
     timer.steps.iter().any(|step| {
+        if looked.standing.contains(&step.on) {
+            return true;
+        }
         let is_reached = reached.contains(&step.on);
         let unless = World::unless(law, step);
         if unless.is_some_and(|expr| (is_reached || !expr.read().stays(law)) && asks_what_changes(law, expr, footprint))

@@ -15,7 +15,9 @@
 //! - a request that shows what it did not name (a listing, a filter) joins everything: then there is one group;
 //! - a request that names by a value that can be guessed (an address, say) joins all that create such resources: it may
 //!   mean one whose value nobody has seen;
-//! - a text counts wherever it stands, not only where the law says that it names something.
+//! - a text counts wherever it stands, not only where the law says that it names something;
+//! - a text that requests take for a name and no answer shows is none, as long as no answer to a request that creates
+//!   something was lost: what the service makes has its name from it. (Where requests give things their ids, those count.)
 
 use std::sync::Arc;
 
@@ -26,7 +28,7 @@ use crate::{
     model::input,
     spec::{
         file::FieldKind,
-        law::{Change, KindIx, Law, Operation, Output, OutputFrom, Path, ShownFrom},
+        law::{Change, FieldIx, KindIx, Law, Operation, Output, OutputFrom, Path, ShownFrom},
     },
     wire::{Body, Tree},
 };
@@ -41,9 +43,16 @@ pub(super) fn groups(law: &Law, events: &[Event]) -> Vec<Vec<usize>> {
     }
     let mut names: FxHashSet<Arc<str>> = FxHashSet::default();
     let mut guessable: FxHashSet<KindIx> = FxHashSet::default();
+    let mut asked: FxHashSet<Arc<str>> = FxHashSet::default();
     for event in events {
-        names_in(law, event, &mut names, &mut guessable);
+        names_in(law, event, &mut names, &mut asked, &mut guessable);
     }
+    if !events.iter().any(|event| may_have_created_unseen(law, event)) {
+        let mut told: FxHashSet<Arc<str>> = FxHashSet::default();
+        events.iter().for_each(|event| told_by(law, event, &mut told));
+        asked.retain(|text| told.contains(text));
+    }
+    names.extend(asked);
     let mut sets = Sets { parents: (0..events.len()).collect() };
     let mut by_name: FxHashMap<&Arc<str>, usize> = FxHashMap::default();
     let mut by_kind: FxHashMap<KindIx, usize> = FxHashMap::default();
@@ -86,8 +95,42 @@ pub(super) fn groups(law: &Law, events: &[Event]) -> Vec<Vec<usize>> {
     groups
 }
 
-/// The texts of a request and its answer that name resources, and the kinds that are named by what can be guessed.
-fn names_in(law: &Law, event: &Event, names: &mut FxHashSet<Arc<str>>, guessable: &mut FxHashSet<KindIx>) {
+/// True if a request may have created something that its answer does not show: nobody has seen the answer.
+fn may_have_created_unseen(law: &Law, event: &Event) -> bool {
+    let is_told = matches!(event.answer.as_ref().map(|a| &a.body), Some(Body::Success(_) | Body::Error { .. }));
+    !is_told && law[event.request.operation].effects.iter().any(|e| matches!(e.change, Change::Create { .. }))
+}
+
+/// The texts that may be names as far as anybody has told: those of the answer, and those of a request that gives ids.
+fn told_by(law: &Law, event: &Event, told: &mut FxHashSet<Arc<str>>) {
+    let mut tell = |tree: &Tree| texts(tree, &mut |text| note(told, text));
+    if law[event.request.operation].effects.iter().any(|effect| sets_id(law, &effect.change)) {
+        event.request.args.iter().chain(&event.request.undeclared).for_each(|(_, tree)| tell(tree));
+    }
+    if let Some(Body::Success(tree)) = event.answer.as_ref().map(|a| &a.body) {
+        tell(tree);
+    }
+}
+
+/// True if a change gives something its id, which otherwise the service does by itself.
+fn sets_id(law: &Law, change: &Change) -> bool {
+    let is_id = |kind: KindIx, field: FieldIx| law[kind].id == Some(field);
+    match change {
+        Change::Create { kind, set, .. } => set.iter().any(|(field, _)| is_id(*kind, *field)),
+        Change::Set { set, .. } => set.iter().any(|(kind, field, _)| is_id(*kind, *field)),
+        Change::Delete(_) => false,
+    }
+}
+
+/// The texts of a request and its answer that name resources (those that the request takes for names are `asked`), and
+/// the kinds that are named by what can be guessed.
+fn names_in(
+    law: &Law,
+    event: &Event,
+    names: &mut FxHashSet<Arc<str>>,
+    asked: &mut FxHashSet<Arc<str>>,
+    guessable: &mut FxHashSet<KindIx>,
+) {
     let operation = &law[event.request.operation];
     let is_token =
         |name: &Arc<str>| operation.token.as_ref().is_some_and(|t| operation.params[t.param as usize].name == *name);
@@ -99,7 +142,7 @@ fn names_in(law: &Law, event: &Event, names: &mut FxHashSet<Arc<str>>, guessable
             guessable.extend(param.names.iter().filter(|r| law.is_guessable(r)).map(|r| r.kind));
             texts(tree, &mut |text| {
                 if !input::is_plain(param, text) {
-                    names.insert(text.clone());
+                    asked.insert(text.clone());
                 }
             });
         }
