@@ -226,7 +226,8 @@ impl Grounds {
         let aimed = self.aimed(rule).into_iter().flat_map(move |strategies| (0..AIMED).map(random(strategies)));
         let general = (AIMED..).map(random(self.strategies.clone()));
         let (shows_most, other_ways) = varied.split_at(varied.len().min(1));
-        let first = own.into_iter().chain(shows_most.iter().cloned().map(planned));
+        let mut accepted = accepted.into_iter();
+        let first = own.into_iter().chain(accepted.next()).chain(shows_most.iter().cloned().map(planned));
         let first = first.chain(near.chain(about).map(planned)).chain(accepted).chain(wrong.into_iter().map(planned));
         let then = in_turn([
             Box::new(other_ways.iter().cloned().map(planned)) as Scenarios<'_>,
