@@ -166,11 +166,11 @@ impl Grounds {
         order
     }
 
-    /// What is played for a rule. First its own scenario, what nearly breaks it, and the shortest ways in which its
-    /// operation is accepted: most faults show there. Then, in turn, so that none leaves no room for the others: variations
-    /// of its own scenario, scenarios of rules that decide by what it changes, the same followed by other operations, some
-    /// scenarios that pass by the rule, those of the same operation, and random sequences of what matters to that. At last the rest of the suite, and random sequences without
-    /// end.
+    /// What is played for a rule. First its own scenario, the shortest way in which its operation is accepted, what nearly
+    /// breaks it, and more such ways: most faults show there. Then, in turn, so that none leaves no room for the others:
+    /// variations of its own scenario, scenarios of rules that decide by what it changes, the same followed by other
+    /// operations, some scenarios that pass by the rule, those of the same operation, and random sequences of what matters
+    /// to that. At last the rest of the suite, and random sequences without end.
     fn scenarios(&self, rule: RuleIx) -> impl Iterator<Item = Scenario> + '_ {
         let mut by_rank: BTreeMap<Rank, Vec<Scenario>> = BTreeMap::new();
         let mut accepted = Vec::new();
@@ -227,8 +227,9 @@ impl Grounds {
         let general = (AIMED..).map(random(self.strategies.clone()));
         let (shows_most, other_ways) = varied.split_at(varied.len().min(1));
         let mut accepted = accepted.into_iter();
-        let first = own.into_iter().chain(accepted.next()).chain(shows_most.iter().cloned().map(planned));
-        let first = first.chain(near.chain(about).map(planned)).chain(accepted).chain(wrong.into_iter().map(planned));
+        let first = own.into_iter().chain(accepted.next()).chain(near.chain(about).map(planned));
+        let first = first.chain(shows_most.iter().cloned().map(planned));
+        let first = first.chain(accepted).chain(wrong.into_iter().map(planned));
         let then = in_turn([
             Box::new(other_ways.iter().cloned().map(planned)) as Scenarios<'_>,
             Box::new(reading.into_iter()),
