@@ -47,6 +47,8 @@ const AIMED: u64 = 24;
 const MOST_PASSING: usize = 16;
 /// Ways in which the operation of a rule is accepted, before others.
 const MOST_ACCEPTED: usize = 4;
+/// Scenarios of rules that decide by what a rule changes, before anything else that takes turns.
+const MOST_READ_FIRST: usize = 10;
 /// The longest time for one mutant.
 const MOST_TIME: Duration = Duration::from_secs(30);
 
@@ -167,8 +169,8 @@ impl Grounds {
     }
 
     /// What is played for a rule. First its own scenario, the shortest way in which its operation is accepted, what nearly
-    /// breaks it, and more such ways: most faults show there. Then, in turn, so that none leaves no room for the others:
-    /// variations of its own scenario, scenarios of rules that decide by what it changes, the same followed by other
+    /// breaks it, more such ways, and some scenarios of rules that decide by what it changes: most faults show there. Then,
+    /// in turn, so that none leaves no room for the others: variations of its own scenario, the same followed by other
     /// operations, some scenarios that pass by the rule, those of the same operation, and random sequences of what matters
     /// to that. At last the rest of the suite, and random sequences without end.
     fn scenarios(&self, rule: RuleIx) -> impl Iterator<Item = Scenario> + '_ {
@@ -205,7 +207,8 @@ impl Grounds {
             Demand::Refuse => another_instead(&self.law, &self.atlas, rule, &ways),
             _ => Vec::new(),
         };
-        let reading = self.reading(rule);
+        let mut reading = self.reading(rule).into_iter();
+        let read_first: Vec<Scenario> = reading.by_ref().take(MOST_READ_FIRST).collect();
         let operations = self.operations_after(rule);
         let crossed: Vec<Vec<Step>> = match self.law[rule].operation {
             Some(own) if !self.law[own].reads => operations
@@ -229,10 +232,10 @@ impl Grounds {
         let mut accepted = accepted.into_iter();
         let first = own.into_iter().chain(accepted.next()).chain(near.chain(about).map(planned));
         let first = first.chain(shows_most.iter().cloned().map(planned));
-        let first = first.chain(accepted).chain(wrong.into_iter().map(planned));
+        let first = first.chain(accepted).chain(wrong.into_iter().map(planned)).chain(read_first);
         let then = in_turn([
             Box::new(other_ways.iter().cloned().map(planned)) as Scenarios<'_>,
-            Box::new(reading.into_iter()),
+            Box::new(reading),
             Box::new(others_instead.into_iter().map(planned)),
             Box::new(after_others.into_iter().map(planned)),
             Box::new(chosen.into_iter().chain(silent).map(planned)),
@@ -293,7 +296,8 @@ impl Grounds {
         steps[..end].to_vec()
     }
 
-    /// The scenarios of other rules that decide by what a rule changes, those of its own operation first.
+    /// The scenarios of other rules that decide by what a rule changes: first those in which its operation is accepted, one of
+    /// each operation before the second of any.
     fn reading(&self, rule: RuleIx) -> Vec<Scenario> {
         if !matches!(self.law[rule].demand, Demand::Effect) {
             return Vec::new();
@@ -307,8 +311,12 @@ impl Grounds {
                 .is_some_and(|operation| guards(&self.law[operation], *of).any(|guard| mentions(guard, &names)))
         };
         let mut found: Vec<&Planned> = self.suite.iter().filter(reads).collect();
-        found.sort_by_key(|planned| (planned.operation != own, planned.length));
-        found.into_iter().map(|planned| planned.scenario.clone()).collect()
+        let is_changed = |planned: &Planned| own.is_some_and(|own| planned.passes.contains(self.law[own].accepts));
+        found.sort_by_key(|planned| (!is_changed(planned), planned.operation != own, planned.length));
+        let mut known = BTreeSet::new();
+        let (first, more): (Vec<&Planned>, Vec<&Planned>) =
+            found.into_iter().partition(|planned| is_changed(planned) && known.insert(planned.operation));
+        first.into_iter().chain(more).map(|planned| planned.scenario.clone()).collect()
     }
 
     /// The operations that may show what has become of the changes of a rule: those whose refusals, permissions and open
