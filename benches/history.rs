@@ -86,7 +86,8 @@ fn of(cloud: &str, most: usize) {
 /// A history of so many requests, and how many accounts were left out. The clients share an account in twos to fives, and
 /// go on to a new one after a while. Left out are accounts of which it cannot be told whether they are right; those that
 /// name something by a value that another account's may have as well (an address, say), list what they do not name, or
-/// use a token that others may use, which joins all accounts to one group; and those that name what another one has made, for each is made by a server of its own.
+/// use a token that others may use, which joins all accounts to one group; and those that name what another one has made,
+/// for each is made by a server of its own.
 fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) -> (Vec<Event>, usize) {
     let mut events: Vec<Event> = Vec::with_capacity(requests);
     let mut seed = 0;
@@ -116,7 +117,6 @@ fn history(talker: &Talker, settings: &Settings, requests: usize, clients: u32) 
             }
             all.made.extend(names.made);
             all.asked.extend(names.asked);
-            all.named.extend(names.named);
             round.extend(account.into_iter().map(|event| Event { client: event.client + client, ..event }));
             client += together;
         }
@@ -172,36 +172,23 @@ struct Names {
     made: HashSet<Arc<str>>,
     /// Those that requests have named.
     asked: HashSet<Arc<str>>,
-    /// Whatever stood where requests name something, and in an answer too.
-    named: HashSet<Arc<str>>,
 }
 
 impl Names {
     fn of(law: &Law, account: &[Event]) -> Names {
         let mut names = Names::default();
-        let mut shown = HashSet::new();
         for event in account {
-            let operation = &law[event.request.operation];
-            let naming = event.request.args.iter().filter(|(name, _)| {
-                operation.params.iter().any(|param| param.name == *name && !param.names.is_empty())
-            });
-            naming.for_each(|(_, tree)| texts(tree, &mut names.named));
             event.request.args.iter().for_each(|(_, tree)| collect(law, tree, &mut names.asked));
             if let Some(Body::Success(tree)) = event.answer.as_ref().map(|answer| &answer.body) {
                 collect(law, tree, &mut names.made);
-                texts(tree, &mut shown);
             }
         }
-        names.named.retain(|text| shown.contains(text));
         names
     }
 
     fn clash_with(&self, others: &Names) -> bool {
         let both = |own: &HashSet<Arc<str>>, other: &HashSet<Arc<str>>| own.iter().any(|name| other.contains(name));
-        both(&self.made, &others.made)
-            || both(&self.made, &others.asked)
-            || both(&self.asked, &others.made)
-            || both(&self.named, &others.named)
+        both(&self.made, &others.made) || both(&self.made, &others.asked) || both(&self.asked, &others.made)
     }
 }
 
@@ -214,13 +201,5 @@ fn collect(law: &Law, tree: &Tree, found: &mut HashSet<Arc<str>>) {
         Tree::Text(_) => {}
         Tree::List(items) => items.iter().for_each(|item| collect(law, item, found)),
         Tree::Struct(members) => members.iter().for_each(|(_, member)| collect(law, member, found)),
-    }
-}
-
-fn texts(tree: &Tree, found: &mut HashSet<Arc<str>>) {
-    match tree {
-        Tree::Text(text) => _ = found.insert(text.clone()),
-        Tree::List(items) => items.iter().for_each(|item| texts(item, found)),
-        Tree::Struct(members) => members.iter().for_each(|(_, member)| texts(member, found)),
     }
 }

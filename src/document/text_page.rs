@@ -221,14 +221,14 @@ impl Page<'_> {
         for (n, start) in starts.iter().enumerate() {
             let end = starts.get(n + 1).copied().unwrap_or(cells.len());
             let row = &cells[*start..end];
-            // A type in the middle of a row belongs to a row whose beginning is not understood.
+            // A row may even be shorter than its first cells: those of the next may be a name and a type as well.
             let said = row.get(least..).unwrap_or_default();
+            // A type in the middle of a row belongs to a row whose beginning is not understood.
             if let Some(stray) = said.iter().find(|p| {
                 !p.item && matches!(&*p.text, "Yes" | "No" | "string" | "boolean" | "integer" | "array" | "object")
             }) {
                 return Err(self.wrong(stray.line, "this belongs to no row of the table"));
             }
-            // A row may even be shorter than its first cells: those of the next may be a name and a type as well.
             if said.is_empty() {
                 return Err(self.wrong(row[0].line, format!("nothing is said of `{}`", row[0].text)));
             }

@@ -296,8 +296,8 @@ impl Grounds {
         steps[..end].to_vec()
     }
 
-    /// The scenarios of other rules that decide by what a rule changes: first those in which its operation is accepted, one of
-    /// each operation before the second of any.
+    /// The scenarios of other rules that decide by what a rule changes: first those in which its operation is accepted, one
+    /// of each operation before the second of any.
     fn reading(&self, rule: RuleIx) -> Vec<Scenario> {
         if !matches!(self.law[rule].demand, Demand::Effect) {
             return Vec::new();

@@ -17,7 +17,7 @@
 //!   mean one whose value nobody has seen;
 //! - a text counts wherever it stands, not only where the law says that it names something;
 //! - a text that requests take for a name and no answer shows is none, as long as no answer to a request that creates
-//!   something was lost: what the service makes has its name from it. (Where requests give things their ids, those count.)
+//!   something was lost: it is the service that gives things their ids, and whoever names one knows it from an answer.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::{
     model::input,
     spec::{
         file::FieldKind,
-        law::{Change, FieldIx, KindIx, Law, Operation, Output, OutputFrom, Path, ShownFrom},
+        law::{Change, KindIx, Law, Operation, Output, OutputFrom, Path, ShownFrom},
     },
     wire::{Body, Tree},
 };
@@ -48,9 +48,9 @@ pub(super) fn groups(law: &Law, events: &[Event]) -> Vec<Vec<usize>> {
         names_in(law, event, &mut names, &mut asked, &mut guessable);
     }
     if !events.iter().any(|event| may_have_created_unseen(law, event)) {
-        let mut told: FxHashSet<Arc<str>> = FxHashSet::default();
-        events.iter().for_each(|event| told_by(law, event, &mut told));
-        asked.retain(|text| told.contains(text));
+        let mut shown: FxHashSet<Arc<str>> = FxHashSet::default();
+        events.iter().filter_map(shown_by).for_each(|tree| texts(tree, &mut |text| note(&mut shown, text)));
+        asked.retain(|text| shown.contains(text));
     }
     names.extend(asked);
     let mut sets = Sets { parents: (0..events.len()).collect() };
@@ -65,7 +65,7 @@ pub(super) fn groups(law: &Law, events: &[Event]) -> Vec<Vec<usize>> {
         };
         let request = &event.request;
         request.args.iter().chain(&request.undeclared).for_each(|(_, tree)| texts(tree, &mut join));
-        if let Some(Body::Success(tree)) = event.answer.as_ref().map(|a| &a.body) {
+        if let Some(tree) = shown_by(event) {
             texts(tree, &mut join);
         }
         if guessable.is_empty() {
@@ -101,24 +101,11 @@ fn may_have_created_unseen(law: &Law, event: &Event) -> bool {
     !is_told && law[event.request.operation].effects.iter().any(|e| matches!(e.change, Change::Create { .. }))
 }
 
-/// The texts that may be names as far as anybody has told: those of the answer, and those of a request that gives ids.
-fn told_by(law: &Law, event: &Event, told: &mut FxHashSet<Arc<str>>) {
-    let mut tell = |tree: &Tree| texts(tree, &mut |text| note(told, text));
-    if law[event.request.operation].effects.iter().any(|effect| sets_id(law, &effect.change)) {
-        event.request.args.iter().chain(&event.request.undeclared).for_each(|(_, tree)| tell(tree));
-    }
-    if let Some(Body::Success(tree)) = event.answer.as_ref().map(|a| &a.body) {
-        tell(tree);
-    }
-}
-
-/// True if a change gives something its id, which otherwise the service does by itself.
-fn sets_id(law: &Law, change: &Change) -> bool {
-    let is_id = |kind: KindIx, field: FieldIx| law[kind].id == Some(field);
-    match change {
-        Change::Create { kind, set, .. } => set.iter().any(|(field, _)| is_id(*kind, *field)),
-        Change::Set { set, .. } => set.iter().any(|(kind, field, _)| is_id(*kind, *field)),
-        Change::Delete(_) => false,
+/// What an answer shows of the service; none if the request was refused, or nobody has seen it.
+fn shown_by(event: &Event) -> Option<&Tree> {
+    match event.answer.as_ref().map(|answer| &answer.body) {
+        Some(Body::Success(tree)) => Some(tree),
+        _ => None,
     }
 }
 
@@ -147,7 +134,7 @@ fn names_in(
             });
         }
     }
-    if let Some(Body::Success(tree)) = event.answer.as_ref().map(|a| &a.body) {
+    if let Some(tree) = shown_by(event) {
         for output in &operation.output {
             if let Some(tree) = tree.get(&output.name) {
                 names_in_output(law, operation, output, tree, names);
