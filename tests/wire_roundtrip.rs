@@ -114,6 +114,7 @@ fn kind(name: &str, view: Vec<Shown>) -> Kind {
         undo: Vec::new(),
         lingers: None,
         fades: None,
+        only_by_request: false,
         fields: Vec::new(),
         view,
         filters: Vec::new(),

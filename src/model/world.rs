@@ -216,7 +216,7 @@ pub struct World {
     /// Something was created by a request whose answer was lost: its id may have been seen elsewhere.
     pub has_foundlings: bool,
     /// Rules which say how many of a kind there are, or that there is none more, not yet confirmed by a look at them all.
-    /// Kept by those who judge a target that is theirs alone.
+    /// Kept where one more can be told from what strangers have.
     pub counted: Vec<(KindIx, RuleIx)>,
 }
 

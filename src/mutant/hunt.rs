@@ -11,6 +11,7 @@ use std::{
 
 use super::{Mutant, broken::Broken, change::names_of_changes};
 use crate::{
+    model::value::Value,
     oracle::{RuleSet, Settings},
     reference::server::Reference,
     report::mutants::{Blame, MutantResult, Outcome},
@@ -21,6 +22,7 @@ use crate::{
     },
     scenario::{
         aim::Aim,
+        alternative::alternatives,
         atlas::Atlas,
         choices::{Choice, choices},
         near_miss::near_misses,
@@ -31,7 +33,9 @@ use crate::{
         strategy::Strategies,
         variation::{after_others, another_instead, crossed, follow_ups, variations, wrong_instead},
     },
-    spec::law::{Demand, Guard, Law, Operation, OperationIx, ParamIx, Rule, RuleIx},
+    spec::law::{
+        Change, Demand, FieldIx, Guard, KindIx, Law, Operation, OperationIx, ParamIx, Rule, RuleIx, Shown, ShownFrom,
+    },
     target::{
         clock::{Clock, Pace},
         permits::Permits,
@@ -60,6 +64,8 @@ struct Planned {
     length: usize,
     /// The rules that it exercises where none is broken.
     passes: RuleSet,
+    /// The fields that rules give a value in it.
+    sets: BTreeSet<(RuleIx, KindIx, FieldIx)>,
 }
 
 /// How near a scenario is to a rule.
@@ -80,6 +86,8 @@ pub struct Grounds {
     law: Arc<Law>,
     atlas: Atlas,
     suite: Vec<Planned>,
+    /// Scenarios in which a rule refuses for each of its reasons.
+    refused: Vec<(RuleIx, Vec<Step>)>,
     /// Scenarios in which a rule nearly refuses.
     near_misses: Vec<(RuleIx, Vec<Step>)>,
     /// Scenarios with requests about which the law is silent.
@@ -105,8 +113,10 @@ impl Grounds {
         let atlas = Atlas::new(&law, |_| true);
         let mut suite: Vec<Planned> = Vec::with_capacity(plans.len());
         for (rule, steps) in plans {
+            let (passes, sets) = exercised(&law, &atlas, steps);
             suite.push(Planned {
-                passes: passes(&law, &atlas, steps),
+                passes,
+                sets,
                 scenario: Scenario::Planned { rule: *rule, steps: steps.clone() },
                 operation: law[*rule].operation,
                 length: steps.len(),
@@ -138,12 +148,13 @@ impl Grounds {
         let ways: Vec<(OperationIx, Vec<Step>)> =
             plans.iter().filter_map(|(rule, steps)| Some((law[*rule].operation?, steps.clone()))).collect();
         let near_misses = near_misses(&law, &atlas, &ways);
+        let refused = alternatives(&law, &atlas, &ways);
         let silences = silences(&law, &atlas, &ways);
         let states: Vec<&[Step]> = plans.values().map(Vec::as_slice).collect();
         let choices = choices(&law, &atlas, &ways, &states);
         let aimed = law.operations.iter().map(|_| OnceLock::new()).collect();
         let varied = law.rules.iter().map(|_| OnceLock::new()).collect();
-        Ok(Grounds { law, atlas, suite, near_misses, silences, choices, varied, strategies, aimed, options })
+        Ok(Grounds { law, atlas, suite, refused, near_misses, silences, choices, varied, strategies, aimed, options })
     }
 
     /// The law.
@@ -175,10 +186,15 @@ impl Grounds {
     /// to that. At last the rest of the suite, and random sequences without end.
     fn scenarios(&self, rule: RuleIx) -> impl Iterator<Item = Scenario> + '_ {
         let mut by_rank: BTreeMap<Rank, Vec<Scenario>> = BTreeMap::new();
-        let mut accepted = Vec::new();
+        let (mut accepted, mut ways) = (Vec::new(), Vec::new());
         for (rank, planned) in self.order(rule) {
             if self.is_accepted(rule, planned) && accepted.len() < MOST_ACCEPTED {
                 accepted.push(planned.scenario.clone());
+            }
+            // What was only rehearsed has left nothing that the same request could find done.
+            let is_done = self.law[rule].operation.is_some_and(|own| planned.passes.contains(self.law[own].accepts));
+            if is_done && self.is_accepted(rule, planned) && ways.len() < MOST_ACCEPTED {
+                ways.extend(planned_steps(&planned.scenario));
             }
             by_rank.entry(rank).or_default().push(planned.scenario.clone());
         }
@@ -193,12 +209,24 @@ impl Grounds {
         };
         let steps: Vec<Vec<Step>> = own.iter().filter_map(planned_steps).map(<[Step]>::to_vec).collect();
         let planned = move |steps: Vec<Step>| Scenario::Planned { rule, steps };
-        let near = self.near_misses.iter().filter(move |(of, _)| *of == rule).map(|(_, steps)| steps.clone());
-        let silent = self.silences.iter().filter(move |(of, _)| *of == rule).map(|(_, steps)| steps.clone());
+        let of_rule = move |all: &'_ [(RuleIx, Vec<Step>)]| -> Vec<Vec<Step>> {
+            all.iter().filter(|(of, _)| *of == rule).map(|(_, steps)| steps.clone()).collect()
+        };
+        let (refused, near) = (of_rule(&self.refused), of_rule(&self.near_misses));
+        let silent = of_rule(&self.silences);
         let (about, chosen): (Vec<Vec<Step>>, Vec<Vec<Step>>) = self.chosen(rule);
         let varied = self.varied[rule.0 as usize]
             .get_or_init(|| steps.iter().flat_map(|own| variations(&self.law, &self.atlas, rule, own)).collect());
-        let ways: Vec<&[Step]> = accepted.iter().filter_map(planned_steps).collect();
+        // What a rule changes may depend on more than its own scenario has.
+        let of_ways: Vec<Vec<Step>> = ways.iter().map(|way| way.to_vec()).collect();
+        let changes = matches!(self.law[rule].demand, Demand::Effect | Demand::Keep);
+        let accepts = self.law[rule].operation.map(|own| self.law[own].accepts).filter(|_| changes);
+        let varied_ways = accepts.into_iter().flat_map(move |accepts| {
+            let of_ways = of_ways.clone();
+            of_ways
+                .into_iter()
+                .flat_map(move |way| variations(&self.law, &self.atlas, accepts, &way).collect::<Vec<_>>())
+        });
         let after_others: Vec<Vec<Step>> =
             steps.iter().flat_map(|own| after_others(&self.law, &self.atlas, rule, own, &ways)).collect();
         let wrong: Vec<Vec<Step>> =
@@ -221,8 +249,9 @@ impl Grounds {
         };
         // At once, before anybody waits for what comes of it, and afterwards.
         let cut = |steps: &[Step]| self.up_to(rule, steps);
+        let own_ways = steps.iter().map(|steps| cut(steps)).chain(wrong.iter().cloned()).chain(steps.iter().cloned());
         let own_ways: Vec<Vec<Step>> =
-            steps.iter().map(|steps| cut(steps)).chain(wrong.iter().cloned()).chain(steps.iter().cloned()).collect();
+            own_ways.chain(others_instead.iter().cloned()).chain(after_others.iter().cloned()).collect();
         let more = operations.clone();
         let after = own_ways.into_iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, &steps));
         let after_varied = varied.iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &more, steps));
@@ -230,7 +259,12 @@ impl Grounds {
         let general = (AIMED..).map(random(self.strategies.clone()));
         let (shows_most, other_ways) = varied.split_at(varied.len().min(1));
         let mut accepted = accepted.into_iter();
-        let first = own.into_iter().chain(accepted.next()).chain(near.chain(about).map(planned));
+        let further = self.further_fields(rule);
+        let first = own
+            .into_iter()
+            .chain(accepted.next())
+            .chain(further)
+            .chain(refused.into_iter().chain(near).chain(about).map(planned));
         let first = first.chain(shows_most.iter().cloned().map(planned));
         let first = first.chain(accepted).chain(wrong.into_iter().map(planned)).chain(read_first);
         let then = in_turn([
@@ -244,6 +278,7 @@ impl Grounds {
             Box::new(crossed.into_iter().map(planned)),
             Box::new(after.map(planned)),
             Box::new(after_varied.map(planned)),
+            Box::new(varied_ways.map(planned)),
             Box::new(passing.into_iter()),
             Box::new(aimed),
         ]);
@@ -264,6 +299,26 @@ impl Grounds {
         };
         let spec = &self.law[operation];
         planned.passes.contains(spec.accepts) || spec.dry_run.is_some_and(|(_, rule)| planned.passes.contains(rule))
+    }
+
+    /// The shortest scenarios in which a rule gives fields a value that it gives none in its own scenario.
+    fn further_fields(&self, rule: RuleIx) -> Vec<Scenario> {
+        let of_rule = |planned: &Planned| -> BTreeSet<(RuleIx, KindIx, FieldIx)> {
+            planned.sets.iter().filter(|(of, ..)| *of == rule).copied().collect()
+        };
+        let mut all: Vec<(Rank, &Planned)> = self.order(rule);
+        all.sort_by_key(|(rank, planned)| (*rank != Rank::Own, planned.length));
+        let mut known = BTreeSet::new();
+        let mut found = Vec::new();
+        for (rank, planned) in all {
+            let more = of_rule(planned);
+            if !more.is_subset(&known) {
+                known.extend(more);
+                let steps = planned_steps(&planned.scenario).filter(|_| rank != Rank::Own);
+                found.extend(steps.map(|steps| Scenario::Planned { rule, steps: steps.to_vec() }));
+            }
+        }
+        found
     }
 
     /// Requests of a rule's operation that must be accepted: those with the parameter that the rule is about, and the
@@ -319,10 +374,11 @@ impl Grounds {
         first.into_iter().chain(more).map(|planned| planned.scenario.clone()).collect()
     }
 
-    /// The operations that may show what has become of the changes of a rule: those whose refusals, permissions and open
-    /// questions read a field that it sets, and those that matter to its own operation.
+    /// The operations that may show what has become of the changes of a rule: those whose refusals and permissions read a
+    /// field that it sets, and those that matter to its own operation. Of a rule about what is shown of a kind of resource,
+    /// those that change that.
     fn operations_after(&self, rule: RuleIx) -> Vec<OperationIx> {
-        let Some(own) = self.law[rule].operation else { return Vec::new() };
+        let Some(own) = self.law[rule].operation else { return self.operations_changing(rule) };
         let names = dotted(&self.law, rule);
         let decides = |operation: &Operation| {
             let refusals = operation.refusals.iter().map(|refuse| &refuse.guard);
@@ -332,6 +388,33 @@ impl Grounds {
             self.law.operations().filter(|(_, operation)| decides(operation)).map(|(ix, _)| ix).collect();
         found.extend(self.operations_around(own).into_iter().filter(|ix| !found.contains(ix)).collect::<Vec<_>>());
         found
+    }
+
+    /// The operations that change what a rule says is shown: a field on the way to it, or a resource there.
+    fn operations_changing(&self, rule: RuleIx) -> Vec<OperationIx> {
+        let mut read: BTreeSet<(KindIx, FieldIx)> = BTreeSet::new();
+        for (kind, spec) in self.law.kinds() {
+            let elsewhere = |shown: &Shown| shown.elsewhere.as_ref().is_some_and(|(_, other)| *other == rule);
+            for shown in spec.view.iter().filter(|shown| shown.rule == Some(rule) || elsewhere(shown)) {
+                let ShownFrom::Paths(paths) = &shown.from else { continue };
+                for path in paths {
+                    let mut here = Some(kind);
+                    for field in &path.0 {
+                        let Some(of) = here else { break };
+                        read.insert((of, *field));
+                        here = self.law[of].fields[*field as usize].to;
+                    }
+                }
+            }
+        }
+        let is_there = |kind: &KindIx| read.iter().any(|(of, _)| of == kind);
+        let changes = |change: &Change| match change {
+            Change::Create { kind, .. } => is_there(kind),
+            Change::Delete(which) => which.kinds().iter().any(is_there),
+            Change::Set { set, .. } => set.iter().any(|(of, field, _)| read.contains(&(*of, *field))),
+        };
+        let all = self.law.operations().filter(|(_, spec)| spec.effects.iter().any(|effect| changes(&effect.change)));
+        all.map(|(ix, _)| ix).collect()
     }
 
     /// The operations that matter to the rules of one.
@@ -511,12 +594,22 @@ fn blame(law: &Law, broken: RuleIx, blamed: RuleIx) -> Blame {
     }
 }
 
-/// The rules that steps exercise where none is broken, and looking around once what they began is over.
-fn passes(law: &Arc<Law>, atlas: &Atlas, steps: &[Step]) -> RuleSet {
+/// The rules that steps exercise where none is broken, and looking around once what they began is over; and the fields that
+/// rules give a value by then.
+fn exercised(law: &Arc<Law>, atlas: &Atlas, steps: &[Step]) -> (RuleSet, BTreeSet<(RuleIx, KindIx, FieldIx)>) {
     let mut simulation = Simulation::new(law, Settings::default());
-    let mut taken: Vec<RuleSet> =
-        steps.iter().chain([&Step::Settle]).map_while(|step| simulation.take(atlas, step)).collect();
+    let mut sets = BTreeSet::new();
+    let mut taken: Vec<RuleSet> = Vec::new();
+    for step in steps.iter().chain([&Step::Settle]) {
+        let Some(passes) = simulation.take(atlas, step) else { break };
+        taken.push(passes);
+        for (_, resource) in simulation.forward.world().iter() {
+            let told = resource.proofs.iter().zip(&resource.fields).enumerate();
+            let told = told.filter(|(_, (_, value))| **value != Value::Null);
+            sets.extend(told.filter_map(|(ix, (proof, _))| Some((proof.rule?, resource.kind, ix as FieldIx))));
+        }
+    }
     let looks = atlas.looks_at_unconfirmed(law, simulation.oracle.worlds()).into_iter().map(Step::Call);
     taken.extend(looks.map_while(|look| simulation.take(atlas, &look)));
-    taken.iter().flat_map(RuleSet::iter).collect()
+    (taken.iter().flat_map(RuleSet::iter).collect(), sets)
 }

@@ -17,7 +17,7 @@ use crate::{
         eval::Scope,
         show::{self, Presence, Source},
         value::{Handle, Value},
-        world::{Claim, World},
+        world::{Claim, Lookup, World},
     },
     spec::{
         file::{FieldKind, ScalarType},
@@ -248,7 +248,7 @@ impl<'a> Compare<'a> {
                         rule,
                         of: None,
                     })?;
-                    if self.alone && !named && !filtered && !partial {
+                    if (self.alone || law[*kind].only_by_request) && !named && !filtered && !partial {
                         self.confirm_count(*kind);
                     }
                     // What was asked for by name, and passed over, is gone.
@@ -453,8 +453,7 @@ impl<'a> Compare<'a> {
                 Ok(())
             }
             (Value::Null, None) => {
-                // It is shown no longer, or there was nothing to show.
-                self.agrees(scalar.rule, !self.along(&source).1.is_empty());
+                self.agrees(scalar.rule, false);
                 // What may be left out anyway proves nothing by being left out.
                 if !scalar.optional {
                     self.confirm(&source);
@@ -626,23 +625,25 @@ impl<'a> Compare<'a> {
             Some((id, text))
         });
         if let Some((id, text)) = own {
-            use crate::model::world::Lookup;
+            let is_expected = |handle: Handle| listing.expected.iter().any(|(h, _)| *h == handle);
             match self.world.lookup(law, listing.kind, id, text) {
-                Lookup::Gone(handle) => {
-                    if show::lingers(self.scope, handle, listing.kind) {
-                        return Ok(());
-                    }
-                    let rule = self.world.get(handle).and_then(|r| r.life.open()).unwrap_or(listing.rule);
-                    return self.differ(rule, format!("{} is gone", self.describe(handle)), format!("{at} shows it"));
+                Lookup::Live(handle) | Lookup::Gone(handle) if is_expected(handle) => {
+                    let allowed = format!("{} shows each only once", listing.name);
+                    return self.differ(listing.rule, allowed, format!("{at} shows {} again", self.describe(handle)));
                 }
-                Lookup::Live(handle) if !listing.expected.iter().any(|(h, _)| *h == handle) => {
+                Lookup::Live(handle) => {
                     let allowed = format!("{} shows only what was asked for", listing.name);
                     return self.differ(listing.rule, allowed, format!("{at} shows {}", self.describe(handle)));
                 }
-                _ => {}
+                Lookup::Gone(handle) if show::lingers(self.scope, handle, listing.kind) => return Ok(()),
+                Lookup::Gone(handle) => {
+                    let rule = self.world.get(handle).and_then(|r| r.life.open()).unwrap_or(listing.rule);
+                    return self.differ(rule, format!("{} is gone", self.describe(handle)), format!("{at} shows it"));
+                }
+                Lookup::Nothing | Lookup::Undecided => {}
             }
         }
-        if listing.exhaustive {
+        if listing.exhaustive || self.is_one_too_many(listing, item) {
             // A part that has gone, but is still shown by the resource that it belonged to.
             let gone = listing.of.and_then(|of| self.gone_parts(listing.kind, of).next());
             let rule = gone
@@ -656,6 +657,38 @@ impl<'a> Compare<'a> {
         Ok(())
     }
 
+    /// True if an item belongs to what this scenario has made, although nothing has made it: the list may show what strangers
+    /// have, but those do not know our things.
+    fn is_one_too_many(&self, listing: &Listing<'_>, item: &Tree) -> bool {
+        let of_kind = || self.world.iter().filter(|(_, r)| r.kind == listing.kind);
+        // It may be one whose name nobody has seen.
+        let is_known = !self.world.has_foundlings && of_kind().all(|(handle, _)| self.has_name(handle, listing.kind));
+        // Where a broken rule says how many there are, there may be more, and they stay.
+        let is_muted = self.world.counted.iter().any(|(of, rule)| *of == listing.kind && self.muted.contains(*rule));
+        self.law[listing.kind].only_by_request
+            && self.counted(listing.kind).is_some()
+            && is_known
+            && !is_muted
+            && self.belongs_to_us(listing.kind, item)
+    }
+
+    /// True if an item shows the id of another resource that this scenario has made.
+    fn belongs_to_us(&self, kind: KindIx, item: &Tree) -> bool {
+        let law = self.law;
+        law[kind].view.iter().any(|shown| {
+            let (Some(text), ShownFrom::Paths(paths)) = (item.get(&shown.name).and_then(Tree::as_text), &shown.from)
+            else {
+                return false;
+            };
+            paths.iter().filter_map(|path| path.names(law, kind)).any(|named| {
+                let id = law[named].id.filter(|_| named != kind);
+                id.is_some_and(|id| {
+                    matches!(self.world.lookup(law, named, id, text), Lookup::Live(_) | Lookup::Gone(_))
+                })
+            })
+        })
+    }
+
     /// The latest rule which says how many of a kind there are, and that nobody has confirmed.
     fn counted(&self, kind: KindIx) -> Option<RuleIx> {
         self.world.counted.iter().rev().find(|(of, _)| *of == kind).map(|(_, rule)| *rule)
@@ -664,7 +697,9 @@ impl<'a> Compare<'a> {
     /// A whole list has shown that there are no more of a kind than there should be.
     fn confirm_count(&mut self, kind: KindIx) {
         if self.counted(kind).is_some() {
-            Arc::make_mut(&mut self.world).counted.retain(|(of, _)| *of != kind);
+            // What a broken rule has let in is there at the next look, too.
+            let muted = self.muted;
+            Arc::make_mut(&mut self.world).counted.retain(|(of, rule)| *of != kind || muted.contains(*rule));
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     model::{
-        assess::{Again, Assessment, assess, assess_as_read},
+        assess::{Again, Assessment, Bound, assess, assess_as_read},
         effect::{self, claim},
         eval::EvalFailure,
         input::Reading,
@@ -21,7 +21,7 @@ use crate::{
     },
     spec::{
         file::AfterFailure,
-        law::{Change, Demand, Law, OperationIx, Refusal, RuleIx},
+        law::{Change, Demand, Law, Refusal, RuleIx},
     },
     wire::{Answer, Body, Request, Tree},
 };
@@ -371,7 +371,7 @@ impl Oracle {
             for handle in neighbourhood(&world, again.first.about().collect()) {
                 claim(&mut world, handle, Claim { rule, kept: true, there: false });
             }
-            self.count(&mut world, assessment.operation, rule);
+            self.count(&mut world, assessment, rule);
         }
         let mut scope = assessment.scope.clone();
         scope.vars.clone_from(&again.first.vars);
@@ -403,7 +403,7 @@ impl Oracle {
         self.settings.open_muted(Arc::make_mut(&mut outcome.scope.world), interval.from);
         for effect in &law[assessment.operation].effects {
             if outcome.rules.contains(&effect.rule) {
-                self.count(&mut outcome.scope.world, assessment.operation, effect.rule);
+                self.count(&mut outcome.scope.world, assessment, effect.rule);
             }
         }
         // What may happen at once may have happened before the answer was written.
@@ -549,7 +549,7 @@ impl Oracle {
             for handle in neighbourhood(&after, assessment.named()) {
                 claim(&mut after, handle, Claim { rule, kept, there: false });
             }
-            self.count(&mut after, assessment.operation, rule);
+            self.count(&mut after, assessment, rule);
         }
         if let (Some(sent), Some(token)) = (&assessment.token, &law[assessment.operation].token)
             && token.after_failure == AfterFailure::Open
@@ -568,12 +568,12 @@ impl Oracle {
     }
 
     /// Takes note that a rule says how many there are of what an operation creates: as many as it made, or none more.
-    fn count(&self, world: &mut Arc<World>, operation: OperationIx, rule: RuleIx) {
-        if !self.alone {
-            return;
-        }
-        for effect in &self.law[operation].effects {
+    fn count(&self, world: &mut Arc<World>, assessment: &Assessment, rule: RuleIx) {
+        // Among what strangers have, one more is known by what it belongs to, and that is what the request names.
+        let names_something = assessment.bound.iter().any(|bound| matches!(bound, Bound::One(_) | Bound::Many(_)));
+        for effect in &self.law[assessment.operation].effects {
             if let Change::Create { kind, .. } = &effect.change
+                && (self.alone || names_something && self.law[*kind].only_by_request)
                 && (self.law[rule].demand != Demand::Effect || effect.rule == rule)
                 && self.law[*kind].id.is_some()
             {

@@ -1,5 +1,5 @@
 //! Scenarios around those of the suite: requests that must be accepted with each value that a parameter may have, requests
-//! that are nearly refused, and variations with more of everything.
+//! that are refused for each reason that there is, or nearly, and variations with more of everything.
 //!
 //! The suite meets each rule once, by the shortest way. A server that keeps a rule there may still break it where there is
 //! more than one of everything, at the limit of a value, or the second time.
@@ -16,16 +16,16 @@ use super::{
 use crate::{
     oracle::{RuleSet, Settings},
     scenario::{
-        choices::choices, near_miss::near_misses, planned::Plans, simulation::Simulation, step::Step,
-        variation::variations,
+        alternative::alternatives, choices::choices, near_miss::near_misses, planned::Plans, simulation::Simulation,
+        step::Step, variation::variations,
     },
     spec::law::{OperationIx, RuleIx},
 };
 
 /// Scenarios that are played before what they found is taken into account.
 const BATCH: usize = 64;
-/// The part of the requests that are left that may be used, if random sequences are to follow: one of so many.
-const SHARE: u64 = 2;
+/// The part of the requests that are left that is kept for random sequences, if those are to follow: one of so many.
+const KEPT: u64 = 4;
 /// Variations of one rule's scenario that are played at most.
 const MOST_VARIATIONS: usize = 12;
 /// Where time has to be waited for, scenarios that may wait and are tried before any others of that sort.
@@ -59,7 +59,8 @@ fn find(workers: &Workers, plans: &[Around], all: &[Around], most: u64) -> Vec<A
     let states: Vec<&[Step]> = all.iter().map(|(_, steps)| &steps[..]).collect();
     let chosen =
         choices(law, atlas, &ways, &states).into_iter().map(|choice| (law[choice.operation].accepts, choice.steps));
-    let mut found: Vec<Around> = chosen.chain(near_misses(law, atlas, &ways)).collect();
+    let refused = alternatives(law, atlas, &ways);
+    let mut found: Vec<Around> = chosen.chain(refused).chain(near_misses(law, atlas, &ways)).collect();
     found.retain(|(rule, _)| workers.context.wants(*rule));
     let mut left = most;
     let mut takes = |steps: &[Step]| {
@@ -140,7 +141,7 @@ pub async fn run(workers: &Workers, planned: JoinHandle<Vec<Around>>) {
 /// How many of the requests that are left may be used.
 fn share(context: &Context, left: u64) -> u64 {
     // Whoever asked for certain rules wants those: no random sequences will follow.
-    if context.options.only.is_some() { left } else { left / SHARE }
+    if context.options.only.is_some() { left } else { left - left / KEPT }
 }
 
 /// True if steps exercise one of these rules: where something broken is on the way, nobody knows what follows, and the next

@@ -20,7 +20,7 @@ const LEAST: usize = 240;
 /// How many are played side by side at least, so that where there are few, one that waits does not keep the others waiting.
 const SIDE_BY_SIDE: usize = 40;
 /// The part of the requests that are left that may be used, if random sequences are to follow: one of so many.
-const SHARE: u64 = 3;
+const SHARE: u64 = 4;
 
 /// Looks for them in the background: it takes no longer than the suite is played.
 pub fn start_planning(workers: &Workers, plans: &Plans, available: &Available) -> JoinHandle<Vec<Overlap>> {

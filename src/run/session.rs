@@ -38,7 +38,7 @@ use crate::{
         step::{Call, Step},
         strategy::{Strategies, Walk},
     },
-    spec::law::{Change, Demand, KindIx, Law, OperationIx, OutputFrom, Path, RuleIx, ShownFrom},
+    spec::law::{Change, Demand, KindIx, Law, OperationIx, OutputFrom, RuleIx, ShownFrom},
     target::{self, NoAnswer, clock::Clock},
     wire::{Answer, Body, Request, Tree},
 };
@@ -264,6 +264,8 @@ pub struct Session<'a> {
     pub(super) patience: Duration,
     /// Rules of changes that others have waited for in vain: they are not waited for once more.
     pub(super) in_vain: RuleSet,
+    /// What of it this scenario has waited for in vain itself, for people.
+    pub(super) in_vain_why: Option<String>,
     /// Tells others that this scenario will wait for long, so that they need not wait for it.
     pub(super) bell: Option<Bell>,
     /// What the latest step that changed something has changed.
@@ -312,6 +314,7 @@ impl<'a> Session<'a> {
             freshness: Freshness::new(context.options.consistency),
             turn: None,
             in_vain: RuleSet::default(),
+            in_vain_why: None,
             patience: context.options.patience,
             bell: None,
             touched: Vec::new(),
@@ -366,7 +369,7 @@ impl<'a> Session<'a> {
             Err(End::Indeterminate(why)) => self.played.indeterminate = Some(why),
             Err(End::Over) => self.played.indeterminate = Some("the run was over before the scenario was".into()),
             Err(End::Violation) => self.examine(),
-            Ok(()) => {}
+            Ok(()) => self.played.indeterminate = self.in_vain_why.take(),
         }
         self.played.most_worlds = self.oracle.most_worlds();
         self.played.world = self.oracle.worlds().first().cloned();
@@ -522,7 +525,17 @@ impl<'a> Session<'a> {
                 self.call(&look).await?;
             }
         }
-        for look in self.atlas.looks_at_counted(&self.context.law, self.oracle.worlds()) {
+        // Making it twice is what one looks for where that is the aim; otherwise every scenario would list all it makes.
+        let aim = match self.scenario {
+            Scenario::Planned { rule, .. } | Scenario::Varied { rule, .. } => Some(*rule),
+            _ => None,
+        };
+        let law = &self.context.law;
+        let (is_alone, muted) = (self.oracle.is_alone(), &self.muted);
+        let is_open = |rule: RuleIx| {
+            !muted.contains(rule) && (is_alone || Some(rule) == aim || law[rule].demand != Demand::Effect)
+        };
+        for look in self.atlas.looks_at_counted(law, self.oracle.worlds(), is_open) {
             self.call(&look).await?;
         }
         Ok(())
@@ -819,15 +832,8 @@ pub fn created_by(law: &Law, operation: OperationIx, answer: &Answer) -> Vec<Cre
 fn ids(law: &Law, kind: KindIx, item: &Tree, creates: &impl Fn(KindIx) -> bool) -> Vec<Created> {
     let shown = law[kind].view.iter().filter_map(|shown| {
         let ShownFrom::Paths(paths) = &shown.from else { return None };
-        let kind = paths.iter().find_map(|path| names_at(law, kind, path))?;
+        let kind = paths.iter().find_map(|path| path.names(law, kind))?;
         Some(Created { kind, id: item.get(&shown.name)?.as_text()?.clone() })
     });
     shown.filter(|created| creates(created.kind)).collect()
-}
-
-/// The kind whose id a path ends in.
-fn names_at(law: &Law, start: KindIx, path: &Path) -> Option<KindIx> {
-    let (last, way) = path.0.split_last()?;
-    let kind = way.iter().try_fold(start, |kind, field| law[kind].fields[*field as usize].to)?;
-    (law[kind].id == Some(*last)).then_some(kind)
 }

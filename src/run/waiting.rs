@@ -75,7 +75,12 @@ impl Session<'_> {
                 None => now.plus(pause),
             };
             if latest.is_none() && self.clock.is_moved() && polled >= LONGEST_MOVE {
-                return Err(End::Indeterminate(format!("a change was still under way after {polled:?}")));
+                // It may never happen, and what is asked for next may show that something else has happened in its place.
+                let awaited = self.awaited();
+                awaited.iter().for_each(|rule| _ = self.in_vain.insert(rule));
+                self.played.in_vain = awaited;
+                self.in_vain_why.get_or_insert(format!("a change was still under way after {polled:?}"));
+                return Ok(());
             }
             polled += pause;
             polls += 1;

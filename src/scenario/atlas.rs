@@ -14,7 +14,7 @@ use crate::{
     oracle::handles::seen_text,
     spec::{
         file::{FieldKind, ScalarType},
-        law::{Change, FieldIx, KindIx, Law, OperationIx, OutputFrom, ParamIx, ShownFrom},
+        law::{Change, FieldIx, KindIx, Law, OperationIx, OutputFrom, ParamIx, RuleIx, ShownFrom},
     },
 };
 
@@ -253,10 +253,11 @@ impl Atlas {
     }
 
     /// Requests that list all of the kinds of which something is counted: whether there is one more than there should be.
-    pub fn looks_at_counted(&self, law: &Law, worlds: &[Arc<World>]) -> Vec<Call> {
+    /// `is_open` says of which rules that is asked.
+    pub fn looks_at_counted(&self, law: &Law, worlds: &[Arc<World>], is_open: impl Fn(RuleIx) -> bool) -> Vec<Call> {
         let Some(world) = worlds.first() else { return Vec::new() };
         let mut calls: Vec<Call> = Vec::new();
-        for (kind, _) in &world.counted {
+        for (kind, _) in world.counted.iter().filter(|(_, rule)| is_open(*rule)) {
             let Some(Reader::Direct(operation, by)) = self.readers[kind.0 as usize] else { continue };
             for call in listings(law, world, operation, by) {
                 if !calls.contains(&call) {

@@ -13,7 +13,8 @@
 //!   not need.
 //! - [`variation`]: the same with more around it, or several times over.
 //! - [`choices`]: requests with each value that a parameter may have.
-//! - [`near_miss`]: requests that would be refused if one more condition held. `states` says where those are looked for.
+//! - [`near_miss`]: requests that would be refused if one more condition held; [`alternative`]: requests that are refused for
+//!   each of the reasons that a condition lists. `states` says where both are looked for.
 //! - [`silence`]: requests about which the law is silent, and what it says of them if they are accepted.
 //! - [`overlap`]: requests that stand in each other's way, worked out from the law.
 //! - [`crowd`]: several clients that talk to the reference at once, in simulated time.
@@ -27,6 +28,7 @@
 //! Imports `oracle`, `model`, `wire` and `spec`.
 
 pub mod aim;
+pub mod alternative;
 pub mod atlas;
 mod build_up;
 pub mod choices;

@@ -18,7 +18,7 @@ use super::{
     error::suggestion,
     law::KindIx,
     looks::Read,
-    lower::{lower, parts},
+    lower::{self, lower, parts},
 };
 
 /// The longest expression that is compiled.
@@ -135,6 +135,16 @@ pub enum Part {
     Given(Arc<str>, bool),
     /// This holds.
     Holds(IdedExpr),
+}
+
+impl Part {
+    /// The conditions of which one is enough, if it lists several: joined by `||`, or values after `in`. Itself otherwise.
+    pub fn alternatives(&self) -> Vec<Part> {
+        match self {
+            Part::Given(..) => vec![self.clone()],
+            Part::Holds(node) => lower::alternatives(node).into_iter().map(Part::Holds).collect(),
+        }
+    }
 }
 
 /// What an expression yields.

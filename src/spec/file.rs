@@ -285,6 +285,9 @@ pub struct ResourceFile {
     /// True in the states in which one may go by itself, nobody knows when (CEL over `self`).
     #[serde(default)]
     pub fades: Option<At<String>>,
+    /// One comes about only by a request that makes it: the service makes none by itself in what others have made.
+    #[serde(default)]
+    pub only_by_request: bool,
     /// The codes for a reference that names nothing.
     #[serde(default)]
     pub unknown: Option<Refusal>,

@@ -35,6 +35,7 @@ pub(super) fn declare(names: &mut Names<'_>, file: &SpecText, resources: &Resour
             undo: Vec::new(),
             lingers: None,
             fades: None,
+            only_by_request: resource.only_by_request,
             fields,
             view: Vec::new(),
             filters: Vec::new(),

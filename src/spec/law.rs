@@ -320,6 +320,8 @@ pub struct Kind {
     pub lingers: Option<Expr>,
     /// While this holds, a live one may have gone by itself.
     pub fades: Option<Expr>,
+    /// The service makes none by itself: one that belongs to what we have made is ours.
+    pub only_by_request: bool,
     /// Its fields.
     pub fields: Vec<Field>,
     /// What answers show of it.
@@ -378,6 +380,15 @@ pub enum MintPart {
 /// A chain of fields from a resource: every step but the last is a reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path(pub Vec<FieldIx>);
+
+impl Path {
+    /// The kind whose id it ends in, from a resource of this kind.
+    pub fn names(&self, law: &Law, start: KindIx) -> Option<KindIx> {
+        let (last, way) = self.0.split_last()?;
+        let kind = way.iter().try_fold(start, |kind, field| law[kind].fields[*field as usize].to)?;
+        (law[kind].id == Some(*last)).then_some(kind)
+    }
+}
 
 /// Where the value of an answer's field comes from.
 #[derive(Debug)]

@@ -29,6 +29,23 @@ fn conjuncts(node: &IdedExpr) -> Vec<&IdedExpr> {
     parts
 }
 
+/// The conditions, ready for their evaluation, of which one is enough for such a condition to hold.
+pub(super) fn alternatives(node: &IdedExpr) -> Vec<IdedExpr> {
+    let Node::Call(call) = &node.expr else { return vec![node.clone()] };
+    match (call.func_name.as_str(), call.args.as_slice()) {
+        (op::LOGICAL_OR, sides) => sides.iter().flat_map(alternatives).collect(),
+        (op::IN, [value, IdedExpr { expr: Node::List(list), .. }]) => {
+            let same = |element: &IdedExpr| {
+                let args = vec![value.clone(), element.clone()];
+                let call = CallExpr { func_name: op::EQUALS.to_owned(), target: None, args };
+                IdedExpr { id: 0, expr: Node::Call(call) }
+            };
+            list.elements.iter().map(same).collect()
+        }
+        _ => vec![node.clone()],
+    }
+}
+
 /// The parameter of `has(input.parameter)` with true, or of `!has(input.parameter)` with false.
 fn presence(node: &IdedExpr) -> Option<(Arc<str>, bool)> {
     match &node.expr {

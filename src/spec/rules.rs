@@ -127,8 +127,19 @@ pub(super) fn renumber(law: &mut Law, becomes: &[RuleIx]) {
     law.wire_rules.values_mut().for_each(new);
     // Taken apart without `..` so that a new field which holds a rule cannot be forgotten here.
     for kind in &mut law.kinds {
-        let Kind { name: _, title: _, id: _, undo: _, lingers: _, fades: _, fields: _, view, filters: _, id_rule } =
-            kind;
+        let Kind {
+            name: _,
+            title: _,
+            id: _,
+            undo: _,
+            lingers: _,
+            fades: _,
+            only_by_request: _,
+            fields: _,
+            view,
+            filters: _,
+            id_rule,
+        } = kind;
         view.iter_mut().filter_map(|shown| shown.rule.as_mut()).for_each(new);
         view.iter_mut().filter_map(|shown| shown.elsewhere.as_mut()).for_each(|(_, rule)| new(rule));
         id_rule.iter_mut().for_each(new);
