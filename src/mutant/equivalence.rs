@@ -5,7 +5,7 @@
 
 use super::{Origin, change, logic::Known, reading};
 use crate::spec::{
-    expr::{ANYTHING, Expr},
+    expr::{ANYTHING, Expr, Part},
     file::{Defect, FieldKind, Sent},
     law::{
         After, Change, Effect, FieldIx, Guard, KindIx, Law, MintPart, Operation, OutputFrom, Param, ParamIx, Path,
@@ -477,22 +477,52 @@ pub(super) fn is_never_without(law: &Law, operation: &Operation, place: usize, p
     if known.is_absurd() {
         return Some("its other conditions hold only where this one holds too".to_owned());
     }
-    let refusals = operation.refusals.iter().enumerate().filter(|(other, _)| *other != place);
-    let refusals = refusals.map(|(_, refuse)| (&*law[refuse.refusal.rule].id, &refuse.guard));
-    let others: Vec<(&str, &Guard)> =
-        refusals.chain(operation.open.iter().map(|open| (&*open.id, &open.guard))).collect();
-    let guards: Vec<&Guard> = others.iter().map(|(_, guard)| *guard).collect();
-    if let Some(places) = known.none_holds(&guards) {
-        let mut ids: Vec<&str> = places.into_iter().map(|place| others[place].0).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let ids = ids.join(", ");
+    if let Some(ids) = refused_by_others(law, operation, place, &mut known) {
         return Some(format!("where this condition does not hold, the request is refused as well, or may be: {ids}"));
     }
     for param in operation.params.iter().filter(|param| param.sent == Sent::Never) {
         as_sent.given(&param.name, false);
     }
     (as_sent.value_of(condition(&guard.parts[part])) == Some(true)).then(|| NEVER_SENT.to_owned())
+}
+
+/// Why a refusal for one of the reasons that a condition lists, and for none of the others, makes no difference; none if it may
+/// make one. `place` is that of the refusal, and of the condition in it.
+pub(super) fn is_never_for(
+    law: &Law,
+    operation: &Operation,
+    place: (usize, usize),
+    reasons: &[Part],
+    number: usize,
+) -> Option<String> {
+    let (place, part) = place;
+    let guard = &operation.refusals[place].guard;
+    let mut known = Known::of_good(law, operation);
+    known.resolve(&guard.needs);
+    let others = guard.parts.iter().enumerate().filter(|(other, _)| *other != part);
+    others.for_each(|(_, ix)| known.holds(&operation.conditions[*ix as usize]));
+    known.holds(&reasons[number]);
+    let others = reasons.iter().enumerate().filter(|(other, _)| *other != number);
+    others.for_each(|(_, reason)| known.does_not_hold(reason));
+    if known.is_absurd() {
+        return Some("this reason never holds alone".to_owned());
+    }
+    let ids = refused_by_others(law, operation, place, &mut known)?;
+    Some(format!("where this reason holds alone, the request is refused otherwise as well, or may be: {ids}"))
+}
+
+/// The other refusals and open questions of which one must hold by what is known, if so.
+fn refused_by_others(law: &Law, operation: &Operation, place: usize, known: &mut Known<'_>) -> Option<String> {
+    let refusals = operation.refusals.iter().enumerate().filter(|(other, _)| *other != place);
+    let refusals = refusals.map(|(_, refuse)| (&*law[refuse.refusal.rule].id, &refuse.guard));
+    let others: Vec<(&str, &Guard)> =
+        refusals.chain(operation.open.iter().map(|open| (&*open.id, &open.guard))).collect();
+    let guards: Vec<&Guard> = others.iter().map(|(_, guard)| *guard).collect();
+    let places = known.none_holds(&guards)?;
+    let mut ids: Vec<&str> = places.into_iter().map(|place| others[place].0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    Some(ids.join(", "))
 }
 
 /// True if a refusal may be due for what an earlier request of the same operation has named that was accepted.

@@ -122,6 +122,9 @@ impl<'l> Family<'l> {
         } else if matches!(origin, Origin::Param(_, Defect::Stale)) {
             self.also(&[When::Third]);
         }
+        if let Origin::State(place) = origin {
+            self.not_made_for(rule, operation, place);
+        }
         let unsaid = match origin {
             Origin::Param(ix, _) if equivalence::leaves_open(spec, ix) => {
                 Some("the law leaves open whether a request with it is refused")
@@ -158,6 +161,21 @@ impl<'l> Family<'l> {
         self.acts(rule, operation, origin);
         if origin == Origin::Mismatch {
             self.add(rule, "answered-as-first", decision(Decides::AnsweredAsFirst));
+        }
+    }
+
+    /// A refusal that is forgotten for one of several reasons.
+    fn not_made_for(&mut self, rule: RuleIx, operation: OperationIx, place: usize) {
+        let spec = &self.law[operation];
+        let mut count = 0;
+        for (part, ix) in spec.refusals[place].guard.parts.iter().enumerate() {
+            let reasons = spec.conditions[*ix as usize].alternatives();
+            for number in (0..reasons.len()).filter(|_| reasons.len() > 1) {
+                count += 1;
+                let way = Way::Decision(Decides::NotMadeFor(place, part, number));
+                let reason = equivalence::is_never_for(self.law, spec, (place, part), &reasons, number);
+                self.add_part(rule, "not-made-for", Some(&count.to_string()), way, reason.as_deref());
+            }
         }
     }
 

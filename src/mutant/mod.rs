@@ -110,6 +110,9 @@ enum Way {
 enum Decides {
     /// The refusal is not made.
     NotMade,
+    /// It is not made for one of the reasons that one of its conditions lists: the place of the refusal in its operation, of
+    /// the condition in it, and of the reason there.
+    NotMadeFor(usize, usize, usize),
     /// It is not made where the value is just outside the limit.
     NotMadeNextToLimit(ParamIx),
     /// It is made where the value is the limit.

@@ -13,6 +13,7 @@ use crate::{
         world::{Timer, World},
     },
     spec::{
+        expr::Part,
         file::Defect,
         law::{Law, Operation, Param, ParamIx, Refusal, RuleIx, Undeclared},
     },
@@ -54,6 +55,7 @@ fn refuse(broken: &Broken, decides: &Decides, at: At<'_>, mut assessment: Box<As
     let rehearses = assessment.dry_run == Some(rule) && assessment.refusals.is_empty();
     let takes = match decides {
         Decides::NotMade | Decides::AnsweredAsFirst => due,
+        Decides::NotMadeFor(place, part, number) => due && is_for(law, &assessment, *place, *part, *number),
         Decides::NotMadeNextToLimit(param) => due && is_next_to_limit(law, &assessment, *param),
         Decides::Code(_) => is_sole(&assessment, rule) || rehearses,
         Decides::RehearsalAccepted | Decides::RehearsalIdle => rehearses,
@@ -146,6 +148,16 @@ fn makes_up(decides: &Decides, (law, _, request): At<'_>, rule: RuleIx, assessme
         }
         _ => false,
     }
+}
+
+/// True if of the reasons that a condition of a refusal lists this one holds, and no other.
+fn is_for(law: &Law, assessment: &Assessment, place: usize, part: usize, number: usize) -> bool {
+    let operation = &law[assessment.operation];
+    let condition = operation.refusals.get(place).and_then(|refuse| refuse.guard.parts.get(part));
+    let reasons = condition.map(|ix| operation.conditions[*ix as usize].alternatives()).unwrap_or_default();
+    let holds = |(_, reason): &(usize, &Part)| assessment.scope.part(reason) == Ok(true);
+    let mut holding = reasons.iter().enumerate().filter(holds).map(|(place, _)| place);
+    holding.next() == Some(number) && holding.next().is_none()
 }
 
 /// The refusal that comes from a place in an operation.

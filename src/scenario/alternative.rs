@@ -5,7 +5,9 @@
 //! in the states that the suite passes through, as [`super::near_miss`] looks for what is nearly refused (together they
 //! are the decisions of modified condition/decision coverage).
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
+
+use rayon::prelude::*;
 
 use super::{
     atlas::Atlas,
@@ -18,7 +20,7 @@ use crate::{
     model::assess::assess,
     spec::{
         expr::Part,
-        law::{Law, OperationIx, RuleIx},
+        law::{KindIx, Law, OperationIx, RuleIx},
     },
 };
 
@@ -49,10 +51,44 @@ pub fn alternatives(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<St
         |_| true,
         |_, state, way| listed.iter().flat_map(|(ix, listed)| from(law, *ix, listed, state, way)).collect(),
     );
+    let ways: BTreeSet<&[Step]> = ways.iter().map(|(_, steps)| &steps[..]).collect();
+    let ways: Vec<&[Step]> = ways.into_iter().collect();
+    let more = ways.par_iter().flat_map_iter(|way| with_one_more(law, atlas, &listed, way));
+    let more: Vec<(Reason, Vec<Step>)> = more.collect();
     let rule = |(operation, place, ..): Reason| law[operation].refusals[place].refusal.rule;
-    let found = shortest(tried, Vec::len).into_iter().map(|(reason, steps)| (rule(reason), steps));
+    let found =
+        shortest(tried.into_iter().chain(more), Vec::len).into_iter().map(|(reason, steps)| (rule(reason), steps));
     // What the suite plays anyway need not be played once more.
     found.filter(|(_, steps)| !plans.iter().any(|(_, planned)| planned.starts_with(steps))).collect()
+}
+
+/// Those that are one request away from where some steps lead, with one more of something that the operation names: where one
+/// is in the way, a second one may be needed to meet it.
+fn with_one_more(
+    law: &Arc<Law>,
+    atlas: &Atlas,
+    listed: &[(OperationIx, Listed)],
+    way: &[Step],
+) -> Vec<(Reason, Vec<Step>)> {
+    let settled = |simulation: &mut Simulation| {
+        let settles: Vec<Step> = simulation.is_changing().then_some(Step::Settle).into_iter().collect();
+        simulation.take_all(atlas, &settles).map(|()| settles)
+    };
+    let mut found = Vec::new();
+    let Some(mut simulation) = Simulation::after(law, atlas, way) else { return found };
+    let Some(waits) = settled(&mut simulation) else { return found };
+    let named = |ix: OperationIx| law[ix].params.iter().flat_map(|param| param.names.iter().map(|r| r.kind));
+    let kinds: BTreeSet<KindIx> = listed.iter().flat_map(|(ix, _)| named(*ix)).collect();
+    for kind in kinds {
+        let requests = way.iter().rev().filter(|step| matches!(step, Step::Call(_))).cloned();
+        let Some((step, mut after, _)) = simulation.one_more(atlas, kind, requests) else { continue };
+        let Some(waits_again) = settled(&mut after) else { continue };
+        let way = [way, &waits, &[step], &waits_again].concat();
+        for (ix, listed) in listed.iter().filter(|(ix, _)| named(*ix).any(|of| of == kind)) {
+            found.extend(from(law, *ix, listed, &after, &way));
+        }
+    }
+    found
 }
 
 fn listed(law: &Law, operation: OperationIx) -> Listed {
