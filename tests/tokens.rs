@@ -411,7 +411,8 @@ fn quirky(law: Arc<Law>, quirk: Arc<Quirk>) -> (String, oneshot::Sender<()>) {
     let (stop, stopped) = oneshot::channel::<()>();
     let memory = Arc::new(Mutex::new(BTreeMap::new()));
     let reference = Reference::new(law, 1, Clock::real());
-    let handler = move |request: ServerRequest| quirk(&reference, &request, &mut memory.lock().unwrap());
+    let handler =
+        move |request: ServerRequest| std::future::ready(quirk(&reference, &request, &mut memory.lock().unwrap()));
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async move {

@@ -131,6 +131,7 @@ fn hunt(law: &Arc<Law>, args: &MutantsArgs, mutants: &[Arc<Mutant>]) -> Result<M
     anstream::eprintln!("{}: planning the suite", law.cloud);
     let plans = plan_everything(law);
     let grounds = Grounds::new(law.clone(), &plans, args.seed, args.max_requests).into_diagnostic()?;
+    let mutants: Vec<Arc<Mutant>> = mutants.iter().filter(|mutant| grounds.can_show(mutant)).cloned().collect();
     let begun = Instant::now();
     let bar = bar(mutants.len() as u64);
     anstream::eprintln!("{}: hunting {} mutants", law.cloud, mutants.len());

@@ -27,6 +27,9 @@ pub struct Doing<'a> {
 /// A way of departing from the law. Each method is told what would be right, and leaves it as it is unless it is where
 /// this fault lies.
 pub trait Fault: Debug + Send + Sync {
+    /// A request is about to be answered; another one was under way at the same time if it is `overlapped`.
+    fn answers(&self, _overlapped: bool) {}
+
     /// How a request is answered.
     fn decide(&self, _law: &Arc<Law>, _world: &Arc<World>, _request: &Request, right: Decision) -> Decision {
         right

@@ -37,6 +37,8 @@ struct Counts {
 pub(super) struct Here {
     /// The request under way is one with which the fault shows.
     armed: bool,
+    /// Another one was under way at the same time.
+    overlapped: bool,
     /// What was done to what.
     done: Vec<(OperationIx, Handle)>,
     /// The world before the latest change.
@@ -104,6 +106,7 @@ impl Broken {
         (here.idle, here.replay) = (false, None);
         here.armed = match self.mutant.when {
             When::Always | When::Third => true,
+            When::Together => here.overlapped,
             When::Three => request.args.iter().any(|(_, tree)| tree.as_list().is_some_and(|list| list.len() >= 3)),
             When::Again => {
                 let named = match right {
@@ -117,6 +120,10 @@ impl Broken {
 }
 
 impl Fault for Broken {
+    fn answers(&self, overlapped: bool) {
+        self.here().overlapped = overlapped;
+    }
+
     fn decide(&self, law: &Arc<Law>, world: &Arc<World>, request: &Request, right: Decision) -> Decision {
         self.arm(request, &right);
         match &self.mutant.way {

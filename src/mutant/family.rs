@@ -118,6 +118,8 @@ impl<'l> Family<'l> {
             if let Origin::State(place) = origin {
                 whens.retain(|when| *when != When::Again || equivalence::may_be_named_again(law, spec, place));
             }
+            // Two requests of which each is looked at before the other one is done.
+            whens.push(When::Together);
             self.also(&whens);
         } else if matches!(origin, Origin::Param(_, Defect::Stale)) {
             self.also(&[When::Third]);

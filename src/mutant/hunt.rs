@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Mutant, broken::Broken, change::names_of_changes};
+use super::{Mutant, When, broken::Broken, change::names_of_changes};
 use crate::{
     model::value::Value,
     oracle::{RuleSet, Settings},
@@ -26,6 +26,7 @@ use crate::{
         atlas::Atlas,
         choices::{Choice, choices},
         near_miss::near_misses,
+        overlap::{Overlap, overlaps},
         planned::Plans,
         silence::silences,
         simulation::Simulation,
@@ -53,6 +54,10 @@ const MOST_PASSING: usize = 16;
 const MOST_ACCEPTED: usize = 4;
 /// Scenarios of rules that decide by what a rule changes, before anything else that takes turns.
 const MOST_READ_FIRST: usize = 10;
+/// Requests that are sent at once.
+const MOST_AT_ONCE: usize = 4;
+/// How often requests that overlap are sent.
+const TURNS: usize = 3;
 /// The longest time for one mutant.
 const MOST_TIME: Duration = Duration::from_secs(30);
 
@@ -94,6 +99,9 @@ pub struct Grounds {
     silences: Vec<(RuleIx, Vec<Step>)>,
     /// Requests that must be accepted.
     choices: Vec<Choice>,
+    /// Requests of which one is refused once the other one is done, whichever comes first: where both are accepted, nothing
+    /// but their overlapping can be the reason.
+    overlaps: Vec<Arc<Overlap>>,
     /// For each rule, variations of its scenario.
     varied: Vec<OnceLock<Vec<Vec<Step>>>>,
     strategies: Arc<Strategies>,
@@ -152,9 +160,26 @@ impl Grounds {
         let silences = silences(&law, &atlas, &ways);
         let states: Vec<&[Step]> = plans.values().map(Vec::as_slice).collect();
         let choices = choices(&law, &atlas, &ways, &states);
+        let plans = plans.iter().map(|(rule, steps)| (*rule, steps));
+        let mut overlaps = overlaps(&law, &atlas, &|_| true, plans, MOST_AT_ONCE);
+        overlaps.retain(|overlap| exclude_each_other(&law, &atlas, overlap));
+        let overlaps = overlaps.into_iter().map(Arc::new).collect();
         let aimed = law.operations.iter().map(|_| OnceLock::new()).collect();
         let varied = law.rules.iter().map(|_| OnceLock::new()).collect();
-        Ok(Grounds { law, atlas, suite, refused, near_misses, silences, choices, varied, strategies, aimed, options })
+        Ok(Grounds {
+            law,
+            atlas,
+            suite,
+            refused,
+            near_misses,
+            silences,
+            choices,
+            overlaps,
+            varied,
+            strategies,
+            aimed,
+            options,
+        })
     }
 
     /// The law.
@@ -434,6 +459,20 @@ impl Grounds {
         Some(strategies.clone())
     }
 
+    /// True if a mutant can show in what is played for it. One that shows only where requests overlap needs some of which one
+    /// is refused by its rule once the other one is done.
+    pub fn can_show(&self, mutant: &Mutant) -> bool {
+        mutant.when != When::Together || self.overlapping(mutant.rule).next().is_some()
+    }
+
+    /// Requests that overlap of which one is refused by this rule once another one is done, several times over, in another
+    /// order each time.
+    fn overlapping(&self, rule: RuleIx) -> impl Iterator<Item = Scenario> {
+        let of_rule = self.overlaps.iter().filter(move |overlap| overlap.rule == rule);
+        let in_turns = (0..TURNS).flat_map(move |turn| of_rule.clone().map(move |overlap| (turn, overlap.clone())));
+        in_turns.enumerate().map(|(number, (turn, overlap))| Scenario::Overlapping { overlap, turn, number })
+    }
+
     /// Hunts a server that keeps the law, or has a fault.
     ///
     /// # Errors
@@ -442,7 +481,12 @@ impl Grounds {
     pub async fn hunt(&self, fault: Option<&Broken>, rule: RuleIx, stop: &Stop) -> Result<Hunt, RunError> {
         let solo = Solo::new(&self.law, self.options.clone(), &self.atlas, stop.clone())?;
         let mut hunt = Hunt { requests: 0, found: None, timeout: false, unclear: None };
-        for (number, scenario) in self.scenarios(rule).enumerate() {
+        let together = fault.is_some_and(|fault| fault.mutant.when == When::Together);
+        let scenarios: Scenarios<'_> = match together {
+            true => Box::new(self.overlapping(rule)),
+            false => Box::new(self.scenarios(rule)),
+        };
+        for (number, scenario) in scenarios.enumerate() {
             if solo.is_over() {
                 hunt.timeout = solo.requests() < self.options.max_requests;
                 break;
@@ -540,6 +584,22 @@ fn planned_steps(scenario: &Scenario) -> Option<&[Step]> {
         Scenario::Planned { steps, .. } => Some(steps),
         _ => None,
     }
+}
+
+/// True if each of two requests is accepted, and the other one must be refused then. Where the law is silent about what
+/// comes after one of them, or may accept both in one order, that both were accepted tells nothing.
+fn exclude_each_other(law: &Arc<Law>, atlas: &Atlas, overlap: &Overlap) -> bool {
+    let [one, other] = overlap.rivals.as_slice() else { return false };
+    let Some(setup) = Simulation::after(law, atlas, &overlap.setup) else { return false };
+    [(one, other), (other, one)].into_iter().all(|(first, second)| {
+        let mut simulation = setup.clone();
+        let first = simulation.try_step(atlas, &Step::Call(first.clone()));
+        let refused = simulation.resolve(second).is_some_and(|request| {
+            let accepted = simulation.oracle.foresee(&request).contains(law[second.operation].accepts);
+            !accepted && !simulation.oracle.may_be_silent(&request)
+        });
+        refused && first.is_some_and(|first| first.accepted && !first.open)
+    })
 }
 
 /// A scenario that waits at its end.

@@ -61,6 +61,8 @@ pub enum When {
     Three,
     /// Where the same operation was done before to something that is named again.
     Again,
+    /// Where another request is under way at the same time.
+    Together,
 }
 
 impl When {
@@ -71,6 +73,7 @@ impl When {
             When::Third => "third",
             When::Three => "three",
             When::Again => "again",
+            When::Together => "together",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The HTTP shell of the embedded server: bytes in, bytes out, on this machine only.
 //!
-//! The handler is synchronous: what it does is far shorter than handing it to another thread. Knows no law.
+//! The handler keeps to the thread: what it does is far shorter than handing it to another one. Knows no law.
 //!
 //! Imports only `wire`.
 
@@ -57,9 +57,14 @@ pub enum ServeError {
 }
 
 /// Serves until `shutdown` is done, then lets running requests end, but not for long.
-pub async fn serve<H>(listener: TcpListener, handler: H, shutdown: impl Future<Output = ()>) -> Result<(), ServeError>
+pub async fn serve<H, A>(
+    listener: TcpListener,
+    handler: H,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), ServeError>
 where
-    H: Fn(ServerRequest) -> HttpResponse + Clone + Send + Sync + 'static,
+    H: Fn(ServerRequest) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = HttpResponse> + Send + 'static,
 {
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
@@ -104,7 +109,7 @@ where
     Ok(())
 }
 
-async fn respond<H: Fn(ServerRequest) -> HttpResponse>(
+async fn respond<H: Fn(ServerRequest) -> A, A: Future<Output = HttpResponse>>(
     request: hyper::Request<Incoming>,
     handler: &H,
 ) -> hyper::Response<Full<Bytes>> {
@@ -131,7 +136,8 @@ async fn respond<H: Fn(ServerRequest) -> HttpResponse>(
             headers: texts(&parts.headers),
             body,
         },
-    });
+    })
+    .await;
     let mut response = hyper::Response::new(Full::new(answer.body));
     match StatusCode::from_u16(answer.status) {
         Ok(status) => *response.status_mut() = status,

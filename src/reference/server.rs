@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -34,6 +37,22 @@ pub struct Reference {
     clock: Clock,
     /// Looks at signatures, if they are to be looked at.
     verifier: Option<Arc<Mutex<Verifier>>>,
+    /// It departs from the law in some way.
+    is_broken: bool,
+    /// The requests that have arrived and are not answered yet, each with whether it has ever been one of several.
+    under_way: Arc<Mutex<Vec<Arc<AtomicBool>>>>,
+}
+
+/// A request that has arrived, until it is answered.
+struct Arrival<'a> {
+    reference: &'a Reference,
+    overlapped: Arc<AtomicBool>,
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        self.reference.under_way().retain(|other| !Arc::ptr_eq(other, &self.overlapped));
+    }
 }
 
 /// Signatures of this protocol are not verified.
@@ -50,13 +69,14 @@ struct Advance {
 impl Reference {
     /// A server with an empty world. `seed` decides the names that it makes up, `clock` is its time.
     pub fn new(law: Arc<Law>, seed: u64, clock: Clock) -> Reference {
-        Reference { forward: Arc::new(Mutex::new(Forward::new(law.clone(), seed))), law, clock, verifier: None }
+        let forward = Arc::new(Mutex::new(Forward::new(law.clone(), seed)));
+        Reference { forward, law, clock, verifier: None, is_broken: false, under_way: Arc::default() }
     }
 
     /// The same server, but it departs from the law in one way.
     pub fn with_fault(self, fault: Arc<dyn Fault>) -> Reference {
         let broken = self.forward().clone().with_fault(fault);
-        Reference { forward: Arc::new(Mutex::new(broken)), ..self }
+        Reference { forward: Arc::new(Mutex::new(broken)), is_broken: true, ..self }
     }
 
     /// The same server, but requests must be signed with this key. The time of signing is held against the real time,
@@ -72,16 +92,44 @@ impl Reference {
         Ok(Reference { verifier: Some(Arc::new(Mutex::new(Verifier::new(credentials)))), ..self })
     }
 
-    /// Answers one HTTP request.
+    /// Answers one HTTP request. A server with a fault first lets others arrive: what shows only where requests overlap is
+    /// to show whenever they do.
+    pub async fn answer(&self, request: &ServerRequest) -> HttpResponse {
+        if !self.is_broken {
+            return self.handle(request);
+        }
+        let arrival = self.arrive();
+        tokio::task::yield_now().await;
+        self.handle_overlapped(request, arrival.overlapped.load(Ordering::Relaxed))
+    }
+
+    fn arrive(&self) -> Arrival<'_> {
+        let mut under_way = self.under_way();
+        let overlapped = Arc::new(AtomicBool::new(!under_way.is_empty()));
+        under_way.iter().for_each(|other| other.store(true, Ordering::Relaxed));
+        under_way.push(overlapped.clone());
+        Arrival { reference: self, overlapped }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, Vec<Arc<AtomicBool>>> {
+        // What is in it comes and goes one by one.
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers one HTTP request as if there were no others.
     pub fn handle(&self, request: &ServerRequest) -> HttpResponse {
+        self.handle_overlapped(request, false)
+    }
+
+    fn handle_overlapped(&self, request: &ServerRequest, overlapped: bool) -> HttpResponse {
         match request.path.as_str() {
-            "/" => self.operate(request),
+            "/" => self.operate(request, overlapped),
             ADVANCE => self.advance(request),
             _ => plain(404, "There is nothing here."),
         }
     }
 
-    fn operate(&self, request: &ServerRequest) -> HttpResponse {
+    fn operate(&self, request: &ServerRequest, overlapped: bool) -> HttpResponse {
         let (http, style) = (&request.http, wire::style(&self.law, &request.http));
         if let Some(verifier) = &self.verifier {
             // Whoever panicked with the lock has left the nonces whole: they are added one by one.
@@ -92,8 +140,13 @@ impl Reference {
         }
         match wire::decode_request(&self.law, http) {
             Ok(decoded) => {
-                let fault = self.forward().fault().cloned();
-                let answer = self.forward().answer(&decoded, self.clock.now());
+                let mut forward = self.forward();
+                let fault = forward.fault().cloned();
+                if let Some(fault) = &fault {
+                    fault.answers(overlapped);
+                }
+                let answer = forward.answer(&decoded, self.clock.now());
+                drop(forward);
                 let mut response = self.encode(&style, decoded.operation, &answer);
                 if let Some(fault) = &fault {
                     fault.written(&self.law, decoded.operation, &answer, &mut response);
@@ -211,7 +264,10 @@ pub async fn start(reference: Reference, port: u16) -> std::io::Result<Running> 
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let address = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel();
-    let handler = move |request: ServerRequest| reference.handle(&request);
+    let handler = move |request: ServerRequest| {
+        let reference = reference.clone();
+        async move { reference.answer(&request).await }
+    };
     let done = tokio::spawn(http::serve(listener, handler, async move {
         // Whether it was told to stop or the other side is gone, it is time to finish.
         let _ = stopped.await;

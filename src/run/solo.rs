@@ -14,7 +14,7 @@ use crate::{
     run::session::{Played, Scenario, Session},
     scenario::atlas::Atlas,
     spec::law::Law,
-    target::{HttpTarget, TargetOptions, clock::Clock},
+    target::{Handler, HttpTarget, TargetOptions, clock::Clock},
 };
 
 /// Where a server in this process is said to be.
@@ -73,10 +73,11 @@ impl<'a> Solo<'a> {
         scenario: &Scenario,
         number: usize,
     ) -> Result<Heard, RunError> {
-        let handler = move |request: &crate::wire::http::HttpRequest| {
-            reference.handle(&ServerRequest { path: "/".into(), http: request.clone() })
-        };
-        let target = HttpTarget::here(self.url.clone(), self.options.clone(), Arc::new(handler))?;
+        let handler: Arc<Handler> = Arc::new(move |http| {
+            let reference = reference.clone();
+            Box::pin(async move { reference.answer(&ServerRequest { path: "/".into(), http }).await })
+        });
+        let target = HttpTarget::here(self.url.clone(), self.options.clone(), handler)?;
         let endpoint = Endpoint { target, clock, _server: None };
         let settings = Settings { tolerance: self.context.options.tolerance, muted: Arc::default() };
         let tokens = self.context.tokens("solo", number);

@@ -76,9 +76,7 @@ impl Session<'_> {
             };
             if latest.is_none() && self.clock.is_moved() && polled >= LONGEST_MOVE {
                 // It may never happen, and what is asked for next may show that something else has happened in its place.
-                let awaited = self.awaited();
-                awaited.iter().for_each(|rule| _ = self.in_vain.insert(rule));
-                self.played.in_vain = awaited;
+                self.awaited().iter().for_each(|rule| _ = self.in_vain.insert(rule));
                 self.in_vain_why.get_or_insert(format!("a change was still under way after {polled:?}"));
                 return Ok(());
             }

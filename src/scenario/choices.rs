@@ -24,7 +24,10 @@ use super::{
 use crate::{
     model::world::World,
     oracle::Settings,
-    spec::law::{KindIx, Law, OperationIx, OutputFrom, ParamIx},
+    spec::{
+        file::Sent,
+        law::{KindIx, Law, OperationIx, OutputFrom, ParamIx},
+    },
 };
 
 /// Values of one parameter that are tried.
@@ -174,7 +177,9 @@ fn variants(law: &Arc<Law>, simulation: &Simulation, operation: OperationIx, pla
     for (ix, param) in spec.params.iter().enumerate() {
         let ix = ix as ParamIx;
         let names = !param.names.is_empty();
-        if !draft::is_choice(spec, ix) && (names || !draft::belongs(spec, ix)) {
+        // A token that nobody has used makes no difference.
+        let is_token = spec.token.as_ref().is_some_and(|token| token.param == ix) && param.sent != Sent::Never;
+        if !is_token && !draft::is_choice(spec, ix) && (names || !draft::belongs(spec, ix)) {
             continue;
         }
         // Which resource is named is the business of other scenarios.

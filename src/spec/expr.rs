@@ -18,8 +18,10 @@ use super::{
     error::suggestion,
     law::KindIx,
     looks::Read,
-    lower::{self, lower, parts},
+    lower::{lower, parts},
 };
+
+pub use super::lower::Part;
 
 /// The longest expression that is compiled.
 const LONGEST: usize = 8 * 1024;
@@ -125,25 +127,6 @@ impl Expr {
     /// True if it reads this variable.
     pub fn reads(&self, variable: &str) -> bool {
         self.variables.iter().any(|v| &**v == variable)
-    }
-}
-
-/// One of the conditions that an expression joins by `&&`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Part {
-    /// This parameter is given (true) or left out (false). Most conditions are settled by that, and it needs no evaluator.
-    Given(Arc<str>, bool),
-    /// This holds.
-    Holds(IdedExpr),
-}
-
-impl Part {
-    /// The conditions of which one is enough, if it lists several: joined by `||`, or values after `in`. Itself otherwise.
-    pub fn alternatives(&self) -> Vec<Part> {
-        match self {
-            Part::Given(..) => vec![self.clone()],
-            Part::Holds(node) => lower::alternatives(node).into_iter().map(Part::Holds).collect(),
-        }
     }
 }
 

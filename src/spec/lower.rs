@@ -8,7 +8,26 @@ use cel::common::ast::{
     CallExpr, ComprehensionExpr, Expr as Node, IdedExpr, ListExpr, LiteralValue, SelectExpr, operators as op,
 };
 
-use super::expr::{INPUT, Part};
+use super::expr::INPUT;
+
+/// One of the conditions that an expression joins by `&&`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// This parameter is given (true) or left out (false). Most conditions are settled by that, and it needs no evaluator.
+    Given(Arc<str>, bool),
+    /// This holds.
+    Holds(IdedExpr),
+}
+
+impl Part {
+    /// The conditions of which one is enough, if it lists several: joined by `||`, or values after `in`. Itself otherwise.
+    pub fn alternatives(&self) -> Vec<Part> {
+        match self {
+            Part::Given(..) => vec![self.clone()],
+            Part::Holds(node) => alternatives(node).into_iter().map(Part::Holds).collect(),
+        }
+    }
+}
 
 /// The conditions that an expression joins by `&&`, each ready for its evaluation.
 pub(super) fn parts(node: &IdedExpr) -> Vec<Part> {
@@ -30,7 +49,7 @@ fn conjuncts(node: &IdedExpr) -> Vec<&IdedExpr> {
 }
 
 /// The conditions, ready for their evaluation, of which one is enough for such a condition to hold.
-pub(super) fn alternatives(node: &IdedExpr) -> Vec<IdedExpr> {
+fn alternatives(node: &IdedExpr) -> Vec<IdedExpr> {
     let Node::Call(call) = &node.expr else { return vec![node.clone()] };
     match (call.func_name.as_str(), call.args.as_slice()) {
         (op::LOGICAL_OR, sides) => sides.iter().flat_map(alternatives).collect(),

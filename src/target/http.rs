@@ -4,7 +4,7 @@
 //! closed before the request was written to it. Everything else is reported, because a request whose answer got lost
 //! may have been done.
 
-use std::{error::Error as _, fmt, io, sync::Arc, time::Duration};
+use std::{error::Error as _, fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, Url, redirect};
@@ -45,7 +45,7 @@ impl TargetOptions {
 }
 
 /// Answers a request as a server in this process does.
-pub type Handler = dyn Fn(&HttpRequest) -> HttpResponse + Send + Sync;
+pub type Handler = dyn Fn(HttpRequest) -> Pin<Box<dyn Future<Output = HttpResponse> + Send>> + Send + Sync;
 
 /// How the bytes of a request get to the target.
 #[derive(Clone)]
@@ -138,7 +138,7 @@ impl HttpTarget {
         match self.options.signer.request(law, product, url, parameters, &Stamp::now()) {
             Ok(mut request) => {
                 let outcome = match &self.way {
-                    Way::Here(handler) => Ok(handler(&with_host(&request, url))),
+                    Way::Here(handler) => Ok(handler(with_host(&request, url)).await),
                     Way::Net(client) => match timeout(self.options.timeout, self.exchange(client, url, &request)).await
                     {
                         Ok(outcome) => outcome,

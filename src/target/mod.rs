@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::wire::http::{HttpRequest, HttpResponse};
 
-pub use http::{HttpTarget, TargetOptions};
+pub use http::{Handler, HttpTarget, TargetOptions};
 
 /// Why a target cannot be used at all.
 #[derive(Debug, Error)]
