@@ -35,7 +35,8 @@ use crate::{
         variation::{after_others, another_instead, crossed, follow_ups, variations, wrong_instead},
     },
     spec::law::{
-        Change, Demand, FieldIx, Guard, KindIx, Law, Operation, OperationIx, ParamIx, Rule, RuleIx, Shown, ShownFrom,
+        Change, Demand, FieldIx, Guard, Kind, KindIx, Law, Operation, OperationIx, ParamIx, Rule, RuleIx, Shown,
+        ShownFrom,
     },
     target::{
         clock::{Clock, Pace},
@@ -279,6 +280,7 @@ impl Grounds {
             own_ways.chain(others_instead.iter().cloned()).chain(after_others.iter().cloned()).collect();
         let more = operations.clone();
         let after = own_ways.into_iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, &steps));
+        let after = after.map(move |steps| self.looked_at(rule, steps));
         let after_varied = varied.iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &more, steps));
         let aimed = self.aimed(rule).into_iter().flat_map(move |strategies| (0..AIMED).map(random(strategies)));
         let general = (AIMED..).map(random(self.strategies.clone()));
@@ -304,6 +306,7 @@ impl Grounds {
             Box::new(after.map(planned)),
             Box::new(after_varied.map(planned)),
             Box::new(varied_ways.map(planned)),
+            Box::new(self.listings_after(rule).map(planned)),
             Box::new(passing.into_iter()),
             Box::new(aimed),
         ]);
@@ -362,6 +365,14 @@ impl Grounds {
         (steps(about), steps(others))
     }
 
+    /// What is listed by each choice where the operation of a rule has been asked for.
+    fn listings_after(&self, rule: RuleIx) -> impl Iterator<Item = Vec<Step>> + '_ {
+        let own = self.law[rule].operation.filter(|own| !self.law[*own].reads);
+        let asks = move |step: &Step| step.calls().iter().any(|call| Some(call.operation) == own);
+        let listings = self.choices.iter().filter(move |choice| self.law[choice.operation].reads);
+        listings.filter(move |choice| choice.steps.iter().any(asks)).map(|choice| choice.steps.clone())
+    }
+
     /// The shortest scenario that was made for an operation, and in which it is accepted.
     fn shortest(&self, operation: OperationIx) -> Option<&[Step]> {
         let of_it = self.suite.iter().filter(|planned| planned.operation == Some(operation));
@@ -415,12 +426,28 @@ impl Grounds {
         found
     }
 
+    /// The steps, and a look at what a rule says is shown of: what has changed is looked at anyway, but not where it is shown of
+    /// something else as well.
+    fn looked_at(&self, rule: RuleIx, mut steps: Vec<Step>) -> Vec<Step> {
+        if self.law[rule].operation.is_some() {
+            return steps;
+        }
+        let shows = |(_, spec): &(KindIx, &Kind)| spec.view.iter().any(|shown| is_about(shown, rule));
+        if let Some((kind, _)) = self.law.kinds().find(shows)
+            && let Some(simulation) = Simulation::after(&self.law, &self.atlas, &steps)
+            && let Some(world) = simulation.oracle.worlds().first()
+        {
+            let of_kind = world.live(kind).map(|(handle, _)| handle);
+            steps.extend(self.atlas.looks(&self.law, world, of_kind).into_iter().map(Step::Call));
+        }
+        steps
+    }
+
     /// The operations that change what a rule says is shown: a field on the way to it, or a resource there.
     fn operations_changing(&self, rule: RuleIx) -> Vec<OperationIx> {
         let mut read: BTreeSet<(KindIx, FieldIx)> = BTreeSet::new();
         for (kind, spec) in self.law.kinds() {
-            let elsewhere = |shown: &Shown| shown.elsewhere.as_ref().is_some_and(|(_, other)| *other == rule);
-            for shown in spec.view.iter().filter(|shown| shown.rule == Some(rule) || elsewhere(shown)) {
+            for shown in spec.view.iter().filter(|shown| is_about(shown, rule)) {
                 let ShownFrom::Paths(paths) = &shown.from else { continue };
                 for path in paths {
                     let mut here = Some(kind);
@@ -561,6 +588,11 @@ impl Grounds {
         }
         Ok(result)
     }
+}
+
+/// True if a row of a view is what a rule is about.
+fn is_about(shown: &Shown, rule: RuleIx) -> bool {
+    shown.rule == Some(rule) || shown.elsewhere.as_ref().is_some_and(|(_, other)| *other == rule)
 }
 
 /// What an expression says that reads a field which a rule changes.

@@ -5,7 +5,8 @@
 //! by chance where it takes many steps to get there. They are tried in the states in which the suite asks for the operation.
 //!
 //! What an operation lists is chosen from, and put on pages: with nothing there every choice of it is right, and with one
-//! every page. So it is asked also where there is one of what it lists, and where there are two.
+//! every page. So it is asked also where there is one of what it lists, and where there are two; and each of its filters is
+//! tried where something of what it lists has what the filter looks for.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,14 +20,14 @@ use super::{
     draft,
     simulation::Simulation,
     states::shortest,
-    step::{Call, Step},
+    step::{Call, Step, Symbol},
 };
 use crate::{
-    model::world::World,
+    model::{value::Value as ModelValue, world::World},
     oracle::Settings,
     spec::{
         file::Sent,
-        law::{KindIx, Law, OperationIx, OutputFrom, ParamIx},
+        law::{KindIx, Law, OperationIx, OutputFrom, ParamIx, Path},
     },
 };
 
@@ -76,6 +77,15 @@ pub fn choices(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)]
     ways.par_iter().flat_map_iter(|(operation, ways)| of_operation(law, atlas, *operation, ways)).collect()
 }
 
+/// Why a state is worth listing a kind of resource in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    /// There are so many of them.
+    Number(usize),
+    /// One of them has what this filter of the kind looks for.
+    Filter(usize),
+}
+
 /// The kinds of resource that an operation lists.
 fn listed(law: &Law, operation: OperationIx) -> impl Iterator<Item = KindIx> + '_ {
     law[operation].output.iter().filter_map(|output| match output.from {
@@ -89,8 +99,22 @@ fn how_many(world: &World, kinds: impl Iterator<Item = KindIx>) -> usize {
     kinds.map(|kind| world.live(kind).take(MOST_LISTED).count()).max().unwrap_or_default()
 }
 
-/// The shortest ways to a state with so many resources of a kind. Where nobody has made a second one, it is made.
-fn populated<'s>(law: &Arc<Law>, atlas: &Atlas, states: &[&'s [Step]]) -> BTreeMap<(KindIx, usize), Vec<Step>> {
+/// The filters of a kind of resource for which there is something to look for.
+fn filterable(law: &Law, world: &World, kind: KindIx) -> Vec<usize> {
+    let has = |paths: &[Path]| {
+        let leads = |path: &Path| {
+            world
+                .live(kind)
+                .any(|(handle, _)| matches!(world.follow(law, handle, path), (Some(_), ModelValue::Text(_))))
+        };
+        paths.iter().any(leads)
+    };
+    law[kind].filters.iter().enumerate().filter(|(_, (_, paths))| has(paths)).map(|(ix, _)| ix).collect()
+}
+
+/// The shortest ways to the states that are worth listing something in. Where nobody has made a second resource of a kind, it
+/// is made.
+fn populated<'s>(law: &Arc<Law>, atlas: &Atlas, states: &[&'s [Step]]) -> BTreeMap<(KindIx, Worth), Vec<Step>> {
     let kinds: BTreeSet<KindIx> = law.operations().flat_map(|(ix, _)| listed(law, ix)).collect();
     let of_plan = |steps: &&'s [Step]| {
         let steps: &'s [Step] = steps;
@@ -100,11 +124,12 @@ fn populated<'s>(law: &Arc<Law>, atlas: &Atlas, states: &[&'s [Step]]) -> BTreeM
             if simulation.take(atlas, step).is_none() {
                 break;
             }
+            let world = simulation.forward.world();
             for kind in &kinds {
-                let there = how_many(simulation.forward.world(), std::iter::once(*kind));
-                if there > 0 {
-                    found.push(((*kind, there), &steps[..=place]));
-                }
+                let there = how_many(world, std::iter::once(*kind));
+                let number = (there > 0).then_some(Worth::Number(there));
+                let filters = filterable(law, world, *kind).into_iter().map(Worth::Filter);
+                found.extend(number.into_iter().chain(filters).map(|worth| ((*kind, worth), &steps[..=place])));
             }
         }
         found
@@ -113,9 +138,10 @@ fn populated<'s>(law: &Arc<Law>, atlas: &Atlas, states: &[&'s [Step]]) -> BTreeM
     let found = shortest(found.into_iter().flatten(), |way| way.len());
     let mut ways: BTreeMap<_, Vec<Step>> = found.into_iter().map(|(there, way)| (there, way.to_vec())).collect();
     for kind in kinds {
-        let single = ways.get(&(kind, 1)).filter(|_| !ways.contains_key(&(kind, MOST_LISTED)));
+        let two = (kind, Worth::Number(MOST_LISTED));
+        let single = ways.get(&(kind, Worth::Number(1))).filter(|_| !ways.contains_key(&two));
         if let Some(double) = single.and_then(|way| one_more(law, atlas, kind, way)) {
-            ways.insert((kind, MOST_LISTED), double);
+            ways.insert(two, double);
         }
     }
     ways
@@ -185,6 +211,7 @@ fn variants(law: &Arc<Law>, simulation: &Simulation, operation: OperationIx, pla
         // Which resource is named is the business of other scenarios.
         let most = if names { 1 } else { MOST_VALUES };
         for (place, value) in draft::good_values(law, world, spec, param).into_iter().take(most).enumerate() {
+            let place = filter_of(law, operation, &value).unwrap_or(place);
             let mut call = plain.clone();
             draft::set_arg(&mut call, &param.name, value);
             draft::tell_kinds(spec, &mut call);
@@ -192,4 +219,15 @@ fn variants(law: &Arc<Law>, simulation: &Simulation, operation: OperationIx, pla
         }
     }
     found
+}
+
+/// The place of a filter among those of the kind that an operation lists; none if it is a value of another sort.
+fn filter_of(law: &Law, operation: OperationIx, value: &Symbol) -> Option<usize> {
+    let Symbol::List(filters) = value else { return None };
+    let [Symbol::Struct(members)] = filters.as_slice() else { return None };
+    // What it is called, and the values: those that stand for something are what is looked for.
+    let [(_, Symbol::Text(name)), (_, Symbol::List(values))] = members.as_slice() else { return None };
+    let kind = listed(law, operation).next()?;
+    let place = law[kind].filters.iter().position(|(filter, _)| **filter == **name)?;
+    Some(if values.iter().all(|value| matches!(value, Symbol::Of { .. })) { place } else { law[kind].filters.len() })
 }
