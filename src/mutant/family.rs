@@ -266,7 +266,9 @@ impl<'l> Family<'l> {
         for (kind, field) in fields.iter().copied() {
             if fields.len() > 1 {
                 let way = change(Changes::Missing(Some((kind, field))));
-                let reason = endless.or_else(|| equivalence::why_not_missed(law, rule, kind, field));
+                // What may never happen as a whole must not happen in part.
+                let reason = endless.filter(|reason| *reason != equivalence::NEVER_DUE);
+                let reason = reason.or_else(|| equivalence::why_not_missed(law, rule, kind, field));
                 self.add_part(rule, "missing", Some(&name((kind, field))), way, reason);
             }
             if change::has_others(law, rule, kind, field) {

@@ -70,7 +70,7 @@ struct Planned {
     length: usize,
     /// The rules that it exercises where none is broken.
     passes: RuleSet,
-    /// The fields that rules give a value in it.
+    /// The fields to which rules give a value in it, or of which they take one.
     sets: BTreeSet<(RuleIx, KindIx, FieldIx)>,
 }
 
@@ -275,10 +275,17 @@ impl Grounds {
         };
         // At once, before anybody waits for what comes of it, and afterwards.
         let cut = |steps: &[Step]| self.up_to(rule, steps);
+        let further: Vec<Scenario> = self.further_fields(rule).into_iter().map(settled).collect();
+        let further_ways: Vec<Vec<Step>> = further.iter().filter_map(planned_steps).map(<[Step]>::to_vec).collect();
         let own_ways = steps.iter().map(|steps| cut(steps)).chain(wrong.iter().cloned()).chain(steps.iter().cloned());
         let own_ways: Vec<Vec<Step>> =
             own_ways.chain(others_instead.iter().cloned()).chain(after_others.iter().cloned()).collect();
         let more = operations.clone();
+        let all = operations.clone();
+        let follow = |steps: Vec<Step>| -> Scenarios<'_> {
+            Box::new(follow_ups(&self.law, &self.atlas, &all, &steps).into_iter().map(planned))
+        };
+        let after_further = in_turn(further_ways.into_iter().map(follow).collect::<VecDeque<_>>());
         let after = own_ways.into_iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, &steps));
         let after = after.map(move |steps| self.looked_at(rule, steps));
         let after_varied = varied.iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &more, steps));
@@ -286,7 +293,6 @@ impl Grounds {
         let general = (AIMED..).map(random(self.strategies.clone()));
         let (shows_most, other_ways) = varied.split_at(varied.len().min(1));
         let mut accepted = accepted.into_iter();
-        let further = self.further_fields(rule);
         let first = own
             .into_iter()
             .chain(accepted.next())
@@ -304,6 +310,7 @@ impl Grounds {
             Box::new(of_operation.into_iter().map(settled)),
             Box::new(crossed.into_iter().map(planned)),
             Box::new(after.map(planned)),
+            Box::new(after_further),
             Box::new(after_varied.map(planned)),
             Box::new(varied_ways.map(planned)),
             Box::new(self.listings_after(rule).map(planned)),
@@ -329,7 +336,7 @@ impl Grounds {
         planned.passes.contains(spec.accepts) || spec.dry_run.is_some_and(|(_, rule)| planned.passes.contains(rule))
     }
 
-    /// The shortest scenarios in which a rule gives fields a value that it gives none in its own scenario.
+    /// The shortest scenarios in which a rule changes fields that it does not change in its own scenario.
     fn further_fields(&self, rule: RuleIx) -> Vec<Scenario> {
         let of_rule = |planned: &Planned| -> BTreeSet<(RuleIx, KindIx, FieldIx)> {
             planned.sets.iter().filter(|(of, ..)| *of == rule).copied().collect()
@@ -686,18 +693,20 @@ fn blame(law: &Law, broken: RuleIx, blamed: RuleIx) -> Blame {
     }
 }
 
-/// The rules that steps exercise where none is broken, and looking around once what they began is over; and the fields that
-/// rules give a value by then.
+/// The rules that steps exercise where none is broken, and looking around once what they began is over; and the fields to
+/// which rules give a value by then, or of which they take one.
 fn exercised(law: &Arc<Law>, atlas: &Atlas, steps: &[Step]) -> (RuleSet, BTreeSet<(RuleIx, KindIx, FieldIx)>) {
     let mut simulation = Simulation::new(law, Settings::default());
     let mut sets = BTreeSet::new();
     let mut taken: Vec<RuleSet> = Vec::new();
     for step in steps.iter().chain([&Step::Settle]) {
+        let before = simulation.forward.world().clone();
         let Some(passes) = simulation.take(atlas, step) else { break };
         taken.push(passes);
-        for (_, resource) in simulation.forward.world().iter() {
+        for (handle, resource) in simulation.forward.world().iter() {
+            let had = |ix: usize| before.get(handle).is_some_and(|before| before.fields[ix] != Value::Null);
             let told = resource.proofs.iter().zip(&resource.fields).enumerate();
-            let told = told.filter(|(_, (_, value))| **value != Value::Null);
+            let told = told.filter(|(ix, (_, value))| **value != Value::Null || had(*ix));
             sets.extend(told.filter_map(|(ix, (proof, _))| Some((proof.rule?, resource.kind, ix as FieldIx))));
         }
     }

@@ -400,6 +400,11 @@ impl Oracle {
             Err(EvalFailure::Broken(why)) => return Fate::Unclear(format!("the law cannot be applied: {why}")),
             Err(_) => return Fate::Unclear("an effect depends on something that nobody has seen".into()),
         };
+        if assessment.unforeseeable && law[assessment.operation].reads {
+            // Nobody says what such a listing shows, and it changes nothing.
+            let found = Found { passes: Vec::new(), faults: Vec::new(), open: true };
+            return Fate::Lives(vec![assessment.scope.world.clone()], found);
+        }
         self.settings.open_muted(Arc::make_mut(&mut outcome.scope.world), interval.from);
         for effect in &law[assessment.operation].effects {
             if outcome.rules.contains(&effect.rule) {

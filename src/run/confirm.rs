@@ -46,7 +46,7 @@ pub async fn confirm(
                 format!("{id} was broken once, and not when the same was done again: {}", violation.came)
             })
             .collect();
-        if gone.is_empty() || again.indeterminate.is_some() {
+        if gone.is_empty() || again.indeterminate.is_some() && !again.finished {
             in_doubt.iter().for_each(|(violation, _)| _ = confirmed.insert(violation.rule));
             first.judged += again.judged;
             first.requests += again.requests;

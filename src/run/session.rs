@@ -148,8 +148,10 @@ pub struct Played {
     pub doubted: Vec<(RuleIx, String)>,
     /// The violations, each with the number of steps that led to it.
     pub violations: Vec<(Violation, usize)>,
-    /// Why it ended before its end, if it did so without a violation.
+    /// Why it shows nothing, if it came to no violation: it ended before its end, or has waited in vain.
     pub indeterminate: Option<String>,
+    /// It was played to its end.
+    pub finished: bool,
     /// Violations that did not come again, each with its rule.
     pub unrepeated: Vec<String>,
     /// The requests that no order explains, with the rule of the violation, if requests overlapped.
@@ -369,7 +371,10 @@ impl<'a> Session<'a> {
             Err(End::Indeterminate(why)) => self.played.indeterminate = Some(why),
             Err(End::Over) => self.played.indeterminate = Some("the run was over before the scenario was".into()),
             Err(End::Violation) => self.examine(),
-            Ok(()) => self.played.indeterminate = self.in_vain_why.take(),
+            Ok(()) => {
+                self.played.indeterminate = self.in_vain_why.take();
+                self.played.finished = true;
+            }
         }
         self.played.most_worlds = self.oracle.most_worlds();
         self.played.world = self.oracle.worlds().first().cloned();
@@ -536,7 +541,10 @@ impl<'a> Session<'a> {
             !muted.contains(rule) && (is_alone || Some(rule) == aim || law[rule].demand != Demand::Effect)
         };
         for look in self.atlas.looks_at_counted(law, self.oracle.worlds(), is_open) {
-            self.call(&look).await?;
+            let request = look.resolve(&self.context.law, self.oracle.worlds(), &self.tokens);
+            if request.is_some_and(|request| !self.oracle.may_be_silent(&request)) {
+                self.call(&look).await?;
+            }
         }
         Ok(())
     }
@@ -580,6 +588,12 @@ impl<'a> Session<'a> {
                     && let Some(pause) = tries.again(self.told_to_wait, self.context.options.patience)
                 {
                     self.oracle = before;
+                    // A server that had trouble of its own may have done it all the same; one that is unavailable could not
+                    // handle it (RFC 9110, 15.6.1 and 15.6.4).
+                    if answer.status == 500 && !law[request.operation].reads {
+                        self.oracle.unanswered(&request, interval.from);
+                        self.lost.push((request.clone(), "HTTP 500".to_owned(), None));
+                    }
                     self.pause(pause).await?;
                     continue;
                 }

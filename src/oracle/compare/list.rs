@@ -202,9 +202,7 @@ impl Compare<'_> {
             };
             paths.iter().filter_map(|path| path.names(law, kind)).any(|named| {
                 let id = law[named].id.filter(|_| named != kind);
-                id.is_some_and(|id| {
-                    matches!(self.world.lookup(law, named, id, text), Lookup::Live(_) | Lookup::Gone(_))
-                })
+                id.is_some_and(|id| matches!(self.world.lookup(law, named, id, text), Lookup::Live(_)))
             })
         })
     }
@@ -252,7 +250,10 @@ impl Compare<'_> {
                 .map(|(h, _)| h)
                 .collect(),
         };
-        for handle in gone {
+        // What should be gone by a broken rule may be there, and be shown as if it belonged to nobody.
+        let is_kept = |rule| !self.muted.contains(rule);
+        let gone = gone.into_iter().filter(|h| self.world.get(*h).and_then(|r| r.life.open()).is_none_or(is_kept));
+        for handle in gone.collect::<Vec<_>>() {
             self.confirm_life(handle);
         }
     }
