@@ -205,11 +205,12 @@ impl Grounds {
         order
     }
 
-    /// What is played for a rule. First its own scenario, the shortest way in which its operation is accepted, what nearly
-    /// breaks it, more such ways, and some scenarios of rules that decide by what it changes: most faults show there. Then,
-    /// in turn, so that none leaves no room for the others: variations of its own scenario, the same followed by other
+    /// What is played for a rule. First its own scenario, the shortest way in which its operation is accepted, ways in which it
+    /// changes further fields, what it refuses for each of its reasons and what it nearly refuses, more ways in which its
+    /// operation is accepted, and some scenarios of rules that decide by what it changes: most faults show there. Then, in
+    /// turn, so that none leaves no room for the others: variations of its own scenario, the same followed by other
     /// operations, some scenarios that pass by the rule, those of the same operation, and random sequences of what matters
-    /// to that. At last the rest of the suite, and random sequences without end.
+    /// to that. At last the rest of the suite, and random sequences without end. `docs/mutants.md` has the whole list.
     fn scenarios(&self, rule: RuleIx) -> impl Iterator<Item = Scenario> + '_ {
         let mut by_rank: BTreeMap<Rank, Vec<Scenario>> = BTreeMap::new();
         let (mut accepted, mut ways) = (Vec::new(), Vec::new());
@@ -281,9 +282,10 @@ impl Grounds {
         let own_ways: Vec<Vec<Step>> =
             own_ways.chain(others_instead.iter().cloned()).chain(after_others.iter().cloned()).collect();
         let more = operations.clone();
-        let all = operations.clone();
         let follow = |steps: Vec<Step>| -> Scenarios<'_> {
-            Box::new(follow_ups(&self.law, &self.atlas, &all, &steps).into_iter().map(planned))
+            let operations = operations.clone();
+            let after = move |steps: Vec<Step>| follow_ups(&self.law, &self.atlas, &operations, &steps);
+            Box::new(std::iter::once(steps).flat_map(after).map(planned))
         };
         let after_further = in_turn(further_ways.into_iter().map(follow).collect::<VecDeque<_>>());
         let after = own_ways.into_iter().flat_map(move |steps| follow_ups(&self.law, &self.atlas, &operations, &steps));
