@@ -131,7 +131,11 @@ fn hunt(law: &Arc<Law>, args: &MutantsArgs, mutants: &[Arc<Mutant>]) -> Result<M
     anstream::eprintln!("{}: planning the suite", law.cloud);
     let plans = plan_everything(law);
     let grounds = Grounds::new(law.clone(), &plans, args.seed, args.max_requests).into_diagnostic()?;
-    let mutants: Vec<Arc<Mutant>> = mutants.iter().filter(|mutant| grounds.can_show(mutant)).cloned().collect();
+    let (mutants, idle): (Vec<&Arc<Mutant>>, Vec<&Arc<Mutant>>) = mutants.iter().partition(|m| grounds.can_show(m));
+    if !idle.is_empty() {
+        let why = "no requests are known that could show them";
+        anstream::eprintln!("{}: {} mutants are left out: {why}", law.cloud, idle.len());
+    }
     let begun = Instant::now();
     let bar = bar(mutants.len() as u64);
     anstream::eprintln!("{}: hunting {} mutants", law.cloud, mutants.len());

@@ -219,7 +219,8 @@ impl Grounds {
                 accepted.push(planned.scenario.clone());
             }
             // What was only rehearsed has left nothing that the same request could find done.
-            let is_done = self.law[rule].operation.is_some_and(|own| planned.passes.contains(self.law[own].accepts));
+            let accepts = planned.operation.map(|operation| self.law[operation].accepts);
+            let is_done = accepts.is_some_and(|accepts| planned.passes.contains(accepts));
             if is_done && self.is_accepted(rule, planned) && ways.len() < MOST_ACCEPTED {
                 ways.extend(planned_steps(&planned.scenario));
             }

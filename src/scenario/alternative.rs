@@ -41,15 +41,15 @@ type Listed = Vec<(usize, usize, Vec<Part>)>;
 pub fn alternatives(law: &Arc<Law>, atlas: &Atlas, plans: &[(OperationIx, Vec<Step>)]) -> Vec<(RuleIx, Vec<Step>)> {
     let listed: Vec<(OperationIx, Listed)> = law.operations().map(|(ix, _)| (ix, listed(law, ix))).collect();
     let listed: Vec<(OperationIx, Listed)> = listed.into_iter().filter(|(_, listed)| !listed.is_empty()).collect();
-    let Some((any, _)) = listed.first() else { return Vec::new() };
-    let ways: Vec<(OperationIx, Vec<Step>)> =
-        plans.iter().map(|(_, steps)| (*any, steps[..steps.len().min(LONGEST)].to_vec())).collect();
+    // Whatever a state was passed through for, it is looked at once.
+    let ways: Vec<((), Vec<Step>)> =
+        plans.iter().map(|(_, steps)| ((), steps[..steps.len().min(LONGEST)].to_vec())).collect();
     let tried = in_each_state(
         law,
         atlas,
         &ways,
-        |_| true,
-        |_, state, way| listed.iter().flat_map(|(ix, listed)| from(law, *ix, listed, state, way)).collect(),
+        |()| true,
+        |(), state, way| listed.iter().flat_map(|(ix, listed)| from(law, *ix, listed, state, way)).collect(),
     );
     let ways: BTreeSet<&[Step]> = ways.iter().map(|(_, steps)| &steps[..]).collect();
     let ways: Vec<&[Step]> = ways.into_iter().collect();

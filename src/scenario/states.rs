@@ -5,35 +5,32 @@ use std::{collections::BTreeMap, sync::Arc};
 use rayon::prelude::*;
 
 use super::{atlas::Atlas, simulation::Simulation, step::Step};
-use crate::{
-    oracle::Settings,
-    spec::law::{Law, OperationIx},
-};
+use crate::{oracle::Settings, spec::law::Law};
 
-/// What `look` finds in the states that the scenarios of some operations pass through, each state once. It is given the
-/// operation, the state, and the steps that lead there.
-pub(super) fn in_each_state<F: Send>(
+/// What `look` finds in the states that scenarios pass through, each state once for each thing that they are about (an
+/// operation, say). It is given that, the state, and the steps that lead there.
+pub(super) fn in_each_state<A: Copy + PartialEq + Sync, F: Send>(
     law: &Arc<Law>,
     atlas: &Atlas,
-    plans: &[(OperationIx, Vec<Step>)],
-    wanted: impl Fn(OperationIx) -> bool + Sync,
-    look: impl Fn(OperationIx, &Simulation, &[Step]) -> Vec<F> + Sync,
+    plans: &[(A, Vec<Step>)],
+    wanted: impl Fn(A) -> bool + Sync,
+    look: impl Fn(A, &Simulation, &[Step]) -> Vec<F> + Sync,
 ) -> Vec<F> {
     let of_plan = |number: usize| {
-        let (operation, steps) = &plans[number];
+        let (about, steps) = &plans[number];
         let known =
-            |way: &[Step]| plans[..number].iter().any(|(other, steps)| other == operation && steps.starts_with(way));
+            |way: &[Step]| plans[..number].iter().any(|(other, steps)| other == about && steps.starts_with(way));
         let mut found = Vec::new();
         // Once one is new, all that follow are.
         let first = (1..=steps.len()).find(|end| !known(&steps[..*end]));
-        let Some(first) = first.filter(|_| wanted(*operation)) else { return found };
+        let Some(first) = first.filter(|_| wanted(*about)) else { return found };
         let mut simulation = Simulation::new(law, Settings::default());
         for end in 1..=steps.len() {
             if simulation.take(atlas, &steps[end - 1]).is_none() {
                 break;
             }
             if end >= first {
-                found.extend(look(*operation, &simulation, &steps[..end]));
+                found.extend(look(*about, &simulation, &steps[..end]));
             }
         }
         found
