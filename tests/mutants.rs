@@ -10,6 +10,7 @@ use eipcheck::{
     oracle::RuleSet,
     report::mutants::{Blame, MutantReport, MutantResult, Outcome},
     run::{Stop, suite::plan_wanted},
+    scenario::step::Step,
     spec::{
         Law, SpecSource,
         law::{Demand, RuleIx},
@@ -106,6 +107,18 @@ fn a_fault_that_shows_from_the_third_time_on_counts_over_all_servers() {
     let hunt = block_on(grounds.hunt(Some(&broken), mutant.rule, &Stop::default())).unwrap();
     assert!(hunt.found.is_some());
     assert_eq!(broken.occasions(), 3);
+}
+
+#[test]
+fn a_fault_that_shows_only_where_requests_overlap_is_found_by_such_requests() {
+    let law = law("ec2");
+    let mutant = Arc::new(family::named(&law, "igw-attach-attached:not-made@together").unwrap());
+    let grounds = grounds(&law, [mutant.rule]);
+    assert!(grounds.can_show(&mutant));
+    let found = |fault: Option<&Broken>| block_on(grounds.hunt(fault, mutant.rule, &Stop::default())).unwrap().found;
+    let played = found(Some(&Broken::new(mutant.clone()))).unwrap();
+    assert!(matches!(played.steps.last(), Some(Step::Together(_))), "{:?}", played.steps);
+    assert!(found(None).is_none());
 }
 
 #[test]
